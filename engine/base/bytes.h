@@ -1,0 +1,159 @@
+/*
+ * bytes.h - little-endian integers and varints in unaligned memory.
+ *
+ * Everything on disk is written through these, never by a struct cast.
+ * Varints are LEB128: seven bits a byte, low bits first, at most ten bytes.
+ */
+
+#ifndef FKV_BASE_BYTES_H
+#define FKV_BASE_BYTES_H
+
+#include "base/types.h"
+
+#include <string.h>
+
+#define FKV__VARINT_MAX  10
+
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "ferrokv supports little-endian machines only"
+#endif
+
+
+static inline uint16_t
+fkv__get_le16(const void *p)
+{
+    uint16_t  v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+
+static inline uint32_t
+fkv__get_le32(const void *p)
+{
+    uint32_t  v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+
+static inline uint64_t
+fkv__get_le64(const void *p)
+{
+    uint64_t  v;
+
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+
+static inline uint64_t
+fkv__get_be64(const void *p)
+{
+    return __builtin_bswap64(fkv__get_le64(p));
+}
+
+
+static inline void
+fkv__put_le16(void *p, uint16_t v)
+{
+    memcpy(p, &v, sizeof(v));
+}
+
+
+static inline void
+fkv__put_le32(void *p, uint32_t v)
+{
+    memcpy(p, &v, sizeof(v));
+}
+
+
+static inline void
+fkv__put_le64(void *p, uint64_t v)
+{
+    memcpy(p, &v, sizeof(v));
+}
+
+
+static inline size_t
+fkv__varint_size(uint64_t v)
+{
+    size_t  n = 1;
+
+    while (v >= 0x80) {
+        v >>= 7;
+        n++;
+    }
+
+    return n;
+}
+
+
+/* Writes fkv__varint_size(v) bytes, returns the byte behind them. */
+static inline uint8_t *
+fkv__put_varint(uint8_t *p, uint64_t v)
+{
+    while (v >= 0x80) {
+        *p++ = (uint8_t) (v | 0x80);
+        v >>= 7;
+    }
+
+    *p++ = (uint8_t) v;
+    return p;
+}
+
+
+/* Returns the byte behind the varint, NULL if it is cut off or too long. */
+static inline const uint8_t *
+fkv__get_varint(const uint8_t *p, const uint8_t *end, uint64_t *v)
+{
+    unsigned  shift = 0;
+    uint64_t  value = 0;
+
+    while (p < end && shift < 64) {
+        uint8_t  byte = *p++;
+
+        if (shift == 63 && byte > 1) {
+            return NULL;
+        }
+
+        value |= (uint64_t) (byte & 0x7f) << shift;
+
+        if (byte < 0x80) {
+            *v = value;
+            return p;
+        }
+
+        shift += 7;
+    }
+
+    return NULL;
+}
+
+
+/* memcmp order, a proper prefix sorts first: the order of all keys. */
+static inline int
+fkv__str_cmp(fkv_str_t a, fkv_str_t b)
+{
+    size_t  n = fkv__min(a.len, b.len);
+    int     rc = (n == 0) ? 0 : memcmp(a.data, b.data, n);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    return (a.len > b.len) - (a.len < b.len);
+}
+
+
+static inline bool
+fkv__str_eq(fkv_str_t a, fkv_str_t b)
+{
+    return a.len == b.len
+           && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+
+#endif /* FKV_BASE_BYTES_H */

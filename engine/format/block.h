@@ -1,0 +1,146 @@
+/*
+ * block.h - the unit of reading a table: sorted records with a checksum.
+ *
+ *     records | restart offsets, le32 each | number of restarts, le32
+ *             | trailer: type 1, crc 4
+ *
+ * Order      internal key ascending (memcmp), of one key version descending
+ * Records    record.h; each carries its version and only that part of its key
+ *            which its predecessor does not begin with ("shared")
+ * Restarts   every 16th record, the first one among them, shares nothing;
+ *            the offsets of these allow a binary search
+ * Trailer    sum seeded with file id and file offset, so that a block that
+ *            was written or read at a wrong place is damaged, not believed
+ *
+ * The bytes up to the trailer are the payload.  The trailer also ends filter
+ * pages and a table's properties.
+ */
+
+#ifndef FKV_FORMAT_BLOCK_H
+#define FKV_FORMAT_BLOCK_H
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "format/record.h"
+
+#define FKV__BLOCK_TRAILER_BYTES  5
+#define FKV__BLOCK_INTERVAL       16    /* records from restart to restart */
+
+/* On disk, do not change. */
+typedef enum {
+    FKV__BLOCK_PLAIN = 0,
+    FKV__BLOCK_LZ4 = 1,                 /* reserved */
+    FKV__BLOCK_ZSTD = 2                 /* reserved */
+} fkv__block_type_e;
+
+/* Where a block lies in its file. */
+typedef struct {
+    uint64_t  offset;
+    uint64_t  bytes;                    /* of the payload, without trailer */
+} fkv__block_place_t;
+
+
+/* The order of records: < 0, 0, > 0. */
+static inline int
+fkv__block_cmp(fkv_str_t key1, uint64_t version1, fkv_str_t key2,
+    uint64_t version2)
+{
+    int  rc = fkv__str_cmp(key1, key2);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    return (version1 < version2) - (version1 > version2);
+}
+
+
+/* Fills out[FKV__BLOCK_TRAILER_BYTES]; offset is the payload's in the file. */
+void fkv__block_trailer_put(uint8_t *out, fkv_str_t payload, uint64_t file_id,
+    uint64_t offset);
+
+/*
+ * Verifies len bytes read at offset, payload and trailer together; payload
+ * then points into them.
+ * FKV_OK · FKV_ECORRUPT · FKV_EVERSION the sum is right, the type is unknown
+ */
+int fkv__block_check(const uint8_t *raw, size_t len, uint64_t file_id,
+    uint64_t offset, fkv_str_t *payload);
+
+
+/*
+ * Builds one block after the other.  last_key and last_version outlive a
+ * block: all records of all blocks must ascend.
+ */
+typedef struct {
+    fkv__buf_t  records;
+    fkv__buf_t  restarts;
+    unsigned    n;                      /* records since the last restart */
+    fkv__buf_t  last_key;
+    uint64_t    last_version;           /* 0 = no record yet */
+} fkv__block_builder_t;
+
+void fkv__block_builder_init(fkv__block_builder_t *block);
+void fkv__block_builder_done(fkv__block_builder_t *block);
+
+/*
+ * Appends a copy of rec: key whole, shared 0, version not 0, behind the last.
+ *   bytes_max   the block, trailer included, shall not grow beyond it unless
+ *               this is its only record
+ * FKV_OK · FKV_EFULL finish the block and try again · FKV_ENOMEM; nothing has
+ * changed then
+ */
+int fkv__block_builder_add(fkv__block_builder_t *block,
+    const fkv__record_t *rec, size_t bytes_max);
+
+/* Bytes that finish would append, trailer included; 0 if it is empty. */
+size_t fkv__block_builder_bytes(const fkv__block_builder_t *block);
+
+/*
+ * Appends payload and trailer to out and begins an empty block.
+ *   offset      where in the file the bytes will be
+ *   place       is set to where the payload will be
+ * FKV_OK · FKV_ENOMEM nothing has changed
+ */
+int fkv__block_builder_finish(fkv__block_builder_t *block, fkv__buf_t *out,
+    uint64_t file_id, uint64_t offset, fkv__block_place_t *place);
+
+
+/*
+ * Walks a payload, forward only.  Allocates only for keys that are longer
+ * than the room in the struct.  Must not be moved while it is in use.
+ */
+typedef struct {
+    bool            valid;              /* rec is a record of the block */
+    fkv__record_t   rec;                /* key whole, until the next call;
+                                           value and meta in the payload */
+    const uint8_t  *begin;
+    const uint8_t  *end;                /* of the records */
+    const uint8_t  *next;               /* the record behind rec */
+    uint32_t        n_restarts;
+    uint8_t        *key;                /* key_room or heap */
+    size_t          key_cap;
+    uint8_t         key_room[256];
+} fkv__block_iter_t;
+
+/*
+ * Looks at the payload's tail only; the iterator is not on a record yet.
+ * FKV_OK · FKV_ECORRUPT; either way done() is needed, also before a next init
+ */
+int  fkv__block_iter_init(fkv__block_iter_t *it, fkv_str_t payload);
+void fkv__block_iter_done(fkv__block_iter_t *it);
+
+/*
+ * To the first record; to the first at or behind (ikey, version), which is
+ * key > ikey, or key == ikey with its version <= version; to the next record,
+ * after init to the first.
+ * FKV_OK · FKV_END there is none · FKV_ECORRUPT · FKV_ENOMEM; only FKV_OK
+ * leaves it valid, after a failure use first or seek, or give up
+ */
+int fkv__block_iter_first(fkv__block_iter_t *it);
+int fkv__block_iter_seek(fkv__block_iter_t *it, fkv_str_t ikey,
+    uint64_t version);
+int fkv__block_iter_next(fkv__block_iter_t *it);
+
+
+#endif /* FKV_FORMAT_BLOCK_H */

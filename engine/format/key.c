@@ -1,0 +1,86 @@
+/*
+ * key.c - escaping and unescaping of internal keys.
+ */
+
+#include "format/key.h"
+
+#include <string.h>
+
+
+size_t
+fkv__key_encode_prefix(uint8_t *out, unsigned ns, fkv_str_t key)
+{
+    uint8_t        *p = out;
+    const uint8_t  *s = key.data, *end = key.data + key.len;
+
+    *p++ = (uint8_t) ns;
+
+    while (s < end) {
+        const uint8_t  *nul = memchr(s, 0, (size_t) (end - s));
+        size_t          n = (size_t) ((nul != NULL ? nul + 1 : end) - s);
+
+        memcpy(p, s, n);
+        p += n;
+        s += n;
+
+        if (nul != NULL) {
+            *p++ = 0xff;
+        }
+    }
+
+    return (size_t) (p - out);
+}
+
+
+size_t
+fkv__key_encode(uint8_t *out, unsigned ns, fkv_str_t key)
+{
+    size_t  n = fkv__key_encode_prefix(out, ns, key);
+
+    out[n++] = 0;
+    out[n++] = 0;
+
+    return n;
+}
+
+
+int
+fkv__key_decode(fkv_str_t ikey, unsigned *ns, uint8_t *out, size_t *len)
+{
+    const uint8_t  *s, *end;
+    uint8_t        *p = out;
+
+    if (ikey.len < 3) {
+        return FKV_ECORRUPT;
+    }
+
+    s = ikey.data + 1;
+    end = ikey.data + ikey.len;
+
+    *ns = ikey.data[0];
+
+    while (s < end) {
+        if (*s != 0) {
+            *p++ = *s++;
+            continue;
+        }
+
+        if (s + 1 == end) {
+            return FKV_ECORRUPT;
+        }
+
+        if (s[1] == 0) {
+            *len = (size_t) (p - out);
+            return (s + 2 == end) ? FKV_OK : FKV_ECORRUPT;
+        }
+
+        if (s[1] != 0xff) {
+            return FKV_ECORRUPT;
+        }
+
+        *p++ = 0;
+        s += 2;
+    }
+
+    return FKV_ECORRUPT;
+}

@@ -1,0 +1,597 @@
+/*
+ * table.c - building a table, reading its footer and properties.
+ *
+ * Footer: index offset 8, bytes 8 | filter offset 8, pages 8 | properties
+ * offset 8, bytes 8 | file id 8 | bytes of the file 8 | zero 16 | format 4
+ * | crc 4 | magic 8.  The sum covers bytes 0 to 83.  Every format keeps the
+ * length and the last 16 bytes, so that an older build can tell a newer file
+ * from a damaged one.
+ */
+
+#include "format/table.h"
+#include "format/field.h"
+#include "base/crc32c.h"
+#include "base/hash.h"
+
+static const uint8_t  table_magic[8] = {
+    'F', 'K', 'V', 's', 's', 't', 13, 10
+};
+
+#define INDEX_OFFSET_AT       0
+#define INDEX_BYTES_AT        8
+#define FILTER_OFFSET_AT      16
+#define FILTER_PAGES_AT       24
+#define PROPERTIES_OFFSET_AT  32
+#define PROPERTIES_BYTES_AT   40
+#define ID_AT                 48
+#define BYTES_AT              56
+#define FORMAT_AT             80
+#define CRC_AT                84
+#define MAGIC_AT              88
+
+/* What the estimate allows for properties, their two keys aside. */
+#define PROPERTIES_BYTES  256
+
+
+void
+fkv__table_info_init(fkv__table_info_t *info)
+{
+    memset(info, 0, sizeof(*info));
+}
+
+
+void
+fkv__table_info_done(fkv__table_info_t *info)
+{
+    fkv__buf_done(&info->smallest);
+    fkv__buf_done(&info->largest);
+    fkv__table_info_init(info);
+}
+
+
+/* For a buffer whose old content does not matter. */
+static int
+table_set_key(fkv__buf_t *buf, fkv_str_t key)
+{
+    buf->len = 0;
+
+    return fkv__buf_append(buf, key.data, key.len);
+}
+
+
+int
+fkv__table_info_copy(fkv__table_info_t *to, const fkv__table_info_t *from)
+{
+    *to = *from;
+
+    memset(&to->smallest, 0, sizeof(to->smallest));
+    memset(&to->largest, 0, sizeof(to->largest));
+
+    if (table_set_key(&to->smallest, fkv__buf_str(&from->smallest)) != FKV_OK
+        || table_set_key(&to->largest, fkv__buf_str(&from->largest)) != FKV_OK)
+    {
+        fkv__table_info_done(to);
+        return FKV_ENOMEM;
+    }
+
+    return FKV_OK;
+}
+
+
+int
+fkv__table_info_put(fkv__buf_t *buf, const fkv__table_info_t *info)
+{
+#define TABLE_PUT(tag, name)                                                  \
+    if (fkv__field_put_number(buf, tag, info->name) != FKV_OK) {              \
+        return FKV_ENOMEM;                                                    \
+    }
+
+    FKV__TABLE_INFO_MAP(TABLE_PUT)
+#undef TABLE_PUT
+
+    if (fkv__field_put(buf, FKV__TABLE_SMALLEST, fkv__buf_str(&info->smallest))
+        != FKV_OK)
+    {
+        return FKV_ENOMEM;
+    }
+
+    return fkv__field_put(buf, FKV__TABLE_LARGEST,
+                          fkv__buf_str(&info->largest));
+}
+
+
+static int
+table_info_get_field(const fkv__field_t *field, fkv__table_info_t *info)
+{
+    switch (field->tag) {
+
+#define TABLE_GET(tag, name)                                                  \
+    case tag:  return fkv__field_number(field, &info->name);
+
+    FKV__TABLE_INFO_MAP(TABLE_GET)
+#undef TABLE_GET
+
+    case FKV__TABLE_SMALLEST:
+        return table_set_key(&info->smallest, field->value);
+
+    case FKV__TABLE_LARGEST:
+        return table_set_key(&info->largest, field->value);
+    }
+
+    return fkv__field_unknown(field);
+}
+
+
+int
+fkv__table_info_get(fkv_str_t fields, fkv__table_info_t *info)
+{
+    fkv__field_t  field;
+    int           rc;
+
+    fkv__table_info_init(info);
+
+    while ((rc = fkv__field_get(&fields, &field)) == FKV_OK) {
+        rc = table_info_get_field(&field, info);
+        if (rc != FKV_OK) {
+            break;
+        }
+    }
+
+    if (rc != FKV_END) {
+        fkv__table_info_done(info);
+        return rc;
+    }
+
+    return FKV_OK;
+}
+
+
+/* Whether [offset, offset + bytes + trailer) ends at or before end. */
+static bool
+table_place_ok(uint64_t offset, uint64_t bytes, uint64_t end)
+{
+    return end >= FKV__BLOCK_TRAILER_BYTES
+           && bytes <= end - FKV__BLOCK_TRAILER_BYTES
+           && offset <= end - FKV__BLOCK_TRAILER_BYTES - bytes;
+}
+
+
+/* Where the filter, or without one the index, begins. */
+static uint64_t
+table_data_end(const fkv__table_info_t *info)
+{
+    return (info->filter_pages > 0) ? info->filter_offset : info->index_offset;
+}
+
+
+/* Filter and index where they must be in a file of info->bytes. */
+static bool
+table_layout_ok(const fkv__table_info_t *info)
+{
+    if (info->bytes < FKV__TABLE_FOOTER_BYTES
+        || !table_place_ok(info->index_offset, info->index_bytes,
+                           info->bytes - FKV__TABLE_FOOTER_BYTES)
+        || table_data_end(info) == 0)
+    {
+        return false;
+    }
+
+    if (info->filter_pages == 0) {
+        return info->filter_offset == 0;
+    }
+
+    return info->filter_offset % FKV__FILTER_PAGE_BYTES == 0
+           && info->filter_offset < info->index_offset
+           && (info->index_offset - info->filter_offset)
+              % FKV__FILTER_PAGE_BYTES == 0
+           && (info->index_offset - info->filter_offset)
+              / FKV__FILTER_PAGE_BYTES == info->filter_pages;
+}
+
+
+int
+fkv__table_info_check(const fkv__table_info_t *info)
+{
+    bool  ok;
+
+    ok = info->id != 0
+         && table_layout_ok(info)
+         && info->keys != 0
+         && info->keys <= info->entries
+         && info->tombstones <= info->entries
+         && info->expiring <= info->entries
+         && info->version_min != 0
+         && info->version_min <= info->version_max
+         && info->expire_at_min <= info->expire_at_max
+         && (info->expiring == 0) == (info->expire_at_min == 0)
+         && (info->expiring == 0) == (info->expire_at_max == 0)
+         && fkv__str_cmp(fkv__buf_str(&info->smallest),
+                         fkv__buf_str(&info->largest)) <= 0;
+
+    return ok ? FKV_OK : FKV_ECORRUPT;
+}
+
+
+void
+fkv__table_builder_init(fkv__table_builder_t *table, uint64_t file_id,
+    size_t block_bytes, unsigned bits_per_key)
+{
+    FKV_ASSERT(file_id != 0);
+
+    memset(table, 0, sizeof(*table));
+
+    table->block_bytes = block_bytes;
+    table->bits_per_key = bits_per_key;
+
+    fkv__block_builder_init(&table->block);
+    fkv__block_builder_init(&table->index);
+    fkv__table_info_init(&table->info);
+
+    table->info.id = file_id;
+}
+
+
+void
+fkv__table_builder_done(fkv__table_builder_t *table)
+{
+    fkv__block_builder_done(&table->block);
+    fkv__block_builder_done(&table->index);
+    fkv__filter_builder_done(&table->filter);
+    fkv__table_info_done(&table->info);
+    fkv__buf_done(&table->out);
+}
+
+
+/* The file offset of the next byte that goes to out. */
+static uint64_t
+table_offset(const fkv__table_builder_t *table)
+{
+    return table->written + table->out.len;
+}
+
+
+static int
+table_end_block(fkv__table_builder_t *table)
+{
+    uint8_t             value[2 * FKV__VARINT_MAX], *p;
+    fkv__block_place_t  place;
+    fkv__record_t       entry;
+
+    if (fkv__block_builder_finish(&table->block, &table->out, table->info.id,
+                                  table_offset(table), &place)
+        != FKV_OK)
+    {
+        return FKV_ENOMEM;
+    }
+
+    p = fkv__put_varint(value, place.offset);
+    p = fkv__put_varint(p, place.bytes);
+
+    memset(&entry, 0, sizeof(entry));
+
+    entry.kind = FKV__RECORD_VALUE;
+    entry.version = table->block.last_version;
+    entry.key = fkv__buf_str(&table->block.last_key);
+    entry.value = (fkv_str_t) { value, (size_t) (p - value) };
+
+    return fkv__block_builder_add(&table->index, &entry, 0);
+}
+
+
+static void
+table_count(fkv__table_info_t *info, const fkv__record_t *rec, bool new_key)
+{
+    if (info->entries == 0) {
+        info->version_min = rec->version;
+    }
+
+    info->version_min = fkv__min(info->version_min, rec->version);
+    info->version_max = fkv__max(info->version_max, rec->version);
+
+    info->entries++;
+    info->keys += new_key;
+    info->tombstones += (rec->kind == FKV__RECORD_TOMBSTONE);
+    info->key_bytes += rec->key.len;
+    info->value_bytes += rec->value.len;
+
+    if (rec->expire_at == 0) {
+        return;
+    }
+
+    if (info->expiring == 0) {
+        info->expire_at_min = rec->expire_at;
+    }
+
+    info->expire_at_min = fkv__min(info->expire_at_min, rec->expire_at);
+    info->expire_at_max = fkv__max(info->expire_at_max, rec->expire_at);
+    info->expiring++;
+}
+
+
+int
+fkv__table_builder_add(fkv__table_builder_t *table, const fkv__record_t *rec)
+{
+    bool  new_key;
+    int   rc;
+
+    FKV_ASSERT(!table->finished);
+
+    new_key = table->info.entries == 0
+              || !fkv__str_eq(fkv__buf_str(&table->block.last_key), rec->key);
+
+    rc = fkv__block_builder_add(&table->block, rec, table->block_bytes);
+
+    if (rc == FKV_EFULL) {
+        rc = table_end_block(table);
+
+        if (rc == FKV_OK) {
+            rc = fkv__block_builder_add(&table->block, rec,
+                                        table->block_bytes);
+        }
+    }
+
+    if (rc == FKV_OK && new_key && table->bits_per_key > 0) {
+        rc = fkv__filter_builder_add(&table->filter, fkv__hash(rec->key));
+    }
+
+    if (rc == FKV_OK && table->info.entries == 0) {
+        rc = table_set_key(&table->info.smallest, rec->key);
+    }
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    table_count(&table->info, rec, new_key);
+
+    return FKV_OK;
+}
+
+
+void
+fkv__table_builder_drained(fkv__table_builder_t *table, size_t n)
+{
+    FKV_ASSERT(n <= table->out.len);
+
+    if (n > 0) {
+        memmove(table->out.data, table->out.data + n, table->out.len - n);
+        table->out.len -= n;
+        table->written += n;
+    }
+}
+
+
+uint64_t
+fkv__table_builder_bytes(const fkv__table_builder_t *table)
+{
+    uint64_t  pages = fkv__filter_builder_pages(&table->filter,
+                                                table->bits_per_key);
+
+    return table_offset(table) + fkv__block_builder_bytes(&table->block)
+           + (pages > 0 ? pages + 1 : 0) * FKV__FILTER_PAGE_BYTES
+           + fkv__block_builder_bytes(&table->index)
+           + PROPERTIES_BYTES + table->info.smallest.len
+           + table->block.last_key.len + FKV__TABLE_FOOTER_BYTES;
+}
+
+
+static int
+table_put_filter(fkv__table_builder_t *table)
+{
+    fkv__table_info_t  *info = &table->info;
+    uint64_t            offset = table_offset(table);
+    size_t              pad;
+
+    info->filter_pages = fkv__filter_builder_pages(&table->filter,
+                                                   table->bits_per_key);
+    if (info->filter_pages == 0) {
+        return FKV_OK;
+    }
+
+    info->filter_offset = fkv__align(offset, FKV__FILTER_PAGE_BYTES);
+    pad = info->filter_offset - offset;
+
+    if (fkv__buf_reserve(&table->out, pad) != FKV_OK) {
+        return FKV_ENOMEM;
+    }
+
+    if (pad > 0) {
+        memset(table->out.data + table->out.len, 0, pad);
+        table->out.len += pad;
+    }
+
+    return fkv__filter_builder_finish(&table->filter, &table->out,
+                                      table->bits_per_key, info->id,
+                                      info->filter_offset);
+}
+
+
+static int
+table_put_properties(fkv__table_builder_t *table, fkv__block_place_t *place)
+{
+    fkv__buf_t  *out = &table->out;
+    size_t       start = out->len;
+    fkv_str_t    payload;
+
+    place->offset = table_offset(table);
+
+    if (fkv__table_info_put(out, &table->info) != FKV_OK
+        || fkv__buf_reserve(out, FKV__BLOCK_TRAILER_BYTES) != FKV_OK)
+    {
+        return FKV_ENOMEM;
+    }
+
+    payload = (fkv_str_t) { out->data + start, out->len - start };
+    place->bytes = payload.len;
+
+    fkv__block_trailer_put(out->data + out->len, payload, table->info.id,
+                           place->offset);
+    out->len += FKV__BLOCK_TRAILER_BYTES;
+
+    return FKV_OK;
+}
+
+
+static int
+table_put_footer(fkv__table_builder_t *table, fkv__block_place_t properties)
+{
+    fkv__table_info_t  *info = &table->info;
+    uint8_t             footer[FKV__TABLE_FOOTER_BYTES] = { 0 };
+
+    info->bytes = table_offset(table) + sizeof(footer);
+
+    fkv__put_le64(footer + INDEX_OFFSET_AT, info->index_offset);
+    fkv__put_le64(footer + INDEX_BYTES_AT, info->index_bytes);
+    fkv__put_le64(footer + FILTER_OFFSET_AT, info->filter_offset);
+    fkv__put_le64(footer + FILTER_PAGES_AT, info->filter_pages);
+    fkv__put_le64(footer + PROPERTIES_OFFSET_AT, properties.offset);
+    fkv__put_le64(footer + PROPERTIES_BYTES_AT, properties.bytes);
+    fkv__put_le64(footer + ID_AT, info->id);
+    fkv__put_le64(footer + BYTES_AT, info->bytes);
+    fkv__put_le32(footer + FORMAT_AT, FKV__TABLE_FORMAT);
+    fkv__put_le32(footer + CRC_AT, fkv__crc32c(0, footer, CRC_AT));
+    memcpy(footer + MAGIC_AT, table_magic, sizeof(table_magic));
+
+    return fkv__buf_append(&table->out, footer, sizeof(footer));
+}
+
+
+int
+fkv__table_builder_finish(fkv__table_builder_t *table, uint64_t created_ms,
+    fkv__table_info_t *info)
+{
+    fkv__block_place_t  index, properties;
+
+    FKV_ASSERT(!table->finished);
+    FKV_ASSERT(table->info.entries > 0);
+
+    table->finished = true;
+    table->info.created_ms = created_ms;
+
+    fkv__table_info_init(info);
+
+    if (table_set_key(&table->info.largest,
+                      fkv__buf_str(&table->block.last_key)) != FKV_OK
+        || table_end_block(table) != FKV_OK
+        || table_put_filter(table) != FKV_OK
+        || fkv__block_builder_finish(&table->index, &table->out,
+                                     table->info.id, table_offset(table),
+                                     &index) != FKV_OK)
+    {
+        return FKV_ENOMEM;
+    }
+
+    table->info.index_offset = index.offset;
+    table->info.index_bytes = index.bytes;
+
+    if (table_put_properties(table, &properties) != FKV_OK
+        || table_put_footer(table, properties) != FKV_OK)
+    {
+        return FKV_ENOMEM;
+    }
+
+    FKV_ASSERT(fkv__table_info_check(&table->info) == FKV_OK);
+
+    *info = table->info;
+    fkv__table_info_init(&table->info);
+
+    return FKV_OK;
+}
+
+
+int
+fkv__table_footer_get(const uint8_t *footer, uint64_t bytes,
+    fkv__table_info_t *info, fkv__block_place_t *properties)
+{
+    fkv__table_info_init(info);
+
+    if (bytes < FKV__TABLE_FOOTER_BYTES
+        || memcmp(footer + MAGIC_AT, table_magic, sizeof(table_magic)) != 0
+        || fkv__get_le32(footer + CRC_AT) != fkv__crc32c(0, footer, CRC_AT))
+    {
+        return FKV_ECORRUPT;
+    }
+
+    if (fkv__get_le32(footer + FORMAT_AT) > FKV__TABLE_FORMAT) {
+        return FKV_EVERSION;
+    }
+
+    info->index_offset = fkv__get_le64(footer + INDEX_OFFSET_AT);
+    info->index_bytes = fkv__get_le64(footer + INDEX_BYTES_AT);
+    info->filter_offset = fkv__get_le64(footer + FILTER_OFFSET_AT);
+    info->filter_pages = fkv__get_le64(footer + FILTER_PAGES_AT);
+    properties->offset = fkv__get_le64(footer + PROPERTIES_OFFSET_AT);
+    properties->bytes = fkv__get_le64(footer + PROPERTIES_BYTES_AT);
+    info->id = fkv__get_le64(footer + ID_AT);
+    info->bytes = fkv__get_le64(footer + BYTES_AT);
+
+    if (info->bytes != bytes || info->id == 0 || !table_layout_ok(info)
+        || !table_place_ok(properties->offset, properties->bytes,
+                           bytes - FKV__TABLE_FOOTER_BYTES)
+        || properties->offset < info->index_offset + info->index_bytes)
+    {
+        fkv__table_info_init(info);
+        return FKV_ECORRUPT;
+    }
+
+    return FKV_OK;
+}
+
+
+int
+fkv__table_properties_get(const uint8_t *raw, size_t len, uint64_t offset,
+    fkv__table_info_t *info)
+{
+    fkv__table_info_t  read;
+    fkv_str_t          payload;
+    int                rc;
+
+    rc = fkv__block_check(raw, len, info->id, offset, &payload);
+
+    if (rc == FKV_OK) {
+        rc = fkv__table_info_get(payload, &read);
+    }
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    read.bytes = info->bytes;
+
+    if (read.id != info->id
+        || read.index_offset != info->index_offset
+        || read.index_bytes != info->index_bytes
+        || read.filter_offset != info->filter_offset
+        || read.filter_pages != info->filter_pages
+        || fkv__table_info_check(&read) != FKV_OK)
+    {
+        fkv__table_info_done(&read);
+        return FKV_ECORRUPT;
+    }
+
+    fkv__table_info_done(info);
+    *info = read;
+
+    return FKV_OK;
+}
+
+
+int
+fkv__table_place_get(const fkv__table_info_t *info, fkv_str_t value,
+    fkv__block_place_t *place)
+{
+    const uint8_t  *p = value.data, *end = value.data + value.len;
+
+    p = fkv__get_varint(p, end, &place->offset);
+    if (p != NULL) {
+        p = fkv__get_varint(p, end, &place->bytes);
+    }
+
+    if (p == NULL || p != end
+        || !table_place_ok(place->offset, place->bytes, table_data_end(info)))
+    {
+        return FKV_ECORRUPT;
+    }
+
+    return FKV_OK;
+}

@@ -1,0 +1,172 @@
+/*
+ * table.h - FerroSST, the file of sorted records.
+ *
+ *     data blocks | 0 .. | filter pages | index block | properties | footer
+ *
+ * Data       blocks (block.h), one behind the other from offset 0
+ * Filter     pages (filter.h) from a multiple of 4096 on
+ * Index      one block; a record per data block: key and version are those
+ *            of the data block's last record, the value is its place (varint
+ *            offset, varint payload length without trailer).  So the first
+ *            index record at or behind (ikey, version) names the only block
+ *            where the first record at or behind (ikey, version) can be
+ * Properties tagged fields of fkv__table_info_t, then a block's trailer
+ * Footer     96 bytes that say where the rest is
+ *
+ * A table is written once, from front to back, and never changed.
+ */
+
+#ifndef FKV_FORMAT_TABLE_H
+#define FKV_FORMAT_TABLE_H
+
+#include "format/block.h"
+#include "format/filter.h"
+
+#define FKV__TABLE_FORMAT        1
+#define FKV__TABLE_FOOTER_BYTES  96
+
+
+/*
+ * All that a reader must know of a table; it is in the manifest too, so that
+ * opening a table reads nothing.  Tag and name of each number; on disk, do
+ * not change.
+ *
+ *   bytes           of the file; not among the properties
+ *   index_bytes     of the index block's payload
+ *   filter_pages    0 = the table has no filter
+ *   entries, keys   records; distinct keys
+ *   expiring        records with an expire_at
+ *   expire_at_min,  of those records only, 0 if there are none.  All of the
+ *   expire_at_max   table has expired at now_ms if expiring == entries and
+ *                   expire_at_max <= now_ms
+ *   key_bytes       of all records' whole internal keys
+ */
+#define FKV__TABLE_INFO_MAP(X)                                                \
+    X(2,   id)                                                                \
+    X(4,   bytes)                                                             \
+    X(6,   index_offset)                                                      \
+    X(8,   index_bytes)                                                       \
+    X(10,  filter_offset)                                                     \
+    X(12,  filter_pages)                                                      \
+    X(14,  entries)                                                           \
+    X(16,  keys)                                                              \
+    X(18,  tombstones)                                                        \
+    X(20,  expiring)                                                          \
+    X(22,  version_min)                                                       \
+    X(24,  version_max)                                                       \
+    X(26,  expire_at_min)                                                     \
+    X(28,  expire_at_max)                                                     \
+    X(1,   key_bytes)                                                         \
+    X(3,   value_bytes)                                                       \
+    X(5,   created_ms)
+
+#define FKV__TABLE_SMALLEST  30
+#define FKV__TABLE_LARGEST   32
+
+typedef struct {
+#define FKV__TABLE_INFO_FIELD(tag, name)  uint64_t  name;
+    FKV__TABLE_INFO_MAP(FKV__TABLE_INFO_FIELD)
+#undef FKV__TABLE_INFO_FIELD
+
+    fkv__buf_t  smallest;           /* internal keys, owned */
+    fkv__buf_t  largest;
+} fkv__table_info_t;
+
+void fkv__table_info_init(fkv__table_info_t *info);
+void fkv__table_info_done(fkv__table_info_t *info);
+
+/* to is uninitialized; FKV_OK, or FKV_ENOMEM and to is empty. */
+int fkv__table_info_copy(fkv__table_info_t *to, const fkv__table_info_t *from);
+
+/* Appends the fields to buf.  FKV_OK or FKV_ENOMEM. */
+int fkv__table_info_put(fkv__buf_t *buf, const fkv__table_info_t *info);
+
+/*
+ * Reads them into info, which is uninitialized and empty after a failure.
+ * FKV_OK · FKV_ECORRUPT · FKV_EVERSION · FKV_ENOMEM
+ */
+int fkv__table_info_get(fkv_str_t fields, fkv__table_info_t *info);
+
+/*
+ * Whether places, counts and ranges are possible, bytes included.
+ * FKV_OK or FKV_ECORRUPT.
+ */
+int fkv__table_info_check(const fkv__table_info_t *info);
+
+
+/* Turns records into the file's bytes; does no I/O itself. */
+typedef struct {
+    fkv__buf_t             out;         /* for the caller to write ... */
+    uint64_t               written;     /* ... at this offset */
+
+    size_t                 block_bytes;
+    unsigned               bits_per_key;
+    fkv__block_builder_t   block;
+    fkv__block_builder_t   index;
+    fkv__filter_builder_t  filter;
+    fkv__table_info_t      info;
+    bool                   finished;
+} fkv__table_builder_t;
+
+/*
+ *   block_bytes    a data block with trailer is at most so long, unless one
+ *                  record alone is longer
+ *   bits_per_key   of the filter, 10 gives about 1% false answers, 0 = none
+ */
+void fkv__table_builder_init(fkv__table_builder_t *table, uint64_t file_id,
+    size_t block_bytes, unsigned bits_per_key);
+
+/* At any time, also to give up. */
+void fkv__table_builder_done(fkv__table_builder_t *table);
+
+/*
+ * Appends a copy of rec: key whole, shared 0, version not 0.  Records must
+ * come in order (fkv__block_cmp); it is asserted.
+ * FKV_OK · FKV_ENOMEM give up
+ */
+int fkv__table_builder_add(fkv__table_builder_t *table,
+    const fkv__record_t *rec);
+
+/* The first n bytes of out have been written. */
+void fkv__table_builder_drained(fkv__table_builder_t *table, size_t n);
+
+/* About how long the file would be if it were finished now. */
+uint64_t fkv__table_builder_bytes(const fkv__table_builder_t *table);
+
+/*
+ * Puts everything behind the data blocks into out, after at least one record.
+ * info is uninitialized and becomes the caller's; info->bytes is the length
+ * of the file once out has been written.
+ * FKV_OK · FKV_ENOMEM give up, info is empty
+ */
+int fkv__table_builder_finish(fkv__table_builder_t *table,
+    uint64_t created_ms, fkv__table_info_t *info);
+
+
+/*
+ * Reads the footer, the last FKV__TABLE_FOOTER_BYTES of a file of so many
+ * bytes, initializes info, and sets in it id, bytes, index and filter.  The
+ * caller knows which id the file must have.
+ *   properties     is set to their place; their trailer lies behind it
+ * FKV_OK · FKV_ECORRUPT · FKV_EVERSION
+ */
+int fkv__table_footer_get(const uint8_t *footer, uint64_t bytes,
+    fkv__table_info_t *info, fkv__block_place_t *properties);
+
+/*
+ * Completes info, as the footer left it, from the properties, trailer
+ * included, that were read at offset.  Also checks it as a whole.
+ * FKV_OK · FKV_ECORRUPT · FKV_EVERSION · FKV_ENOMEM; info is as it was then
+ */
+int fkv__table_properties_get(const uint8_t *raw, size_t len, uint64_t offset,
+    fkv__table_info_t *info);
+
+/*
+ * Reads the value of an index record.
+ * FKV_OK · FKV_ECORRUPT this is no place among the table's data blocks
+ */
+int fkv__table_place_get(const fkv__table_info_t *info, fkv_str_t value,
+    fkv__block_place_t *place);
+
+
+#endif /* FKV_FORMAT_TABLE_H */
