@@ -86,15 +86,10 @@ fkv__assert_failed(const char *cond, const char *file, int line)
 void
 fkv__step(const char *name)
 {
-    static long        passed;
-    static const char  *wanted = "";
-    const char         *colon;
-    size_t              len;
-    long                nth;
-
-    if (wanted != NULL && wanted[0] == '\0') {
-        wanted = getenv("FKV_KILL");
-    }
+    static long   passed;
+    const char   *wanted = getenv("FKV_KILL"), *colon;
+    size_t        len;
+    long          nth;
 
     if (wanted == NULL) {
         return;

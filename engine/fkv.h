@@ -1,0 +1,327 @@
+/*
+ * fkv.h - the engine's whole public API: a durable, ordered key-value store
+ * that several processes write through one shared memory segment.
+ *
+ * Life       master: fkv_open() before the fork, fkv_close()
+ *            child:  fkv_attach() after the fork, fkv_detach()
+ * Calls      fkv_get, fkv_update, fkv_scan start an operation (io/op.h): the
+ *            result at once, or FKV_AGAIN and later exactly one on_done, from
+ *            fkv_poll() or fkv_turn() and never from inside the starting call
+ * Loop       the caller watches fkv_eventfd() for reading and calls fkv_poll()
+ *            when it is readable; when the engine calls on_turn() the caller
+ *            calls fkv_turn() once, at the end of its event-loop turn; after
+ *            each of them fkv_timeout_ms() says when to call fkv_poll() again
+ *            though nothing happened
+ * Threads    a fkv_t belongs to one thread of its process; the helper's own
+ *            threads are the engine's affair
+ * Memory     an operation's struct, keys and values are the caller's until
+ *            the operation has ended; zero-initialize the struct
+ *
+ * Nothing here blocks but fkv_open(), fkv_close(), fkv_attach(), fkv_detach().
+ */
+
+#ifndef FKV_H
+#define FKV_H
+
+#include "base/types.h"
+#include "base/alloc.h"
+#include "io/op.h"
+#include "io/io.h"
+#include "io/file.h"
+#include "io/clock.h"
+#include "format/key.h"
+
+#include <sys/types.h>
+
+typedef struct fkv_s  fkv_t;
+
+
+/* What an acknowledged write has survived; architecture in store/README.md. */
+typedef enum {
+    FKV_SYNC_DEFAULT = 0,   /* of an operation: as the store says */
+    FKV_SYNC_ALWAYS,        /* it is on disk */
+    FKV_SYNC_EVERYSEC,      /* it is in the log, synced within a second */
+    FKV_SYNC_OFF            /* it is in shared memory, written when it suits */
+} fkv_sync_e;
+
+typedef struct {
+    const char          *path;          /* directory, absolute */
+    uint64_t             memory;        /* bytes of the shared segment */
+    uint64_t             value_max;     /* bytes; 0 = fkv_value_max_default */
+    fkv_sync_e           sync;          /* not DEFAULT */
+    uid_t                uid;           /* owner of all files, the workers'; */
+    gid_t                gid;           /*   (uid_t) -1 = as this process */
+
+    const fkv__fs_t     *fs;            /* NULL = the real ones */
+    const fkv__clock_t  *clock;
+    const fkv__io_ops_t *io;            /* NULL = io_uring, else the pool */
+} fkv_options_t;
+
+#define FKV_MEMORY_MIN      (4 * 1024 * 1024)
+#define FKV_BATCH_KEYS_MAX  1024        /* changes in one update */
+#define FKV_ERROR_BYTES     512         /* room for one error sentence */
+
+/* memory / 64, at most 16 MiB. */
+uint64_t fkv_value_max_default(uint64_t memory);
+
+/*
+ * What `nginx -t` can know without touching the disk.
+ * FKV_OK · FKV_EINVAL, error[FKV_ERROR_BYTES] holds one sentence
+ */
+int fkv_options_check(const fkv_options_t *opt, char *error);
+
+
+/*
+ * Creates or opens the store: takes DIR/LOCK, replays the log into tables,
+ * maps the segment.  log must live as long as the store.
+ * FKV_OK · FKV_EBUSY another nginx owns it (names its pids) · FKV_EVERSION
+ * · FKV_ECORRUPT · FKV_EIO · FKV_EFULL · FKV_ENOMEM; error holds one sentence
+ */
+int fkv_open(fkv_t **store, const fkv_options_t *opt, const fkv_log_t *log,
+    char *error);
+
+/* Unmaps and drops this process's share of the lock.  Children go on. */
+void fkv_close(fkv_t *store);
+
+
+typedef enum {
+    FKV_WORKER,             /* runs operations */
+    FKV_HELPER              /* calls fkv_helper() only */
+} fkv_process_e;
+
+/*
+ * Takes a slot, reaps what a dead owner left in it, opens log files and I/O.
+ * on_turn(data) may be called from any engine call; it must not call back.
+ * FKV_OK · FKV_EFULL all slots are taken · FKV_EIO · FKV_ENOMEM
+ */
+int fkv_attach(fkv_t *store, fkv_process_e as, const fkv_log_t *log,
+    void (*on_turn)(void *data), void *data, char *error);
+
+/* Ends every operation that is in flight without on_done, frees the slot. */
+void fkv_detach(fkv_t *store);
+
+int      fkv_eventfd(const fkv_t *store);   /* watch edge-triggered; not ours
+                                               to read or to close */
+void     fkv_poll(fkv_t *store);
+void     fkv_turn(fkv_t *store);
+int64_t  fkv_timeout_ms(const fkv_t *store);    /* -1: no need */
+unsigned fkv_in_flight(const fkv_t *store);     /* operations not ended */
+
+/*
+ * The helper role: flush, compaction, log preparation, syncing every second,
+ * the clock.  Its threads run in the one process that owns the role; calling
+ * this takes the role over if its owner is gone.  Call it again after the
+ * returned number of milliseconds.  (A worker that waits for memory while no
+ * helper lives does so by itself.)
+ */
+unsigned fkv_helper(fkv_t *store);
+
+/* Asks the helper's threads of this process to stop and waits for them. */
+void fkv_helper_stop(fkv_t *store);
+
+
+/* Store time, milliseconds since 1970: never steps backwards. */
+uint64_t fkv_now_ms(const fkv_t *store);
+
+const char *fkv_path(const fkv_t *store);
+const fkv_options_t *fkv_options(const fkv_t *store);
+
+
+typedef struct {
+    fkv_str_t  data;
+    fkv_str_t  content_type;    /* empty = none was given */
+    uint64_t   version;         /* LSN of the record: the ETag */
+    uint64_t   expire_at;       /* milliseconds, 0 = never */
+} fkv_value_t;
+
+
+/*
+ * Read one key at a snapshot.
+ *   ns, key     what; key.len 1 .. FKV_KEY_BYTES_MAX
+ *   now_ms      expiry is decided by this
+ *   snapshot    0 = everything visible now
+ * FKV_OK value is set · FKV_NOTFOUND · FKV_AGAIN · FKV_ECORRUPT (the log says
+ * where) · FKV_EIO · FKV_ENOMEM
+ *
+ * value points into the engine's memory: copy what you need and call
+ * fkv_get_done() before returning to the event loop.
+ */
+typedef struct fkv__get_s  fkv__get_t;
+
+typedef struct {
+    fkv_op_t      op;
+    fkv_t        *store;
+    unsigned      ns;
+    fkv_str_t     key;
+    uint64_t      now_ms;
+    uint64_t      snapshot;
+
+    fkv_value_t   value;
+
+    fkv__get_t   *own;          /* the engine's */
+} fkv_get_t;
+
+int  fkv_get(fkv_get_t *get);
+void fkv_get_done(fkv_get_t *get);
+
+
+/*
+ * Read-modify-write of 1 to FKV_BATCH_KEYS_MAX distinct keys, all or nothing.
+ *
+ * The engine reads the newest version of every key, pending ones included,
+ * and calls decide(), which looks at exists and current, fills in action and
+ * what is to be written, and returns FKV_OK.  If a key has changed meanwhile
+ * the engine reads again and calls decide() again: it must depend on nothing
+ * but the changes and do nothing outside.  If it returns another code, nothing
+ * is written and the update ends with that code.  Either end waits until what
+ * decide() saw is visible, so no answer tells of a write that could be lost.
+ *
+ *   now_ms      a current that has expired does not exist
+ *   sync        FKV_SYNC_DEFAULT or more or less than the store's
+ *   decide      NULL: write the changes as they stand
+ *   blind       of a change: do not read it, exists and current are not set
+ *
+ * FKV_OK version is set in each change written · decide()'s code · FKV_AGAIN
+ * · FKV_CONFLICT after too many tries · FKV_ETOOBIG value over value_max or
+ * batch over a quarter of an arena · FKV_EREADONLY · FKV_EFULL disk full
+ * · FKV_ECORRUPT · FKV_EIO · FKV_ENOMEM; nothing is written then
+ */
+typedef struct fkv_update_s    fkv_update_t;
+typedef struct fkv__update_s   fkv__update_t;
+
+typedef enum {
+    FKV_KEEP = 0,               /* leave this key alone */
+    FKV_PUT,
+    FKV_DELETE                  /* of a key that does not exist: nothing */
+} fkv_action_e;
+
+typedef struct {
+    unsigned      ns;
+    fkv_str_t     key;
+    bool          blind;
+
+    bool          exists;       /* for decide() */
+    fkv_value_t   current;      /* valid inside decide() only */
+
+    fkv_action_e  action;       /* by decide() or beforehand */
+    fkv_str_t     value;        /* the caller's until the end */
+    fkv_str_t     content_type;
+    uint64_t      expire_at;    /* 0 = never */
+
+    uint64_t      version;      /* result of a PUT or DELETE */
+} fkv_change_t;
+
+struct fkv_update_s {
+    fkv_op_t        op;
+    fkv_t          *store;
+    uint64_t        now_ms;
+    fkv_sync_e      sync;
+    fkv_change_t   *changes;
+    unsigned        n;
+    int           (*decide)(fkv_update_t *update);
+
+    fkv__update_t  *own;        /* the engine's; NULL again at the end */
+};
+
+int fkv_update(fkv_update_t *update);
+
+
+/*
+ * Walk keys in order at one snapshot.
+ *   prefix      only keys that begin so; may be empty
+ *   start       first key, inclusive, or behind it if after is set; may be
+ *               empty
+ *   end         exclusive; empty = none
+ *   limit       entries at most; bytes_max: of keys and values together
+ *   on_entry    called for each, in order, also from inside fkv_scan(); key
+ *               and value are valid during the call; any other answer than
+ *               FKV_OK ends the scan before this entry with that code
+ * FKV_OK complete says whether the range is exhausted · FKV_AGAIN
+ * · FKV_ECORRUPT · FKV_EIO · FKV_ENOMEM
+ */
+typedef struct fkv_scan_s   fkv_scan_t;
+typedef struct fkv__scan_s  fkv__scan_t;
+
+struct fkv_scan_s {
+    fkv_op_t      op;
+    fkv_t        *store;
+    unsigned      ns;
+    fkv_str_t     prefix;
+    fkv_str_t     start;
+    bool          after;
+    fkv_str_t     end;
+    uint64_t      now_ms;
+    uint64_t      snapshot;     /* 0 = everything visible now */
+    unsigned      limit;
+    size_t        bytes_max;
+    int         (*on_entry)(fkv_scan_t *scan, fkv_str_t key,
+                      const fkv_value_t *value);
+
+    bool          complete;
+
+    fkv__scan_t  *own;          /* the engine's; NULL again at the end */
+};
+
+int fkv_scan(fkv_scan_t *scan);
+
+
+/* Figures of the whole store, all processes; counters since it was opened. */
+#define FKV_STAT_COUNTERS(X)                                                  \
+    X(gets,              "reads of one key")                                  \
+    X(gets_found,        "reads that found a value")                          \
+    X(gets_memtable,     "reads answered by a memtable")                      \
+    X(puts,              "records written")                                   \
+    X(deletes,           "tombstones written")                                \
+    X(scans,             "ordered scans")                                     \
+    X(conflicts,         "read-modify-writes that had to run again")          \
+    X(commits,           "writes of the log")                                 \
+    X(commit_frames,     "batches in those writes")                           \
+    X(commit_bytes,      "bytes of those writes")                             \
+    X(syncs,             "separate syncs of the log")                         \
+    X(wait_latch,        "operations that waited for a latch")                \
+    X(wait_arena,        "operations that waited for a free arena")           \
+    X(wait_durable,      "operations that waited for the log")                \
+    X(block_hits,        "blocks found in the private cache")                 \
+    X(block_reads,       "blocks read from disk")                             \
+    X(flushes,           "memtables written to tables")                       \
+    X(flush_bytes,       "bytes of those tables")                             \
+    X(compactions,       "compactions committed")                             \
+    X(compaction_read,   "bytes read by compaction")                          \
+    X(compaction_written,"bytes written by compaction")                       \
+    X(expired_dropped,   "expired records that compaction dropped")           \
+    X(reaped,            "dead processes whose slot was repaired")            \
+    X(errors_io,         "input/output errors")                               \
+    X(errors_corrupt,    "checksum or structure errors met")
+
+typedef struct {
+#define FKV_STAT_FIELD(name, text)  uint64_t  name;
+    FKV_STAT_COUNTERS(FKV_STAT_FIELD)
+#undef FKV_STAT_FIELD
+
+    uint64_t    keys_estimated;     /* tables' keys + memtables' keys */
+    uint64_t    memory;             /* the segment */
+    uint64_t    memory_arenas;
+    uint64_t    memory_used;        /* of the arenas: records and nodes */
+    uint64_t    memory_meta;        /* everything else in the segment */
+    uint64_t    memory_private;     /* this process: engine's allocations */
+    unsigned    arenas;
+    unsigned    arenas_free;
+    unsigned    arenas_sealed;      /* waiting for their flush */
+    uint64_t    lsn_ready;
+    uint64_t    lsn_durable;
+    unsigned    tables;
+    uint64_t    table_bytes;
+    unsigned    levels[8];          /* tables per level */
+    uint64_t    edit;
+    unsigned    processes;          /* slots in use */
+    bool        helper;             /* the helper role has an owner */
+    bool        readonly;
+    bool        disk_full;
+    char        cause[128];         /* why it is read-only, or empty */
+    const char *io;                 /* "io_uring" or "threads" */
+} fkv_stats_t;
+
+void fkv_stats(fkv_t *store, fkv_stats_t *stats);
+
+
+#endif /* FKV_H */

@@ -1,0 +1,113 @@
+/*
+ * segment.c - dividing, creating and mapping the shared memory.
+ */
+
+#define _GNU_SOURCE
+#include "shared/segment.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PAGE           4096
+#define SEGMENT_MAGIC  0x314765536b764bull
+#define BYTES_PER_KEY  256      /* a bucket for so many bytes of arena */
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE  23
+#endif
+
+
+static uint64_t
+buckets_for(uint64_t arena_bytes)
+{
+    uint64_t  n = 1024;
+
+    while (n * BYTES_PER_KEY < arena_bytes) {
+        n *= 2;
+    }
+
+    return n;
+}
+
+
+void
+fkv__segment_layout(uint64_t memory, fkv__segment_layout_t *layout)
+{
+    uint64_t  left;
+
+    layout->latches_at = fkv__align(sizeof(fkv__segment_shm_t), PAGE);
+    layout->buckets_at = layout->latches_at
+                         + fkv__align(FKV__LATCHES * sizeof(uint32_t), PAGE);
+
+    layout->buckets = buckets_for(memory / FKV__ARENAS);
+    layout->arenas_at = fkv__align(layout->buckets_at + FKV__ARENAS
+                                   * layout->buckets * sizeof(uint32_t), PAGE);
+
+    left = memory - layout->arenas_at;
+    layout->arena_bytes = fkv__align_down(left / FKV__ARENAS, PAGE);
+}
+
+
+int
+fkv__segment_create(uint64_t memory, fkv__segment_shm_t **segment)
+{
+    int                     fd;
+    void                   *p;
+    fkv__segment_shm_t     *seg;
+    fkv__segment_layout_t   layout;
+
+    fkv__segment_layout(memory, &layout);
+
+    fd = memfd_create("ferrokv", MFD_CLOEXEC);
+    if (fd < 0) {
+        return FKV_ENOMEM;
+    }
+
+    if (ftruncate(fd, (off_t) memory) != 0) {
+        (void) close(fd);
+        return FKV_ENOMEM;
+    }
+
+    p = mmap(NULL, memory, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    (void) close(fd);
+
+    if (p == MAP_FAILED) {
+        return FKV_ENOMEM;
+    }
+
+    (void) madvise(p, memory, MADV_DONTDUMP);
+
+    if (madvise(p, memory, MADV_POPULATE_WRITE) != 0 && errno == ENOMEM) {
+        (void) munmap(p, memory);
+        return FKV_ENOMEM;
+    }
+
+    seg = p;
+    seg->magic = SEGMENT_MAGIC;
+    seg->bytes = memory;
+    seg->arena_bytes = layout.arena_bytes;
+    seg->buckets = layout.buckets;
+    seg->latches_at = layout.latches_at;
+    seg->buckets_at = layout.buckets_at;
+    seg->arenas_at = layout.arenas_at;
+
+    *segment = seg;
+
+    return FKV_OK;
+}
+
+
+void
+fkv__segment_populate(fkv__segment_shm_t *seg)
+{
+    /* An older kernel faults page by page later: slower, not wrong. */
+    (void) madvise(seg, seg->bytes, MADV_POPULATE_WRITE);
+}
+
+
+void
+fkv__segment_unmap(fkv__segment_shm_t *seg)
+{
+    (void) munmap(seg, seg->bytes);
+}

@@ -1,0 +1,220 @@
+/*
+ * segment.h - the shared memory of one store: what is where.
+ *
+ * Shape      | header | slots | log state | arena headers | latches
+ *            | hash buckets of each arena | arenas |
+ *            One memfd mapping, made by the master before the fork, at the
+ *            same address in every process; still only offsets and ids inside.
+ * Processes  all; who may write what stands at each field
+ * If killed  everything here can be rebuilt from the disk; what a dead process
+ *            held is named by its slot and repaired by store/reap.c
+ *
+ * Sizes are fixed when the store is opened.  An arena is the memory of one
+ * memtable and the image of one log file; arena i writes log file i.
+ */
+
+#ifndef FKV_SHARED_SEGMENT_H
+#define FKV_SHARED_SEGMENT_H
+
+#include "base/types.h"
+
+#define FKV__SLOTS_MAX        128
+#define FKV__ARENAS           8
+#define FKV__LATCHES          4096
+#define FKV__CACHE_LINE       64
+#define FKV__HEIGHT_MAX       12      /* of a memtable's skip list */
+#define FKV__STATS_MAX        32
+
+/* No process owns it; slot s is written as s + 1 in owner words. */
+#define FKV__NOBODY           0
+
+
+typedef enum {
+    FKV__SLOT_FREE = 0,
+    FKV__SLOT_LIVE = 1
+} fkv__slot_state_e;
+
+/*
+ * One process.  Written by its owner, or by a reaper that holds the slot's
+ * lock byte after the owner's death (shared/slots.h).
+ */
+typedef struct {
+    _Alignas(FKV__CACHE_LINE)
+    uint32_t  state;            /* fkv__slot_state_e */
+    uint32_t  pid;              /* for messages only */
+    uint64_t  pin;              /* memtable set number it reads; 0 none */
+    uint64_t  snapshot;         /* lowest LSN it still reads at; 0 none */
+    uint64_t  waiting;          /* wake it when visible reaches this; 0 no */
+    uint64_t  sync_waiting;     /* wake it when durable reaches this; 0 no */
+    uint32_t  wants_arena;      /* wake it when an arena is free */
+    uint32_t  unused;
+    uint64_t  edit;             /* manifest edit it has caught up with */
+
+    _Alignas(FKV__CACHE_LINE)
+    uint64_t  stats[FKV__STATS_MAX];
+} fkv__slot_shm_t;
+
+
+/*
+ * Positions of the log, all LSNs.  written <= ready; durable <= written; they
+ * only grow.  What readers may see is durable (sync=always) or ready.
+ */
+typedef struct {
+    _Alignas(FKV__CACHE_LINE)
+    uint64_t  ready;            /* by anyone: CAS upwards */
+    uint64_t  ready_frames;     /* how many frames that were, about */
+    _Alignas(FKV__CACHE_LINE)
+    uint64_t  written;          /* by the leader */
+    uint64_t  durable;          /* by leader and helper: CAS upwards */
+    uint64_t  sync_wanted;      /* by anyone: CAS upwards */
+    uint64_t  written_frames;   /* by the leader */
+    _Alignas(FKV__CACHE_LINE)
+    uint32_t  leader;           /* slot + 1 of who writes the log */
+    uint32_t  unused;
+} fkv__log_shm_t;
+
+
+/*
+ * What the helper publishes.  A reader that loads memtables first and edit
+ * afterwards misses nothing: an arena leaves the set only after the edit that
+ * names its table was announced.
+ */
+typedef struct {
+    _Alignas(FKV__CACHE_LINE)
+    uint64_t  memtables;        /* fkv__set_*: CAS by anyone */
+    _Alignas(FKV__CACHE_LINE)
+    uint64_t  edit;             /* number of the last announced edit */
+    uint64_t  manifest;         /* its file and length: fkv__manifest_pos_* */
+    uint64_t  floor;            /* all data below this LSN are in tables */
+    uint64_t  gc_floor;         /* compaction may drop what is shadowed below */
+    uint64_t  incarnation;      /* last one given out: fetch_add */
+    uint32_t  helper;           /* slot + 1 of the role's owner */
+    uint32_t  readonly;         /* set once, after a log error or damage */
+    uint32_t  disk_full;
+    uint32_t  compaction_stopped; /* damaged input: an operator must look */
+    uint64_t  clock_offset_ms;  /* store time - boot time, only grows */
+    uint64_t  drops_after_ms;   /* no physical drop of expired data before */
+    uint64_t  tables;           /* figures for the status page */
+    uint64_t  table_bytes;
+    uint64_t  table_keys;
+    uint32_t  levels[8];
+    char      cause[128];       /* why it is read-only */
+} fkv__state_shm_t;
+
+
+/* A claim carries its owner in the same word: CLAIMED | (slot + 1) << 8. */
+typedef enum {
+    FKV__ARENA_DIRTY = 0,       /* to be zeroed and its file prepared */
+    FKV__ARENA_FREE = 1,
+    FKV__ARENA_CLAIMED = 2,     /* being put into the set by a process */
+    FKV__ARENA_USED = 3         /* in the set */
+} fkv__arena_state_e;
+
+#define FKV__ARENA_CLAIM(slot)  (FKV__ARENA_CLAIMED | ((slot) + 1) << 8)
+
+/*
+ * One arena.  The reserve word is changed by 16-byte CAS only:
+ *   low   record top (32) | node bottom (32)
+ *   high  previous frame (32) | slot (8) | sealed (1) | generation (23)
+ */
+typedef struct {
+    _Alignas(FKV__CACHE_LINE)
+    uint64_t  reserve[2];
+    _Alignas(FKV__CACHE_LINE)
+    uint32_t  state;            /* fkv__arena_state_e, or a claim */
+    uint32_t  unused;
+    uint64_t  base;             /* LSN of byte 0; fixed while in the set */
+    uint64_t  prev_end;         /* where the predecessor ended */
+    uint64_t  incarnation;
+    uint64_t  used;             /* nonzero: memory must be zeroed */
+    uint64_t  keys;             /* distinct keys, for estimates */
+    uint32_t  head[FKV__HEIGHT_MAX];    /* the skip list's first nodes */
+} fkv__arena_shm_t;
+
+
+typedef struct {
+    uint64_t          magic;
+    uint64_t          bytes;            /* of the whole segment */
+    uint64_t          arena_bytes;
+    uint64_t          buckets;          /* per arena, a power of two */
+    uint64_t          latches_at;       /* byte offsets in the segment */
+    uint64_t          buckets_at;
+    uint64_t          arenas_at;
+    fkv__slot_shm_t   slots[FKV__SLOTS_MAX];
+    fkv__log_shm_t    log;
+    fkv__state_shm_t  state;
+    fkv__arena_shm_t  arenas[FKV__ARENAS];
+} fkv__segment_shm_t;
+
+_Static_assert(sizeof(fkv__slot_shm_t) == 64 + 8 * FKV__STATS_MAX, "slot");
+_Static_assert(offsetof(fkv__arena_shm_t, reserve) % 16 == 0, "reserve");
+_Static_assert(sizeof(fkv__arena_shm_t) % FKV__CACHE_LINE == 0, "arena");
+
+
+/* How a store of so many bytes is divided; arena_bytes is a 4 KiB multiple. */
+typedef struct {
+    uint64_t  arena_bytes;
+    uint64_t  buckets;
+    uint64_t  latches_at;
+    uint64_t  buckets_at;
+    uint64_t  arenas_at;
+} fkv__segment_layout_t;
+
+void fkv__segment_layout(uint64_t memory, fkv__segment_layout_t *layout);
+
+/*
+ * A fresh, populated, zeroed segment with its layout filled in.
+ * FKV_OK · FKV_ENOMEM
+ */
+int fkv__segment_create(uint64_t memory, fkv__segment_shm_t **segment);
+void fkv__segment_unmap(fkv__segment_shm_t *segment);
+
+/* Faults all pages in, so that no event loop meets them one by one. */
+void fkv__segment_populate(fkv__segment_shm_t *segment);
+
+
+static inline uint32_t *
+fkv__segment_latches(fkv__segment_shm_t *seg)
+{
+    return (uint32_t *) (void *) ((uint8_t *) seg + seg->latches_at);
+}
+
+
+static inline uint32_t *
+fkv__segment_buckets(fkv__segment_shm_t *seg, unsigned arena)
+{
+    return (uint32_t *) (void *) ((uint8_t *) seg + seg->buckets_at)
+           + arena * seg->buckets;
+}
+
+
+static inline uint8_t *
+fkv__segment_arena(fkv__segment_shm_t *seg, unsigned arena)
+{
+    return (uint8_t *) seg + seg->arenas_at + arena * seg->arena_bytes;
+}
+
+
+/* The manifest position packs the file's number and its announced length. */
+static inline uint64_t
+fkv__manifest_pos(uint64_t number, uint64_t len)
+{
+    return number << 32 | len;
+}
+
+
+static inline uint64_t
+fkv__manifest_pos_number(uint64_t pos)
+{
+    return pos >> 32;
+}
+
+
+static inline uint64_t
+fkv__manifest_pos_len(uint64_t pos)
+{
+    return pos & 0xffffffff;
+}
+
+
+#endif /* FKV_SHARED_SEGMENT_H */

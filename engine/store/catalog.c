@@ -1,0 +1,397 @@
+/*
+ * catalog.c - appending edits to the manifest, and starting a new one.
+ */
+
+#include "store/catalog.h"
+
+#include "fkv.h"
+#include "store/directory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NAME_BYTES  40
+
+
+/* Keeps the version: its owner may still look at it. */
+static void
+catalog_unusable(fkv__catalog_t *catalog)
+{
+    int  cause = errno;
+
+    if (catalog->usable) {
+        catalog->usable = false;
+        (void) catalog->fs->close(catalog->fs, catalog->fd);
+    }
+
+    errno = cause;
+}
+
+
+/* Takes the version's reference over. */
+static void
+catalog_use(fkv__catalog_t *catalog, int fd, uint64_t number, uint64_t len,
+    fkv__version_t *version)
+{
+    if (catalog->version != NULL) {
+        fkv__version_unpin(catalog->version);
+    }
+
+    catalog->usable = true;
+    catalog->fd = fd;
+    catalog->number = number;
+    catalog->len = len;
+    catalog->len_max = fkv__max(2 * len, FKV__CATALOG_BYTES_MAX);
+    catalog->version = version;
+}
+
+
+/* Of an answer of the table; the cause is left in errno. */
+static int
+catalog_code(int64_t res)
+{
+    if (res >= 0) {
+        return FKV_OK;
+    }
+
+    errno = (int) -res;
+
+    return (errno == ENOSPC || errno == EDQUOT) ? FKV_EFULL : FKV_EIO;
+}
+
+
+static int
+catalog_sync(const fkv__catalog_t *catalog, int fd)
+{
+    return catalog_code(catalog->fs->fdatasync(catalog->fs, fd));
+}
+
+
+/* Opens, or creates empty, the manifest of that number. */
+static int
+catalog_open_file(const fkv__catalog_t *catalog, uint64_t number, int flags,
+    int *fd)
+{
+    char  name[NAME_BYTES];
+
+    fkv__manifest_name(name, number);
+
+    *fd = catalog->fs->open(catalog->fs, catalog->dir, name, flags, 0600);
+
+    return catalog_code(*fd);
+}
+
+
+/* Makes sure that a crash takes away neither the file nor its name. */
+static int
+catalog_settle(const fkv__catalog_t *catalog, int fd)
+{
+    int  rc = catalog_sync(catalog, fd);
+
+    return (rc == FKV_OK) ? fkv__file_sync_dir(catalog->fs, catalog->dir) : rc;
+}
+
+
+int
+fkv__catalog_open(fkv__catalog_t *catalog, char *error)
+{
+    int              fd, rc;
+    char             name[NAME_BYTES];
+    int64_t          size;
+    uint64_t         number, len;
+    fkv__version_t  *version;
+
+    catalog_unusable(catalog);
+
+    rc = fkv__version_load(catalog->fs, catalog->dir, &version, &number, &len,
+                           error);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    fkv__manifest_name(name, number);
+    rc = catalog_open_file(catalog, number, O_RDWR, &fd);
+
+    if (rc != FKV_OK) {
+        goto failed;
+    }
+
+    size = catalog->fs->size(catalog->fs, fd);
+    rc = catalog_code(size);
+
+    if (rc == FKV_OK) {
+        rc = catalog_settle(catalog, fd);
+    }
+
+    if (rc != FKV_OK) {
+        (void) catalog->fs->close(catalog->fs, fd);
+        goto failed;
+    }
+
+    catalog_use(catalog, fd, number, len, version);
+
+    if ((uint64_t) size == len) {
+        return FKV_OK;
+    }
+
+    rc = fkv__catalog_rotate(catalog, fkv__version_pin(version));
+
+    if (rc == FKV_OK) {
+        return FKV_OK;
+    }
+
+failed:
+
+    (void) snprintf(error, FKV_ERROR_BYTES, "opening %s for writing failed: "
+                    "%s", name, strerror(errno));
+    fkv__version_unpin(version);
+
+    return rc;
+}
+
+
+/* Header and snapshot of the whole version. */
+static int
+catalog_image(fkv__buf_t *image, uint64_t number,
+    const fkv__version_t *version)
+{
+    int          rc;
+    uint8_t      header[FKV__MANIFEST_HEADER_BYTES];
+    fkv__edit_t  edit;
+
+    fkv__manifest_header_put(header, number);
+
+    if (fkv__buf_append(image, header, sizeof(header)) != FKV_OK
+        || fkv__version_snapshot(version, &edit) != FKV_OK)
+    {
+        return FKV_ENOMEM;
+    }
+
+    rc = fkv__manifest_put(image, number, image->len, &edit);
+    fkv__edit_done(&edit);
+
+    return rc;
+}
+
+
+/* Leaves a complete, synced manifest that nothing names yet. */
+static int
+catalog_create(const fkv__catalog_t *catalog, uint64_t number,
+    const fkv__buf_t *image, int *fd)
+{
+    int  rc, cause;
+
+    rc = catalog_open_file(catalog, number, O_RDWR | O_CREAT | O_TRUNC, fd);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    rc = fkv__directory_own(*fd, catalog->uid, catalog->gid);
+
+    if (rc == FKV_OK) {
+        rc = fkv__file_write(catalog->fs, *fd, image->data, image->len, 0);
+    }
+
+    if (rc == FKV_OK) {
+        rc = catalog_settle(catalog, *fd);
+    }
+
+    if (rc != FKV_OK) {
+        cause = errno;
+        (void) catalog->fs->close(catalog->fs, *fd);
+        errno = cause;
+    }
+
+    return rc;
+}
+
+
+/* After this the new manifest counts. */
+static int
+catalog_set_current(const fkv__catalog_t *catalog, uint64_t number)
+{
+    int     fd, rc;
+    char    current[FKV__CURRENT_BYTES_MAX];
+    size_t  len = fkv__current_put(current, number);
+
+    rc = fkv__file_replace(catalog->fs, catalog->dir, "CURRENT", current, len,
+                           0600);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    /* The master makes it, the helper must be able to read it. */
+    fd = catalog->fs->open(catalog->fs, catalog->dir, "CURRENT", O_RDONLY, 0);
+    rc = catalog_code(fd);
+
+    if (rc == FKV_OK) {
+        rc = fkv__directory_own(fd, catalog->uid, catalog->gid);
+        (void) catalog->fs->close(catalog->fs, fd);
+    }
+
+    return rc;
+}
+
+
+int
+fkv__catalog_rotate(fkv__catalog_t *catalog, fkv__version_t *version)
+{
+    int         fd, rc, cause;
+    char        old[NAME_BYTES];
+    uint64_t    number = catalog->number + 1;
+    fkv__buf_t  image = { 0 };
+
+    FKV_ASSERT(version->edit != 0);
+
+    errno = ENOMEM;
+    rc = catalog_image(&image, number, version);
+
+    if (rc == FKV_OK) {
+        rc = catalog_create(catalog, number, &image, &fd);
+    }
+
+    if (rc == FKV_OK) {
+        FKV_STEP("catalog.4");
+        rc = catalog_set_current(catalog, number);
+        FKV_STEP("catalog.5");
+
+        if (rc != FKV_OK) {
+            cause = errno;
+            (void) catalog->fs->close(catalog->fs, fd);
+            errno = cause;
+        }
+    }
+
+    fkv__manifest_name(old, catalog->number);
+    catalog_unusable(catalog);
+
+    if (rc == FKV_OK) {
+        /* What stays behind is unlinked when the store is opened. */
+        if (catalog->number != 0) {
+            (void) catalog->fs->unlink(catalog->fs, catalog->dir, old);
+        }
+
+        FKV_STEP("catalog.6");
+        catalog_use(catalog, fd, number, image.len, version);
+    }
+
+    fkv__buf_done(&image);
+
+    /* That a file is not there is no answer that anybody expects. */
+    return (rc == FKV_NOTFOUND) ? FKV_EIO : rc;
+}
+
+
+/*
+ * After a failure the record may be there in part, or as a whole but not on
+ * disk.  Zeros are the end of a manifest for whoever reads it next, and the
+ * next open starts a new one instead of appending behind them.
+ */
+static void
+catalog_withdraw(fkv__catalog_t *catalog, fkv__buf_t *record)
+{
+    int  cause = errno;
+
+    memset(record->data, 0, record->len);
+
+    if (fkv__file_write(catalog->fs, catalog->fd, record->data, record->len,
+                        catalog->len)
+        == FKV_OK)
+    {
+        (void) catalog_sync(catalog, catalog->fd);
+    }
+
+    errno = cause;
+}
+
+
+static int
+catalog_write(fkv__catalog_t *catalog, fkv__buf_t *record)
+{
+    int  rc;
+
+    FKV_STEP("catalog.1");
+
+    rc = fkv__file_write(catalog->fs, catalog->fd, record->data, record->len,
+                         catalog->len);
+    FKV_STEP("catalog.2");
+
+    if (rc == FKV_OK) {
+        rc = catalog_sync(catalog, catalog->fd);
+    }
+
+    if (rc != FKV_OK) {
+        catalog_withdraw(catalog, record);
+        catalog_unusable(catalog);
+        return (rc == FKV_EFULL) ? FKV_EFULL : FKV_EIO;
+    }
+
+    FKV_STEP("catalog.3");
+    catalog->len += record->len;
+
+    return FKV_OK;
+}
+
+
+int
+fkv__catalog_append(fkv__catalog_t *catalog, fkv__edit_t *edit)
+{
+    int              rc;
+    fkv__buf_t       record = { 0 };
+    fkv__version_t  *version;
+
+    if (!catalog->usable) {
+        errno = EBADF;
+        return FKV_EIO;
+    }
+
+    if (catalog->len > catalog->len_max) {
+        fkv__version_t  *same = fkv__version_pin(catalog->version);
+
+        rc = fkv__catalog_rotate(catalog, same);
+
+        if (rc != FKV_OK) {
+            fkv__version_unpin(same);
+            return rc;
+        }
+    }
+
+    edit->number = catalog->version->edit + 1;
+
+    rc = fkv__version_apply(catalog->version, edit, &version);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    rc = fkv__manifest_put(&record, catalog->number, catalog->len, edit);
+
+    if (rc == FKV_OK) {
+        rc = catalog_write(catalog, &record);
+    }
+
+    fkv__buf_done(&record);
+
+    if (rc != FKV_OK) {
+        fkv__version_unpin(version);
+        return rc;
+    }
+
+    fkv__version_unpin(catalog->version);
+    catalog->version = version;
+
+    return FKV_OK;
+}
+
+
+void
+fkv__catalog_close(fkv__catalog_t *catalog)
+{
+    catalog_unusable(catalog);
+
+    if (catalog->version != NULL) {
+        fkv__version_unpin(catalog->version);
+        catalog->version = NULL;
+    }
+}

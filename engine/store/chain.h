@@ -1,0 +1,44 @@
+/*
+ * chain.h - following the log from file to file to its end, and telling a torn
+ * tail from damage; the rules are in recover.h.
+ */
+
+#ifndef FKV_STORE_CHAIN_H
+#define FKV_STORE_CHAIN_H
+
+#include "store/log_files.h"
+#include "store/replay.h"
+
+#define FKV__DAMAGE_BYTES  256      /* room of one sentence */
+
+typedef struct {
+    const fkv__directory_t     *directory;
+    const fkv__log_files_t     *files;
+    const fkv_log_t            *log;
+    const fkv__spill_target_t  *target;     /* where the records go */
+
+    /*
+     * Frames that say so much was durable make no promise: it is where their
+     * life began.
+     */
+    uint64_t                    promised;
+
+    uint64_t                    end;        /* in: the floor; out: LSN */
+    const fkv__log_file_t      *end_file;   /* where that is; NULL = nowhere */
+    char                        damage[FKV__DAMAGE_BYTES];  /* or empty */
+
+    unsigned                    segments;   /* with frames */
+    uint64_t                    frames;
+    uint64_t                    records;
+    uint64_t                    bytes;      /* of frames */
+    uint64_t                    dropped_bytes;
+} fkv__chain_t;
+
+/*
+ * Replays all that is behind the floor into tables.
+ * FKV_OK end is set, damage or not · FKV_EVERSION · FKV_EIO · FKV_EFULL
+ * · FKV_ENOMEM; error holds one sentence
+ */
+int fkv__chain_follow(fkv__chain_t *chain, char *error);
+
+#endif /* FKV_STORE_CHAIN_H */

@@ -1,0 +1,56 @@
+/*
+ * directory.h - the store's directory: making it, owning it, what lies in it.
+ *
+ *     DIR/LOCK  DIR/CURRENT  DIR/MANIFEST-n  DIR/log/NN.log  DIR/sst/N.sst
+ *
+ * Processes  the master, before the fork; children inherit the descriptors
+ * If killed  the lock is the open file's, so it falls with the last process
+ *            that inherited it.  A directory that was only half made is
+ *            completed by the next open: LOCK is made first and tells it from
+ *            somebody else's directory
+ */
+
+#ifndef FKV_STORE_DIRECTORY_H
+#define FKV_STORE_DIRECTORY_H
+
+#include "base/buf.h"
+#include "io/file.h"
+
+/* Descriptors, -1 = none. */
+typedef struct {
+    const fkv__fs_t  *fs;
+    int               dir;
+    int               log_dir;
+    int               sst_dir;
+    int               lock;
+} fkv__directory_t;
+
+/*
+ * Makes what is missing and takes the lock.  Nothing is changed in a store
+ * whose lock is held, nor in a directory that holds something else.
+ *   uid, gid   owner of what is made; (uid_t) -1 = as this process
+ *   error      FKV_ERROR_BYTES, one sentence after a failure
+ * FKV_OK · FKV_EBUSY names the processes that hold it, as far as this one may
+ * see them · FKV_EIO also: not a directory, not ours, holds something else
+ * · FKV_EFULL · FKV_ENOMEM; nothing is open then
+ */
+int fkv__directory_open(fkv__directory_t *directory, const fkv__fs_t *fs,
+    const char *path, uid_t uid, gid_t gid, char *error);
+
+void fkv__directory_close(fkv__directory_t *directory);
+
+/*
+ * Gives a file that we have made to its owner; nothing to do for (uid_t) -1 or
+ * if it is so already.  FKV_OK · FKV_EIO, cause in errno
+ */
+int fkv__directory_own(int fd, uid_t uid, gid_t gid);
+
+/*
+ * Appends to numbers, as uint64_t, every n for which dir holds a file that is
+ * called prefix, n in decimal of at least width digits, suffix.
+ * FKV_OK · FKV_EIO · FKV_ENOMEM
+ */
+int fkv__directory_numbers(int dir, const char *prefix, unsigned width,
+    const char *suffix, fkv__buf_t *numbers);
+
+#endif /* FKV_STORE_DIRECTORY_H */

@@ -1,0 +1,345 @@
+/*
+ * duty.c - the loops of the two threads.
+ */
+
+#define _GNU_SOURCE
+#include "store/duty.h"
+#include "store/compact.h"
+#include "store/expire.h"
+#include "store/flush.h"
+#include "store/log_sync.h"
+#include "store/recycle.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND_MS       1000
+#define RETRY_MS_MAX    30000
+#define BUSY_MS         10      /* until the next look, while writes come in */
+#define IDLE_MS         100     /* and while none do */
+#define PIN_MS          1       /* and while a pin is in the way */
+#define PERSIST_MS      (10 * 60 * 1000)
+
+/* After failures in a row. */
+typedef struct {
+    const char  *what;
+    unsigned     failures;
+    uint64_t     at;            /* not before this time */
+} retry_t;
+
+
+/* To pace the loops; store time is another matter and may stand still. */
+static uint64_t
+monotonic_ms(void)
+{
+    struct timespec  ts;
+
+    FKV_ASSERT(clock_gettime(CLOCK_MONOTONIC, &ts) == 0);
+
+    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
+}
+
+
+/* Says what failed, which is in rc and errno, unless it is a full disk. */
+static void
+retry_later(retry_t *retry, fkv_t *store, int rc)
+{
+    uint64_t     ms = SECOND_MS;
+    const char  *cause = (rc == FKV_EIO) ? strerror(errno)
+                                         : fkv_code_text(rc);
+
+    for (unsigned i = 0; i < retry->failures && ms < RETRY_MS_MAX; i++) {
+        ms *= 2;
+    }
+
+    if (rc == FKV_EFULL) {
+        ms = SECOND_MS;
+
+    } else {
+        ms = fkv__min(ms, RETRY_MS_MAX);
+        fkv__count(store, errors_io, rc == FKV_EIO);
+        fkv__log(store->log, FKV_LOG_ERROR, "%s of store \"%s\" failed: %s; "
+                 "it is tried again in %llu s", retry->what, store->path,
+                 cause, (unsigned long long) ms / 1000);
+    }
+
+    retry->failures++;
+    retry->at = monotonic_ms() + ms;
+}
+
+
+static void
+disk_full(fkv_t *store, bool full)
+{
+    uint32_t  was;
+
+    was = __atomic_exchange_n(&store->seg->state.disk_full, full,
+                              __ATOMIC_SEQ_CST);
+
+    if (full && !was) {
+        fkv__log(store->log, FKV_LOG_ERROR, "the disk is full: store \"%s\" "
+                 "takes no writes until there is room again", store->path);
+
+    } else if (!full && was) {
+        fkv__log(store->log, FKV_LOG_NOTICE, "the disk has room again: store "
+                 "\"%s\" takes writes", store->path);
+    }
+}
+
+
+/*
+ * Whatever a dead owner, or a failed edit, has left in the catalog comes
+ * first: the floor may be higher than it looks.
+ */
+static int
+disk_work(fkv__helper_t *helper)
+{
+    int  flushed = fkv__helper_open(helper);
+    int  cause, recycled;
+
+    if (flushed == FKV_OK) {
+        flushed = fkv__flush(helper);
+    }
+
+    cause = errno;
+
+    if (flushed == FKV_OK) {
+        fkv__helper_wake_compact(helper);
+    }
+
+    if (flushed == FKV_ECANCELED) {
+        return flushed;
+    }
+
+    recycled = fkv__recycle(helper);
+
+    if (flushed < 0) {
+        errno = cause;
+        return flushed;
+    }
+
+    return (flushed == FKV_OK && recycled >= 0) ? FKV_OK : recycled;
+}
+
+
+static bool
+readonly(const fkv_t *store)
+{
+    return __atomic_load_n(&store->seg->state.readonly, __ATOMIC_ACQUIRE);
+}
+
+
+/* Returns after how many milliseconds to come again. */
+static int
+flush_turn(fkv__helper_t *helper, retry_t *retry)
+{
+    fkv_t  *store = helper->store;
+    int     rc;
+
+    if (readonly(store) || monotonic_ms() < retry->at) {
+        return IDLE_MS;
+    }
+
+    /* Nobody waits for a sync=off log but the flush. */
+
+    if (store->options.sync == FKV_SYNC_OFF && fkv__flush_wanted(store)) {
+        (void) fkv__log_sync(store);
+    }
+
+    rc = disk_work(helper);
+
+    if (rc == FKV_EFULL) {
+        disk_full(store, true);
+    }
+
+    if (rc < 0 && rc != FKV_ECANCELED) {
+        retry_later(retry, store, rc);
+        return IDLE_MS;
+    }
+
+    if (rc == FKV_OK) {
+        return 0;
+    }
+
+    retry->failures = 0;
+
+    if (__atomic_load_n(&store->seg->state.disk_full, __ATOMIC_RELAXED)) {
+        disk_full(store, false);
+    }
+
+    return (rc == FKV_AGAIN) ? PIN_MS : IDLE_MS;
+}
+
+
+/* So that a restart does not fall behind by more than this. */
+static void
+clock_persist(fkv__helper_t *helper)
+{
+    uint64_t         known;
+    fkv__edit_t      edit;
+    fkv__version_t  *version;
+
+    if (readonly(helper->store)
+        || fkv__helper_version(helper, &version) != FKV_OK)
+    {
+        return;
+    }
+
+    known = version->clock_ms;
+    fkv__version_unpin(version);
+
+    if (fkv_now_ms(helper->store) < known + PERSIST_MS) {
+        return;
+    }
+
+    /* Not of importance: the next second tries again. */
+
+    fkv__edit_init(&edit);
+    (void) fkv__helper_edit(helper, &edit);
+    fkv__edit_done(&edit);
+}
+
+
+static void
+second_turn(fkv__helper_t *helper)
+{
+    fkv__clock_tick(helper->store);
+    (void) fkv__log_sync(helper->store);
+    clock_persist(helper);
+}
+
+
+/*
+ * Workers wake the slot of the helper process; in a worker that has the role
+ * the eventfd belongs to its event loop, and we only look now and then.
+ */
+static void
+flush_wait(fkv_t *store, int ms)
+{
+    struct pollfd  wake = {
+        .fd = store->eventfds[store->slot],
+        .events = POLLIN
+    };
+
+    if (store->process != FKV_HELPER) {
+        (void) poll(NULL, 0, ms);
+
+    } else if (poll(&wake, 1, ms) > 0) {
+        uint64_t  n;
+
+        if (read(wake.fd, &n, sizeof(n)) < 0) {
+            /* Another one was faster: it is ours to look, all the same. */
+            return;
+        }
+    }
+}
+
+
+void *
+fkv__duty_flush(void *data)
+{
+    fkv__helper_t  *helper = data;
+    fkv_t          *store = helper->store;
+    retry_t         retry = { .what = "flush" };
+    uint64_t        second_at = 0, ready = 0;
+
+    while (!fkv__helper_stopping(helper)) {
+        uint64_t  now = monotonic_ms(), at;
+        int       ms;
+
+        if (now >= second_at) {
+            second_at = now + SECOND_MS;
+            second_turn(helper);
+        }
+
+        ms = flush_turn(helper, &retry);
+        at = __atomic_load_n(&store->seg->log.ready, __ATOMIC_RELAXED);
+
+        if (at != ready) {
+            ready = at;
+            ms = fkv__min(ms, BUSY_MS);
+        }
+
+        if (ms > 0) {
+            flush_wait(store, ms);
+        }
+    }
+
+    return NULL;
+}
+
+
+static void
+compact_wait(fkv__helper_t *helper, uint64_t ms)
+{
+    struct timespec  until;
+
+    FKV_ASSERT(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
+
+    until.tv_sec += (time_t) (ms / 1000);
+    until.tv_nsec += (long) (ms % 1000) * 1000000;
+
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+
+    (void) pthread_mutex_lock(&helper->mutex);
+
+    while (!helper->compact_due && !fkv__helper_stopping(helper)) {
+        if (pthread_cond_timedwait(&helper->compact_wake, &helper->mutex,
+                                   &until)
+            != 0)
+        {
+            break;
+        }
+    }
+
+    helper->compact_due = false;
+    (void) pthread_mutex_unlock(&helper->mutex);
+}
+
+
+void *
+fkv__duty_compact(void *data)
+{
+    fkv__helper_t  *helper = data;
+    retry_t         retry = { .what = "compaction" };
+    bool            full = false;
+
+    while (!fkv__helper_stopping(helper)) {
+        uint64_t  now = monotonic_ms();
+        int       rc;
+
+        if (now < retry.at) {
+            compact_wait(helper, retry.at - now);
+            continue;
+        }
+
+        rc = fkv__compact(helper);
+
+        if (rc < 0 && rc != FKV_ECANCELED) {
+            if (rc == FKV_EFULL && !full) {
+                fkv__log(helper->store->log, FKV_LOG_ERROR, "compaction of "
+                         "store \"%s\" waits: the disk is full",
+                         helper->store->path);
+            }
+
+            full = (rc == FKV_EFULL);
+            retry_later(&retry, helper->store, rc);
+            continue;
+        }
+
+        full = false;
+        retry.failures = 0;
+
+        if (rc != FKV_OK) {
+            compact_wait(helper, SECOND_MS);
+        }
+    }
+
+    return NULL;
+}

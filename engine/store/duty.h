@@ -1,0 +1,24 @@
+/*
+ * duty.h - what the helper's two threads do as long as they run.
+ *
+ *     FLUSH    again and again   flush, then make arenas ready
+ *              every second      tick the clock, sync the log
+ *              every 10 minutes  let the catalog know the time
+ *     COMPACT  again and again   compact; when nothing is due, look again
+ *                                after a flush, or a second
+ *
+ * A failure never ends a thread: it is logged and tried again, later and
+ * later; what was to be done stays where it is.  A full disk is said once,
+ * raises state.disk_full, and is tried again every second.
+ */
+
+#ifndef FKV_STORE_DUTY_H
+#define FKV_STORE_DUTY_H
+
+#include "store/helper.h"
+
+/* Bodies of the threads; they return when helper->stop is set. */
+void *fkv__duty_flush(void *helper);
+void *fkv__duty_compact(void *helper);
+
+#endif /* FKV_STORE_DUTY_H */

@@ -1,0 +1,213 @@
+/*
+ * flush.c - writing one arena as tables.
+ */
+
+#include "store/flush.h"
+#include "shared/arena.h"
+#include "store/keep.h"
+#include "store/memtable.h"
+#include "store/output.h"
+
+#define KEYS_PER_LOOK  256      /* is somebody asking us to stop? */
+
+
+/*
+ * The oldest arena that is not in tables, if it is sealed.  An arena in the
+ * set stays there under us: only our own thread takes arenas out.
+ */
+static bool
+flush_oldest(fkv_t *store, unsigned *arena, uint64_t *end)
+{
+    fkv__segment_shm_t  *seg = store->seg;
+    uint64_t             set, floor;
+
+    set = __atomic_load_n(&seg->state.memtables, __ATOMIC_ACQUIRE);
+    floor = __atomic_load_n(&seg->state.floor, __ATOMIC_ACQUIRE);
+
+    for (unsigned i = fkv__set_count(set); i-- > 0; ) {
+        unsigned           id = fkv__set_arena(set, i);
+        fkv__arena_word_t  w = fkv__arena_word(&seg->arenas[id]);
+
+        *end = seg->arenas[id].base + w.top;
+
+        if (!w.sealed) {
+            return false;
+        }
+
+        if (*end > floor) {
+            *arena = id;
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+bool
+fkv__flush_wanted(fkv_t *store)
+{
+    unsigned  arena;
+    uint64_t  end;
+
+    return flush_oldest(store, &arena, &end);
+}
+
+
+static bool
+flush_allowed(fkv_t *store, uint64_t end)
+{
+    const fkv__log_shm_t  *log = &store->seg->log;
+
+    return __atomic_load_n(&log->ready, __ATOMIC_ACQUIRE) >= end
+           && __atomic_load_n(&log->durable, __ATOMIC_ACQUIRE) >= end;
+}
+
+
+/* All versions of the iterator's key that somebody may want to see. */
+static int
+flush_key(const fkv__memtable_iter_t *it, fkv__keep_t *keep,
+    fkv__output_t *output)
+{
+    uint32_t  entry = 0;
+    int       rc = fkv__output_next_key(output);
+
+    fkv__keep_next_key(keep);
+
+    while (rc == FKV_OK
+           && (entry = fkv__memtable_iter_version(it, entry)) != 0)
+    {
+        fkv__record_t  rec;
+
+        rc = fkv__memtable_record(it->mt, entry, &rec);
+
+        if (rc == FKV_OK && fkv__keep(keep, &rec)) {
+            rc = fkv__output_add(output, &rec);
+            FKV_STEP("flush.2");
+        }
+    }
+
+    return rc;
+}
+
+
+static int
+flush_keys(fkv__helper_t *helper, const fkv__memtable_t *mt,
+    fkv__keep_t *keep, fkv__output_t *output)
+{
+    int                   rc = FKV_OK;
+    unsigned              keys = 0;
+    fkv__memtable_iter_t  it;
+
+    fkv__memtable_iter_seek(&it, mt, FKV_STR_NULL);
+
+    while (it.node != 0 && rc == FKV_OK) {
+        rc = flush_key(&it, keep, output);
+        fkv__memtable_iter_next(&it);
+
+        if (++keys % KEYS_PER_LOOK == 0 && fkv__helper_stopping(helper)) {
+            return FKV_ECANCELED;
+        }
+    }
+
+    return (rc == FKV_OK) ? fkv__output_finish(output) : rc;
+}
+
+
+/* Fills the edit and leaves its tables on disk. */
+static int
+flush_write(fkv__helper_t *helper, unsigned arena,
+    const fkv__version_t *version, fkv__edit_t *edit, uint64_t *bytes)
+{
+    int               rc;
+    fkv__keep_t       keep;
+    fkv__output_t     output;
+    fkv__memtable_t   mt;
+
+    fkv__memtable_init(&mt, helper->store->seg, arena);
+    fkv__keep_init(&keep, helper->store, version, 0);
+    fkv__output_init(&output, helper, edit, 0, FKV__FLUSH_TABLE_BYTES);
+    FKV_STEP("flush.1");
+
+    rc = flush_keys(helper, &mt, &keep, &output);
+
+    if (rc != FKV_OK) {
+        fkv__output_abort(&output);
+    }
+
+    /* The log has the data; the next open reads them from there. */
+
+    if (rc == FKV_ECORRUPT) {
+        fkv__count(helper->store, errors_corrupt, 1);
+        fkv__set_readonly(helper->store, "memtable %u is damaged in memory; "
+                          "its data are in the log", arena);
+    }
+
+    *bytes = output.bytes;
+
+    return rc;
+}
+
+
+static int
+flush_arena(fkv__helper_t *helper, unsigned arena, uint64_t end,
+    const fkv__version_t *version)
+{
+    fkv_t        *store = helper->store;
+    int           rc;
+    uint64_t      bytes;
+    fkv__edit_t   edit;
+
+    fkv__edit_init(&edit);
+    edit.log_floor = end;
+
+    rc = flush_write(helper, arena, version, &edit, &bytes);
+
+    if (rc == FKV_OK) {
+        FKV_STEP("flush.3");
+        rc = fkv__helper_edit(helper, &edit);
+    }
+
+    fkv__edit_done(&edit);
+
+    if (rc == FKV_OK) {
+        FKV_STEP("flush.4");
+        fkv__count(store, flushes, 1);
+        fkv__count(store, flush_bytes, bytes);
+    }
+
+    return rc;
+}
+
+
+int
+fkv__flush(fkv__helper_t *helper)
+{
+    int              rc;
+    unsigned         arena;
+    uint64_t         end;
+    fkv__version_t  *version;
+
+    if (!fkv__flush_wanted(helper->store)) {
+        return FKV_END;
+    }
+
+    rc = fkv__helper_version(helper, &version);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    /* The catalog may have been opened just now, and the floor be a new one. */
+
+    rc = FKV_END;
+
+    if (flush_oldest(helper->store, &arena, &end)
+        && flush_allowed(helper->store, end))
+    {
+        rc = flush_arena(helper, arena, end, version);
+    }
+
+    fkv__version_unpin(version);
+
+    return rc;
+}

@@ -1,0 +1,38 @@
+/*
+ * flush.h - a sealed memtable becomes tables of level 0.
+ *
+ * Shape      sealed arena, ready and durable to its end -> tables, synced
+ *            -> directory synced -> edit {add tables, log_floor = its end}
+ *            The arena stays in the set as a cache of what it holds, until
+ *            recycle.h needs it.
+ * Processes  the owner of the helper role, FLUSH thread
+ * If killed  before the edit: orphans; the next owner flushes it again.
+ *            Steps: flush.1 the floor of versions is raised, no file exists;
+ *            flush.2 within a table; flush.3 tables are on disk, no edit names
+ *            them; flush.4 the edit is announced
+ *
+ * Only what is durable is flushed, else a table would outrun the log and
+ * recovery would find a later write without an earlier one.
+ */
+
+#ifndef FKV_STORE_FLUSH_H
+#define FKV_STORE_FLUSH_H
+
+#include "store/helper.h"
+
+#define FKV__FLUSH_TABLE_BYTES  (64 * 1024 * 1024)
+
+/* Is there a sealed arena that has not been flushed?  Perhaps not durable. */
+bool fkv__flush_wanted(fkv_t *store);
+
+/*
+ * Flushes the oldest arena, if it may be.
+ * FKV_OK it is in tables · FKV_END none may be · FKV_ECANCELED · FKV_EIO
+ * · FKV_EFULL · FKV_ENOMEM · FKV_ECORRUPT its memory is damaged and the store
+ * has become read-only, or the catalog is; the arena is as it was in all these
+ * cases, the cause is in errno
+ */
+int fkv__flush(fkv__helper_t *helper);
+
+
+#endif /* FKV_STORE_FLUSH_H */

@@ -1,0 +1,458 @@
+/*
+ * lookup.c - the point read: filter, index, data of one table after another.
+ *
+ *     FOLLOW --> TABLE: the next candidate, or end
+ *                  |  ^------------- not in it ------------+
+ *                  v                                       |
+ *                FILTER --maybe--> INDEX --place--> DATA --+--> TABLE, end
+ *
+ * Candidates come newest first, so the first answer that nothing newer can
+ * follow is final: what is found in level 0 is newer than all records of the
+ * key below, and a level 0 table whose version_max is not above the version
+ * found has nothing newer either.
+ *
+ * States: FOLLOW   version may be NULL
+ *         others   version is pinned
+ *         FILTER.. table is in it; DATA: place is one of its blocks
+ * held and lookup->rec go together: the newest record so far.
+ */
+
+#include "store/lookup.h"
+
+#include "format/filter.h"
+
+typedef enum {
+    LOOKUP_FOLLOW,
+    LOOKUP_TABLE,
+    LOOKUP_FILTER,
+    LOOKUP_INDEX,
+    LOOKUP_DATA
+} lookup_state_e;
+
+
+static fkv__turn_e
+lookup_end(fkv__lookup_own_t *own, int rc)
+{
+    if (own->version != NULL) {
+        fkv__version_unpin(own->version);
+        own->version = NULL;
+    }
+
+    own->lookup->rc = rc;
+
+    return fkv__op_end(&own->op, rc);
+}
+
+
+static void
+lookup_let_go(fkv__lookup_own_t *own)
+{
+    if (own->held != NULL) {
+        own->reader.source.put(&own->reader.source, own->held);
+        own->held = NULL;
+    }
+}
+
+
+/* After a failure to get a block. */
+static fkv__turn_e
+lookup_failed(fkv__lookup_own_t *own, int rc)
+{
+    if (rc == FKV_AGAIN) {
+        return FKV__TURN_WAIT;
+    }
+
+    if (rc == FKV_GONE) {
+        rc = fkv__reader_gone(&own->reader, own->version);
+
+        if (rc == FKV_AGAIN) {
+            return fkv__op_enter(&own->op, LOOKUP_FOLLOW);
+        }
+    }
+
+    return lookup_end(own, rc);
+}
+
+
+/* Something is wrong inside a verified block. */
+static fkv__turn_e
+lookup_damaged(fkv__lookup_own_t *own, uint64_t offset, int rc)
+{
+    if (rc == FKV_ECORRUPT || rc == FKV_END) {
+        own->reader.source.damaged(&own->reader.source, own->table, offset);
+        rc = FKV_ECORRUPT;
+    }
+
+    return lookup_end(own, rc);
+}
+
+
+static fkv__turn_e
+lookup_follow(fkv__lookup_own_t *own)
+{
+    fkv_t  *store = own->lookup->store;
+    int     rc;
+
+    if (own->follow.rc != FKV_OK) {
+        return lookup_end(own, own->follow.rc);
+    }
+
+    rc = fkv__follow(store, &own->follow);
+
+    if (rc == FKV_AGAIN) {
+        return FKV__TURN_WAIT;
+    }
+
+    if (rc != FKV_OK) {
+        return lookup_end(own, rc);
+    }
+
+    lookup_let_go(own);
+
+    if (own->version != NULL) {
+        fkv__version_unpin(own->version);
+    }
+
+    own->version = fkv__version_pin(store->tables->version);
+    own->level = 0;
+    own->next = 0;
+
+    return fkv__op_enter(&own->op, LOOKUP_TABLE);
+}
+
+
+static bool
+table_covers(const fkv__table_t *table, const fkv__lookup_t *lookup)
+{
+    return table->info.version_min < lookup->below
+           && fkv__str_cmp(fkv__buf_str(&table->info.smallest), lookup->ikey)
+              <= 0
+           && fkv__str_cmp(fkv__buf_str(&table->info.largest), lookup->ikey)
+              >= 0;
+}
+
+
+/* The next table of level 0 that may hold something newer than what is held. */
+static fkv__table_t *
+lookup_next_overlapping(fkv__lookup_own_t *own)
+{
+    const fkv__version_t  *version = own->version;
+    const fkv__lookup_t   *lookup = own->lookup;
+
+    while (own->next < version->n[0]) {
+        fkv__table_t  *table = version->levels[0][own->next++];
+
+        if (own->held != NULL
+            && table->info.version_max <= lookup->rec.version)
+        {
+            break;
+        }
+
+        if (table_covers(table, lookup)) {
+            return table;
+        }
+    }
+
+    own->level = 1;
+
+    return NULL;
+}
+
+
+/* NULL: what is held, if anything is, is the answer. */
+static fkv__table_t *
+lookup_next(fkv__lookup_own_t *own)
+{
+    const fkv__version_t  *version = own->version;
+    fkv__table_t          *table = NULL;
+
+    if (own->level == 0) {
+        table = lookup_next_overlapping(own);
+    }
+
+    while (table == NULL && own->held == NULL && own->level < FKV__LEVELS) {
+        unsigned  level = own->level++, i;
+
+        i = fkv__version_find(version, level, own->lookup->ikey);
+
+        if (i < version->n[level]
+            && table_covers(version->levels[level][i], own->lookup))
+        {
+            table = version->levels[level][i];
+        }
+    }
+
+    return table;
+}
+
+
+static fkv__turn_e
+lookup_table(fkv__lookup_own_t *own)
+{
+    own->table = lookup_next(own);
+
+    if (own->table == NULL) {
+        return lookup_end(own, own->held != NULL ? FKV_OK : FKV_NOTFOUND);
+    }
+
+    return fkv__op_enter(&own->op, own->table->info.filter_pages > 0
+                         ? LOOKUP_FILTER : LOOKUP_INDEX);
+}
+
+
+static fkv__turn_e
+lookup_filter(fkv__lookup_own_t *own)
+{
+    const fkv__table_info_t  *info = &own->table->info;
+    fkv__source_t            *source = &own->reader.source;
+    uint64_t                  hash = own->lookup->hash, page;
+    fkv__block_place_t        place;
+    fkv__block_t             *block;
+    bool                      maybe;
+    int                       rc;
+
+    page = fkv__filter_page(hash, info->filter_pages);
+
+    place.offset = info->filter_offset + page * FKV__FILTER_PAGE_BYTES;
+    place.bytes = FKV__FILTER_PAGE_BYTES - FKV__BLOCK_TRAILER_BYTES;
+
+    rc = source->get(source, own->table, place, FKV__SOURCE_FILTER, &block);
+    if (rc != FKV_OK) {
+        return lookup_failed(own, rc);
+    }
+
+    maybe = fkv__filter_maybe(block->payload, hash, info->filter_pages);
+    source->put(source, block);
+
+    return fkv__op_enter(&own->op, maybe ? LOOKUP_INDEX : LOOKUP_TABLE);
+}
+
+
+/* Where the first record at or behind the key's newest wanted version is. */
+static int
+block_seek(fkv__block_iter_t *it, const fkv__block_t *block,
+    const fkv__lookup_t *lookup)
+{
+    int  rc = fkv__block_iter_init(it, block->payload);
+
+    if (rc == FKV_OK) {
+        rc = fkv__block_iter_seek(it, lookup->ikey, lookup->below - 1);
+    }
+
+    return rc;
+}
+
+
+static fkv__turn_e
+lookup_index(fkv__lookup_own_t *own)
+{
+    fkv__source_t      *source = &own->reader.source;
+    fkv__block_t       *block;
+    fkv__block_iter_t   it;
+    int                 rc;
+
+    rc = source->get(source, own->table, fkv__source_index_place(own->table),
+                     FKV__SOURCE_INDEX, &block);
+    if (rc != FKV_OK) {
+        return lookup_failed(own, rc);
+    }
+
+    rc = block_seek(&it, block, own->lookup);
+
+    if (rc == FKV_END) {
+        fkv__block_iter_done(&it);
+        source->put(source, block);
+        return fkv__op_enter(&own->op, LOOKUP_TABLE);
+    }
+
+    if (rc == FKV_OK) {
+        rc = fkv__table_place_get(&own->table->info, it.rec.value,
+                                  &own->place);
+    }
+
+    fkv__block_iter_done(&it);
+    source->put(source, block);
+
+    if (rc != FKV_OK) {
+        return lookup_damaged(own, own->table->info.index_offset, rc);
+    }
+
+    return fkv__op_enter(&own->op, LOOKUP_DATA);
+}
+
+
+/* Takes the block over if rec is the newest record of the key so far. */
+static void
+lookup_take(fkv__lookup_own_t *own, fkv__block_t *block,
+    const fkv__record_t *rec)
+{
+    fkv__lookup_t  *lookup = own->lookup;
+
+    if (!fkv__str_eq(rec->key, lookup->ikey)
+        || (own->held != NULL && lookup->rec.version >= rec->version))
+    {
+        own->reader.source.put(&own->reader.source, block);
+        return;
+    }
+
+    lookup_let_go(own);
+
+    own->held = block;
+    lookup->rec = *rec;
+    lookup->rec.key = FKV_STR_NULL;
+}
+
+
+static fkv__turn_e
+lookup_data(fkv__lookup_own_t *own)
+{
+    fkv__source_t      *source = &own->reader.source;
+    fkv__block_t       *block;
+    fkv__block_iter_t   it;
+    int                 rc;
+
+    rc = source->get(source, own->table, own->place, FKV__SOURCE_DATA,
+                     &block);
+    if (rc != FKV_OK) {
+        return lookup_failed(own, rc);
+    }
+
+    /* The index promised a record there: its end is damage, too. */
+    rc = block_seek(&it, block, own->lookup);
+
+    if (rc == FKV_OK) {
+        lookup_take(own, block, &it.rec);
+
+    } else {
+        source->put(source, block);
+    }
+
+    fkv__block_iter_done(&it);
+
+    if (rc != FKV_OK) {
+        return lookup_damaged(own, own->place.offset, rc);
+    }
+
+    return fkv__op_enter(&own->op, LOOKUP_TABLE);
+}
+
+
+static fkv__turn_e
+lookup_step(fkv_op_t *op)
+{
+    fkv__lookup_own_t  *own = fkv__container(op, fkv__lookup_own_t, op);
+
+    switch ((lookup_state_e) op->state) {
+    case LOOKUP_FOLLOW:  return lookup_follow(own);
+    case LOOKUP_TABLE:   return lookup_table(own);
+    case LOOKUP_FILTER:  return lookup_filter(own);
+    case LOOKUP_INDEX:   return lookup_index(own);
+    case LOOKUP_DATA:    return lookup_data(own);
+    }
+
+    fkv__unreachable();
+}
+
+
+static void
+on_lookup_done(fkv_op_t *op)
+{
+    fkv__lookup_own_t  *own = fkv__container(op, fkv__lookup_own_t, op);
+
+    fkv__op_run(own->lookup->op);
+}
+
+
+static fkv__lookup_own_t *
+own_new(fkv__tables_t *tables)
+{
+    fkv_link_t  *link = tables->lookups_spare.next;
+
+    if (link == &tables->lookups_spare) {
+        return fkv__alloc(sizeof(fkv__lookup_own_t));
+    }
+
+    fkv__list_remove(link);
+
+    return fkv__container(link, fkv__lookup_own_t, link);
+}
+
+
+int
+fkv__lookup_start(fkv__lookup_t *lookup)
+{
+    fkv__tables_t      *tables = lookup->store->tables;
+    fkv__lookup_own_t  *own = own_new(tables);
+
+    lookup->own = own;
+    lookup->rc = FKV_AGAIN;
+
+    if (own == NULL) {
+        lookup->rc = FKV_ENOMEM;
+        return FKV_ENOMEM;
+    }
+
+    memset(own, 0, sizeof(*own));
+
+    own->lookup = lookup;
+    own->op.on_done = on_lookup_done;
+    fkv__reader_init(&own->reader, lookup->store, &own->op);
+    own->follow.op = &own->op;
+    fkv__list_init(&own->follow.link);
+    fkv__list_append(&tables->lookups, &own->link);
+
+    if (lookup->below == 0) {
+        lookup->rc = FKV_NOTFOUND;
+        return FKV_NOTFOUND;
+    }
+
+    return fkv__op_start(&own->op, "lookup", lookup_step, LOOKUP_FOLLOW);
+}
+
+
+void
+fkv__lookup_done(fkv__lookup_t *lookup)
+{
+    fkv__lookup_own_t  *own = lookup->own;
+
+    if (own == NULL) {
+        return;
+    }
+
+    FKV_ASSERT(lookup->rc != FKV_AGAIN);
+
+    lookup_let_go(own);
+    fkv__reader_done(&own->reader);
+    lookup->own = NULL;
+
+    fkv__list_remove(&own->link);
+    fkv__list_append(&lookup->store->tables->lookups_spare, &own->link);
+}
+
+
+static void
+lookups_free(fkv_link_t *lookups)
+{
+    while (!fkv__list_empty(lookups)) {
+        fkv__lookup_own_t  *own;
+
+        own = fkv__container(lookups->next, fkv__lookup_own_t, link);
+
+        if (own->version != NULL) {
+            fkv__version_unpin(own->version);
+        }
+
+        lookup_let_go(own);
+        fkv__reader_done(&own->reader);
+        fkv__list_remove(&own->link);
+        fkv__free(own);
+    }
+}
+
+
+void
+fkv__lookup_close(fkv_t *store)
+{
+    lookups_free(&store->tables->lookups);
+    lookups_free(&store->tables->lookups_spare);
+}

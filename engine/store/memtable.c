@@ -1,0 +1,447 @@
+/*
+ * memtable.c - nodes, hash chains and skip list of one arena.
+ *
+ * All links are 32-bit offsets that are read with acquire and written with
+ * release or CAS, so a reader that follows one sees a complete node.
+ */
+
+#include "store/memtable.h"
+#include "base/bytes.h"
+#include "base/hash.h"
+
+typedef struct {
+    uint64_t  prefix;           /* first 8 key bytes, big-endian */
+    uint32_t  hash;             /* low half of the key's hash */
+    uint32_t  hash_next;
+    uint32_t  versions;         /* newest version node */
+    uint32_t  key_at;
+    uint32_t  key_len;
+    uint32_t  height;
+    uint32_t  next[];           /* height words */
+} key_node_shm_t;
+
+typedef struct {
+    uint32_t  older;
+    uint32_t  record_at;
+    uint32_t  frame_at;
+    uint32_t  unused;
+} version_node_shm_t;
+
+_Static_assert(sizeof(key_node_shm_t) == 32, "key node");
+_Static_assert(sizeof(version_node_shm_t) == 16, "version node");
+
+#define NODE_ALIGN  8
+
+
+void
+fkv__memtable_init(fkv__memtable_t *mt, fkv__segment_shm_t *seg,
+    unsigned arena)
+{
+    mt->shm = &seg->arenas[arena];
+    mt->mem = fkv__segment_arena(seg, arena);
+    mt->buckets = fkv__segment_buckets(seg, arena);
+    mt->bucket_mask = (uint32_t) seg->buckets - 1;
+    mt->bytes = (uint32_t) seg->arena_bytes;
+}
+
+
+static inline key_node_shm_t *
+key_node(const fkv__memtable_t *mt, uint32_t at)
+{
+    return (key_node_shm_t *) (void *) (mt->mem + at);
+}
+
+
+static inline version_node_shm_t *
+version_node(const fkv__memtable_t *mt, uint32_t at)
+{
+    return (version_node_shm_t *) (void *) (mt->mem + at);
+}
+
+
+static inline uint32_t
+link_load(const uint32_t *link)
+{
+    return __atomic_load_n(link, __ATOMIC_ACQUIRE);
+}
+
+
+/*
+ * One level in four goes a level higher.  The height follows from the hash,
+ * so that a reaper reserves nothing anew when it repeats a link.
+ */
+static uint32_t
+height_of(uint64_t hash)
+{
+    uint32_t  height = 1;
+
+    for (hash >>= 32; height < FKV__HEIGHT_MAX && (hash & 3) == 0; hash >>= 2)
+    {
+        height++;
+    }
+
+    return height;
+}
+
+
+static uint32_t
+key_node_bytes(uint64_t hash)
+{
+    size_t  n = sizeof(key_node_shm_t) + height_of(hash) * sizeof(uint32_t);
+
+    return (uint32_t) fkv__align(n, NODE_ALIGN);
+}
+
+
+uint32_t
+fkv__memtable_nodes(uint64_t hash, bool with_key)
+{
+    return (uint32_t) sizeof(version_node_shm_t)
+           + (with_key ? key_node_bytes(hash) : 0);
+}
+
+
+static uint64_t
+key_prefix(fkv_str_t key)
+{
+    uint8_t  bytes[8] = { 0 };
+
+    if (key.len >= sizeof(bytes)) {
+        return fkv__get_be64(key.data);
+    }
+
+    if (key.len > 0) {
+        memcpy(bytes, key.data, key.len);
+    }
+
+    return fkv__get_be64(bytes);
+}
+
+
+static fkv_str_t
+node_key(const fkv__memtable_t *mt, const key_node_shm_t *node)
+{
+    return (fkv_str_t) { mt->mem + node->key_at, node->key_len };
+}
+
+
+/* < 0 if the node's key sorts before key. */
+static int
+node_cmp(const fkv__memtable_t *mt, const key_node_shm_t *node,
+    uint64_t prefix, fkv_str_t key)
+{
+    if (node->prefix != prefix) {
+        return node->prefix < prefix ? -1 : 1;
+    }
+
+    return fkv__str_cmp(node_key(mt, node), key);
+}
+
+
+static uint32_t
+hash_find(const fkv__memtable_t *mt, fkv_str_t key, uint64_t hash)
+{
+    uint32_t  at = link_load(&mt->buckets[hash & mt->bucket_mask]);
+
+    while (at != 0) {
+        const key_node_shm_t  *node = key_node(mt, at);
+
+        if (node->hash == (uint32_t) hash
+            && fkv__str_eq(node_key(mt, node), key))
+        {
+            return at;
+        }
+
+        at = node->hash_next;
+    }
+
+    return 0;
+}
+
+
+static bool
+version_is_void(const fkv__memtable_t *mt, const version_node_shm_t *version)
+{
+    const uint32_t  *state = (const uint32_t *) (const void *)
+                             (mt->mem + version->frame_at);
+
+    return __atomic_load_n(state, __ATOMIC_ACQUIRE) == FKV__FRAME_VOID;
+}
+
+
+bool
+fkv__memtable_find(const fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash,
+    uint64_t below, fkv__memtable_pos_t *pos)
+{
+    uint64_t  base = mt->shm->base;
+    uint32_t  at;
+
+    memset(pos, 0, sizeof(*pos));
+
+    pos->node = hash_find(mt, ikey, hash);
+    if (pos->node == 0) {
+        return false;
+    }
+
+    at = link_load(&key_node(mt, pos->node)->versions);
+
+    while (at != 0) {
+        const version_node_shm_t  *version = version_node(mt, at);
+
+        if (base + version->record_at < below
+            && !version_is_void(mt, version))
+        {
+            const uint32_t  *state = (const uint32_t *) (const void *)
+                                     (mt->mem + version->frame_at);
+
+            pos->entry = at;
+            pos->frame = version->frame_at;
+            pos->version = base + version->record_at;
+            pos->ready = __atomic_load_n(state, __ATOMIC_ACQUIRE)
+                         == FKV__FRAME_READY;
+            return true;
+        }
+
+        at = version->older;
+    }
+
+    return false;
+}
+
+
+int
+fkv__memtable_record(const fkv__memtable_t *mt, uint32_t entry,
+    fkv__record_t *rec)
+{
+    const uint8_t  *next;
+    uint32_t        at = version_node(mt, entry)->record_at;
+
+    if (fkv__record_get(mt->mem + at, mt->mem + mt->bytes, rec, &next)
+        != FKV_OK)
+    {
+        return FKV_ECORRUPT;
+    }
+
+    rec->version = mt->shm->base + at;
+
+    return FKV_OK;
+}
+
+
+/*
+ * The links that a node of this key follows at each level: prev[] points at
+ * the words, next[] at what they hold.  Returns the node that has the key.
+ */
+static uint32_t
+skip_find(const fkv__memtable_t *mt, fkv_str_t key, uint32_t *prev[],
+    uint32_t next[])
+{
+    uint64_t   prefix = key_prefix(key);
+    uint32_t  *links = mt->shm->head;
+
+    for (int level = FKV__HEIGHT_MAX - 1; level >= 0; level--) {
+        uint32_t  at = link_load(&links[level]);
+
+        while (at != 0) {
+            key_node_shm_t  *node = key_node(mt, at);
+
+            if (node_cmp(mt, node, prefix, key) >= 0) {
+                break;
+            }
+
+            links = node->next;
+            at = link_load(&links[level]);
+        }
+
+        prev[level] = &links[level];
+        next[level] = at;
+    }
+
+    if (next[0] != 0 && fkv__str_eq(node_key(mt, key_node(mt, next[0])), key))
+    {
+        return next[0];
+    }
+
+    return 0;
+}
+
+
+/*
+ * Links the node into the levels where it is missing, from the bottom up: a
+ * node on level n is on all levels below.
+ */
+static void
+skip_link(fkv__memtable_t *mt, fkv_str_t key, uint32_t at)
+{
+    key_node_shm_t  *node = key_node(mt, at);
+    uint32_t        *prev[FKV__HEIGHT_MAX], next[FKV__HEIGHT_MAX];
+
+    (void) skip_find(mt, key, prev, next);
+
+    for (uint32_t level = 0; level < node->height; level++) {
+        while (next[level] != at) {
+            __atomic_store_n(&node->next[level], next[level],
+                             __ATOMIC_RELAXED);
+
+            if (__atomic_compare_exchange_n(prev[level], &next[level], at,
+                                            false, __ATOMIC_RELEASE,
+                                            __ATOMIC_RELAXED))
+            {
+                break;
+            }
+
+            /* A neighbour was faster: look again where we belong. */
+            (void) skip_find(mt, key, prev, next);
+        }
+
+        FKV_STEP("link.1");
+    }
+}
+
+
+static void
+hash_link(fkv__memtable_t *mt, uint64_t hash, uint32_t at)
+{
+    uint32_t  *bucket = &mt->buckets[hash & mt->bucket_mask];
+    uint32_t   first = __atomic_load_n(bucket, __ATOMIC_RELAXED);
+
+    do {
+        key_node(mt, at)->hash_next = first;
+    } while (!__atomic_compare_exchange_n(bucket, &first, at, false,
+                                          __ATOMIC_RELEASE,
+                                          __ATOMIC_RELAXED));
+}
+
+
+static uint32_t
+nodes_take(uint32_t *nodes, uint32_t bytes)
+{
+    uint32_t  at = *nodes;
+
+    *nodes += bytes;
+
+    return at;
+}
+
+
+static void
+key_node_fill(fkv__memtable_t *mt, uint32_t at, fkv_str_t ikey, uint64_t hash)
+{
+    key_node_shm_t  *node = key_node(mt, at);
+
+    node->prefix = key_prefix(ikey);
+    node->hash = (uint32_t) hash;
+    node->versions = 0;
+    node->key_at = (uint32_t) (ikey.data - mt->mem);
+    node->key_len = (uint32_t) ikey.len;
+    node->height = height_of(hash);
+}
+
+
+/* The key's node, made and linked as far as it is not yet. */
+static uint32_t
+key_ensure(fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash, uint32_t *nodes)
+{
+    uint32_t  *prev[FKV__HEIGHT_MAX], next[FKV__HEIGHT_MAX];
+    uint32_t   at = hash_find(mt, ikey, hash);
+
+    if (at != 0) {
+        /* Ours of an earlier try that ended behind the hash link? */
+        if (at == *nodes) {
+            (void) nodes_take(nodes, key_node_bytes(hash));
+        }
+
+        return at;
+    }
+
+    at = skip_find(mt, ikey, prev, next);
+
+    if (at == 0) {
+        key_node_fill(mt, *nodes, ikey, hash);
+        at = *nodes;
+    }
+
+    if (at == *nodes) {
+        (void) nodes_take(nodes, key_node_bytes(hash));
+    }
+
+    skip_link(mt, ikey, at);
+    FKV_STEP("link.2");
+
+    hash_link(mt, hash, at);
+    FKV_STEP("link.3");
+
+    (void) __atomic_fetch_add(&mt->shm->keys, 1, __ATOMIC_RELAXED);
+
+    return at;
+}
+
+
+void
+fkv__memtable_link(fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash,
+    uint32_t frame_at, uint32_t record_at, uint32_t *nodes)
+{
+    uint32_t             at, newest;
+    key_node_shm_t      *node;
+    version_node_shm_t  *version;
+
+    at = nodes_take(nodes, sizeof(version_node_shm_t));
+    version = version_node(mt, at);
+    node = key_node(mt, key_ensure(mt, ikey, hash, nodes));
+
+    newest = __atomic_load_n(&node->versions, __ATOMIC_RELAXED);
+
+    if (newest == at) {
+        return;                             /* linked by the dead */
+    }
+
+    version->older = newest;
+    version->record_at = record_at;
+    version->frame_at = frame_at;
+
+    __atomic_store_n(&node->versions, at, __ATOMIC_RELEASE);
+    FKV_STEP("link.4");
+}
+
+
+void
+fkv__memtable_iter_seek(fkv__memtable_iter_t *it, const fkv__memtable_t *mt,
+    fkv_str_t ikey)
+{
+    uint32_t  *prev[FKV__HEIGHT_MAX], next[FKV__HEIGHT_MAX];
+
+    (void) skip_find(mt, ikey, prev, next);
+
+    it->mt = mt;
+    it->node = next[0];
+}
+
+
+void
+fkv__memtable_iter_next(fkv__memtable_iter_t *it)
+{
+    it->node = link_load(&key_node(it->mt, it->node)->next[0]);
+}
+
+
+fkv_str_t
+fkv__memtable_iter_key(const fkv__memtable_iter_t *it)
+{
+    return node_key(it->mt, key_node(it->mt, it->node));
+}
+
+
+uint32_t
+fkv__memtable_iter_version(const fkv__memtable_iter_t *it, uint32_t entry)
+{
+    uint32_t  at;
+
+    at = (entry == 0) ? link_load(&key_node(it->mt, it->node)->versions)
+                      : version_node(it->mt, entry)->older;
+
+    while (at != 0 && version_is_void(it->mt, version_node(it->mt, at))) {
+        at = version_node(it->mt, at)->older;
+    }
+
+    return at;
+}

@@ -1,0 +1,103 @@
+/*
+ * memtable.h - the index of one arena: hash for point reads, skip list for
+ * order, a chain of versions at each key.
+ *
+ * Shape      node area, growing down from the arena's top:
+ *              key node      hash 4 | hash_next 4 | versions 4 | key at 4
+ *                            | key len 4 | height 4 | prefix 8 | next 4*h
+ *              version node  older 4 | record at 4 | frame at 4 | unused 4
+ *            Offsets are bytes in the arena, 0 is none.  Keys and values stay
+ *            in the record frames below.  A key that is overwritten gets a
+ *            version node only: a hot key costs O(1), not O(log n).
+ * Processes  any worker inserts, holding the key's latch; all read without
+ *            lock.  A node is complete before the release store that links
+ *            it, and never changes but for its next, hash_next (before it is
+ *            linked) and versions words.
+ * If killed  between links: the key's latch is still owned by the dead, so
+ *            nobody meets the half-linked key for writing before the reaper
+ *            has run fkv__memtable_link() again, which finishes what is
+ *            missing and repeats nothing.  Readers meet a key without
+ *            versions and take it for absent.
+ *
+ * After W. Pugh, "Skip Lists", CACM 33(6), 1990; insertion with CAS per level
+ * as in lock-free lists without deletion.
+ */
+
+#ifndef FKV_STORE_MEMTABLE_H
+#define FKV_STORE_MEMTABLE_H
+
+#include "format/log.h"
+#include "format/record.h"
+#include "shared/segment.h"
+
+/* A handle on one arena's memtable; copy freely, valid while pinned. */
+typedef struct {
+    fkv__arena_shm_t  *shm;
+    uint8_t           *mem;         /* the arena's bytes */
+    uint32_t          *buckets;
+    uint32_t           bucket_mask;
+    uint32_t           bytes;       /* of the arena */
+} fkv__memtable_t;
+
+/* Where a version was found. */
+typedef struct {
+    uint32_t  node;                 /* of the key; 0 = the key has none */
+    uint32_t  entry;                /* version node; 0 = none fits */
+    uint32_t  frame;                /* of the record */
+    uint64_t  version;              /* its LSN */
+    bool      ready;                /* its frame is complete */
+} fkv__memtable_pos_t;
+
+void fkv__memtable_init(fkv__memtable_t *mt, fkv__segment_shm_t *seg,
+    unsigned arena);
+
+/* Bytes of nodes that a record of this hash needs; with_key: the key is new. */
+uint32_t fkv__memtable_nodes(uint64_t hash, bool with_key);
+
+/*
+ * The newest version of ikey below the bound (UINT64_MAX: newest of all,
+ * pending ones included).  Versions of void frames are passed over.
+ * True if pos->entry was found; pos->node is set also if only the key was.
+ */
+bool fkv__memtable_find(const fkv__memtable_t *mt, fkv_str_t ikey,
+    uint64_t hash, uint64_t below, fkv__memtable_pos_t *pos);
+
+/*
+ * The record at a position, pointing into the arena; its key is whole and
+ * rec->version is set.  FKV_OK or FKV_ECORRUPT.
+ */
+int fkv__memtable_record(const fkv__memtable_t *mt, uint32_t entry,
+    fkv__record_t *rec);
+
+/*
+ * Links the record at record_at of the frame at frame_at.  The caller holds
+ * the key's latch.  *nodes is the next unused byte of the frame's node
+ * region; advanced over what was used.  Doing it twice links nothing twice.
+ */
+void fkv__memtable_link(fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash,
+    uint32_t frame_at, uint32_t record_at, uint32_t *nodes);
+
+
+/*
+ * Keys in order, without versions; usable while others insert.
+ * seek: first key >= ikey (empty: the first of all).
+ */
+typedef struct {
+    const fkv__memtable_t  *mt;
+    uint32_t                node;   /* 0 = at the end */
+} fkv__memtable_iter_t;
+
+void fkv__memtable_iter_seek(fkv__memtable_iter_t *it,
+    const fkv__memtable_t *mt, fkv_str_t ikey);
+void fkv__memtable_iter_next(fkv__memtable_iter_t *it);
+fkv_str_t fkv__memtable_iter_key(const fkv__memtable_iter_t *it);
+
+/*
+ * Walks the versions of the iterator's key, newest first: start with entry 0,
+ * and again with what it returned.  0 = no further.  Void ones are passed.
+ */
+uint32_t fkv__memtable_iter_version(const fkv__memtable_iter_t *it,
+    uint32_t entry);
+
+
+#endif /* FKV_STORE_MEMTABLE_H */

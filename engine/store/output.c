@@ -1,0 +1,142 @@
+/*
+ * output.c - a series of table files.
+ */
+
+#include "store/output.h"
+
+#include <errno.h>
+
+
+void
+fkv__output_init(fkv__output_t *output, fkv__helper_t *helper,
+    fkv__edit_t *edit, unsigned level, uint64_t table_bytes)
+{
+    *output = (fkv__output_t) {
+        .helper = helper,
+        .edit = edit,
+        .level = level,
+        .table_bytes = table_bytes
+    };
+}
+
+
+static int
+output_open(fkv__output_t *output)
+{
+    const fkv__helper_t  *helper = output->helper;
+    int                   rc;
+
+    rc = fkv__table_file_open(&output->file, helper->store->fs,
+                              helper->store->sst_dir,
+                              fkv__helper_file_id(output->helper),
+                              helper->uid, helper->gid);
+
+    output->open = (rc == FKV_OK);
+
+    return rc;
+}
+
+
+/* Finishes the table that is being written. */
+static int
+output_close(fkv__output_t *output)
+{
+    fkv__table_info_t  info;
+    int                rc;
+
+    rc = fkv__table_file_finish(&output->file,
+                                fkv_now_ms(output->helper->store), &info);
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    output->open = false;
+    rc = fkv__edit_add(output->edit, output->level, &info);
+
+    if (rc == FKV_OK) {
+        output->bytes += info.bytes;
+
+    } else {
+        fkv__helper_unlink(output->helper, info.id);
+        errno = ENOMEM;
+    }
+
+    fkv__table_info_done(&info);
+
+    return rc;
+}
+
+
+int
+fkv__output_next_key(fkv__output_t *output)
+{
+    if (output->open
+        && fkv__table_file_bytes(&output->file) >= output->table_bytes)
+    {
+        return output_close(output);
+    }
+
+    return FKV_OK;
+}
+
+
+int
+fkv__output_add(fkv__output_t *output, const fkv__record_t *rec)
+{
+    const fkv__block_builder_t  *last = &output->file.builder.block;
+    int                          rc;
+
+    if (!output->open) {
+        rc = output_open(output);
+
+        if (rc != FKV_OK) {
+            return rc;
+        }
+
+    } else if (fkv__block_cmp(fkv__buf_str(&last->last_key),
+                              last->last_version, rec->key, rec->version)
+               >= 0)
+    {
+        errno = EILSEQ;
+        return FKV_ECORRUPT;
+    }
+
+    return fkv__table_file_add(&output->file, rec);
+}
+
+
+int
+fkv__output_finish(fkv__output_t *output)
+{
+    fkv_t  *store = output->helper->store;
+    int     rc = FKV_OK;
+
+    if (output->open) {
+        rc = output_close(output);
+    }
+
+    if (rc == FKV_OK && output->edit->n_adds > 0) {
+        rc = fkv__file_sync_dir(store->fs, store->sst_dir);
+    }
+
+    return rc;
+}
+
+
+void
+fkv__output_abort(fkv__output_t *output)
+{
+    int  cause = errno;
+
+    if (output->open) {
+        fkv__table_file_abort(&output->file);
+        output->open = false;
+    }
+
+    for (size_t i = 0; i < output->edit->n_adds; i++) {
+        fkv__helper_unlink(output->helper, output->edit->adds[i].info.id);
+    }
+
+    errno = cause;
+}

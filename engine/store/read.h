@@ -1,0 +1,31 @@
+/*
+ * read.h - finding the newest version of a key across the memtables.
+ */
+
+#ifndef FKV_STORE_READ_H
+#define FKV_STORE_READ_H
+
+#include "store/memtable.h"
+#include "store/store.h"
+
+/*
+ * The newest version of ikey below the bound (UINT64_MAX: pending ones too)
+ * in the pinned set, newest memtable first.  True if found in mt at pos.
+ *   active   NULL, or set to what the active memtable knows of the key
+ */
+bool fkv__read_memtables(fkv_t *store, uint64_t set, fkv_str_t ikey,
+    uint64_t hash, uint64_t below, fkv__memtable_t *mt,
+    fkv__memtable_pos_t *pos, fkv__memtable_pos_t *active);
+
+/* LSN from which on everything is still in memtables of the set. */
+uint64_t fkv__read_oldest(const fkv_t *store, uint64_t set);
+
+/*
+ * What a record says to a reader at now_ms: FKV_OK with value filled in,
+ * FKV_NOTFOUND for a tombstone or an expired record, FKV_ECORRUPT for a kind
+ * that this build does not write.
+ */
+int fkv__read_value(const fkv__record_t *rec, uint64_t now_ms,
+    fkv_value_t *value);
+
+#endif /* FKV_STORE_READ_H */

@@ -1,0 +1,298 @@
+/*
+ * recycle.c - taking arenas out of the set, zeroing them, filling their files.
+ */
+
+#include "store/recycle.h"
+#include "format/log.h"
+#include "shared/arena.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define PAGE         4096
+#define PIECE_BYTES  (1024 * 1024)
+
+
+static uint32_t
+arena_state(const fkv__arena_shm_t *arena)
+{
+    return __atomic_load_n(&arena->state, __ATOMIC_SEQ_CST);
+}
+
+
+static bool
+in_set(uint64_t set, unsigned id)
+{
+    for (unsigned i = 0; i < fkv__set_count(set); i++) {
+        if (fkv__set_arena(set, i) == id) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* Does nobody read a set that is older than this number any more? */
+static bool
+pins_gone(const fkv__segment_shm_t *seg, uint64_t number)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+
+    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
+        const fkv__slot_shm_t  *slot = &seg->slots[i];
+        uint64_t                pin;
+
+        if (__atomic_load_n(&slot->state, __ATOMIC_SEQ_CST)
+            != FKV__SLOT_LIVE)
+        {
+            continue;
+        }
+
+        pin = __atomic_load_n(&slot->pin, __ATOMIC_SEQ_CST);
+
+        if (pin != 0 && pin < number) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+/*
+ * Has it left the set?  Its state is read first: it becomes USED only after
+ * it has entered.
+ */
+static bool
+left_set(const fkv__segment_shm_t *seg, unsigned id, uint64_t *number)
+{
+    uint64_t  set;
+
+    if (arena_state(&seg->arenas[id]) != FKV__ARENA_USED) {
+        return false;
+    }
+
+    set = __atomic_load_n(&seg->state.memtables, __ATOMIC_SEQ_CST);
+    *number = fkv__set_number(set);
+
+    return !in_set(set, id);
+}
+
+
+/*
+ * The reserve word goes last: until then it says what is not zero, also to a
+ * next owner of the role.
+ */
+static void
+arena_zero(fkv__segment_shm_t *seg, unsigned id)
+{
+    fkv__arena_shm_t   *arena = &seg->arenas[id];
+    uint8_t            *mem = fkv__segment_arena(seg, id);
+    fkv__arena_word_t   w = fkv__arena_word(arena);
+
+    if (arena->used != 0) {
+        if (w.top > w.bottom || w.bottom > seg->arena_bytes) {
+            w.top = 0;
+            w.bottom = 0;
+        }
+
+        memset(mem, 0, w.top);
+        memset(mem + w.bottom, 0, seg->arena_bytes - w.bottom);
+        memset(fkv__segment_buckets(seg, id), 0,
+               seg->buckets * sizeof(uint32_t));
+        memset(arena->head, 0, sizeof(arena->head));
+        arena->keys = 0;
+    }
+
+    FKV_STEP("recycle.3");
+    fkv__arena_reset(arena, (uint32_t) seg->arena_bytes);
+    arena->used = 0;
+}
+
+
+/* Writes zeros from byte at on; what stands there is of no use any more. */
+static int
+file_extend(fkv__helper_t *helper, int fd, uint64_t at, uint64_t bytes)
+{
+    int       rc = FKV_OK;
+    uint8_t  *zeros = fkv__alloc_pages(PIECE_BYTES);
+
+    if (zeros == NULL) {
+        errno = ENOMEM;
+        return FKV_ENOMEM;
+    }
+
+    memset(zeros, 0, PIECE_BYTES);
+
+    for (at = fkv__align_down(at, PAGE); at < bytes && rc == FKV_OK; ) {
+        uint64_t  n = fkv__min(bytes - at, PIECE_BYTES);
+
+        rc = fkv__helper_stopping(helper)
+             ? FKV_ECANCELED
+             : fkv__file_write(helper->store->fs, fd, zeros, n, at);
+        FKV_STEP("recycle.4");
+
+        at += n;
+    }
+
+    fkv__free(zeros);
+
+    return rc;
+}
+
+
+/*
+ * Into a file whose blocks have all been written before, direct writes are
+ * faster than into one that is merely allocated, and cannot fail for space.
+ */
+static int
+file_prepare(fkv__helper_t *helper, unsigned id)
+{
+    const fkv_t      *store = helper->store;
+    const fkv__fs_t  *fs = store->fs;
+    int               fd = store->log_fds[id], rc;
+    uint64_t          bytes = FKV__LOG_HEADER_BYTES + store->seg->arena_bytes;
+    int64_t           size = fs->size(fs, fd);
+
+    if (size < 0) {
+        errno = (int) -size;
+        return FKV_EIO;
+    }
+
+    if ((uint64_t) size >= bytes) {
+        return FKV_OK;
+    }
+
+    rc = file_extend(helper, fd, (uint64_t) size, bytes);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    rc = fs->fdatasync(fs, fd);
+    if (rc == 0) {
+        return FKV_OK;
+    }
+
+    errno = -rc;
+
+    return (errno == ENOSPC || errno == EDQUOT) ? FKV_EFULL : FKV_EIO;
+}
+
+
+static void
+wake_waiters(fkv_t *store)
+{
+    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
+        if (__atomic_load_n(&store->seg->slots[i].wants_arena,
+                            __ATOMIC_SEQ_CST))
+        {
+            fkv__wake(store, i);
+        }
+    }
+}
+
+
+static int
+arena_clean(fkv__helper_t *helper, unsigned id)
+{
+    fkv_t             *store = helper->store;
+    fkv__arena_shm_t  *arena = &store->seg->arenas[id];
+    int                rc;
+
+    FKV_STEP("recycle.2");
+    arena_zero(store->seg, id);
+
+    rc = file_prepare(helper, id);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    __atomic_store_n(&arena->state, FKV__ARENA_FREE, __ATOMIC_SEQ_CST);
+    FKV_STEP("recycle.5");
+    wake_waiters(store);
+
+    return FKV_OK;
+}
+
+
+/* Takes the oldest arena out of the set if its data are in tables. */
+static int
+set_shrink(fkv__segment_shm_t *seg)
+{
+    const fkv__arena_shm_t  *oldest;
+    fkv__arena_word_t        w;
+    uint64_t                 set, floor;
+
+    set = __atomic_load_n(&seg->state.memtables, __ATOMIC_SEQ_CST);
+
+    if (fkv__set_count(set) < 2) {
+        return FKV_END;
+    }
+
+    oldest = &seg->arenas[fkv__set_arena(set, fkv__set_count(set) - 1)];
+    w = fkv__arena_word(oldest);
+    floor = __atomic_load_n(&seg->state.floor, __ATOMIC_ACQUIRE);
+
+    if (!w.sealed || oldest->base + w.top > floor
+        || arena_state(oldest) != FKV__ARENA_USED)
+    {
+        return FKV_END;
+    }
+
+    /* A failed exchange: a worker has just put a new arena in. */
+
+    if (__atomic_compare_exchange_n(&seg->state.memtables, &set,
+                                    fkv__set_without_oldest(set), false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+    {
+        FKV_STEP("recycle.1");
+    }
+
+    return FKV_OK;
+}
+
+
+int
+fkv__recycle(fkv__helper_t *helper)
+{
+    fkv__segment_shm_t  *seg = helper->store->seg;
+    unsigned             spare = 0;
+    uint64_t             number;
+    int                  rc = FKV_END;
+
+    for (unsigned id = 0; id < FKV__ARENAS; id++) {
+        fkv__arena_shm_t  *arena = &seg->arenas[id];
+
+        if (left_set(seg, id, &number)) {
+            if (!pins_gone(seg, number)) {
+                rc = (rc == FKV_END) ? FKV_AGAIN : rc;
+                spare++;
+                continue;
+            }
+
+            __atomic_store_n(&arena->state, FKV__ARENA_DIRTY,
+                             __ATOMIC_SEQ_CST);
+        }
+
+        if (arena_state(arena) == FKV__ARENA_DIRTY) {
+            int  cleaned = arena_clean(helper, id);
+
+            if (cleaned == FKV_OK) {
+                return FKV_OK;
+            }
+
+            /* Another one's file may need nothing that the disk lacks. */
+            rc = cleaned;
+
+        } else if (arena_state(arena) == FKV__ARENA_FREE) {
+            spare++;
+        }
+    }
+
+    if (spare < FKV__ARENAS_SPARE && set_shrink(seg) == FKV_OK) {
+        return FKV_OK;
+    }
+
+    return rc;
+}

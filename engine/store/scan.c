@@ -1,0 +1,344 @@
+/*
+ * scan.c - the operation around a walk: its snapshot, its turns, its bounds.
+ *
+ *     WALK: pin the memtables, go on with the walk for one turn, unpin
+ *       |-- a block, or the manifest, must be read --> WALK
+ *       |-- the turn is used up: yield             --> WALK
+ *       '-- end
+ *
+ * The snapshot is published before gc_floor is looked at; from then on no
+ * version that it sees is dropped, in whatever file it is.
+ */
+
+#include "store/scan.h"
+
+#include "store/read.h"
+
+#define TURN_STEPS      256
+#define TURN_BYTES      (64 * 1024)
+#define SNAPSHOT_TRIES  8
+
+typedef enum {
+    SCAN_WALK
+} scan_state_e;
+
+
+static void
+scan_publish(fkv_t *store)
+{
+    fkv_link_t  *scans = &store->tables->scans;
+    uint64_t     lowest = 0;
+
+    if (!fkv__list_empty(scans)) {
+        lowest = fkv__container(scans->next, fkv__scan_t, link)->walk.snapshot;
+    }
+
+    __atomic_store_n(&store->own->snapshot, lowest, __ATOMIC_SEQ_CST);
+}
+
+
+/* Lowest snapshot first; a new one is mostly the highest. */
+static void
+scan_enlist(fkv__scan_t *own)
+{
+    fkv_link_t  *scans = &own->scan->store->tables->scans, *before;
+
+    fkv__list_remove(&own->link);
+    before = scans->prev;
+
+    while (before != scans
+           && fkv__container(before, fkv__scan_t, link)->walk.snapshot
+              > own->walk.snapshot)
+    {
+        before = before->prev;
+    }
+
+    /* In front of a link is at the end of the list that it heads. */
+    fkv__list_append(before->next, &own->link);
+    scan_publish(own->scan->store);
+}
+
+
+/*
+ * FKV_OK or FKV_GONE.  A snapshot of the future is what is ready now: frames
+ * beyond may not be filled yet.
+ */
+static int
+scan_snapshot(fkv__scan_t *own)
+{
+    uint64_t     wanted = own->scan->snapshot, snapshot, ready, floor;
+    fkv_t       *store = own->scan->store;
+
+    for (unsigned i = 0; i < SNAPSHOT_TRIES; i++) {
+        snapshot = (wanted != 0) ? wanted : fkv__visible(store);
+        ready = __atomic_load_n(&store->seg->log.ready, __ATOMIC_ACQUIRE);
+
+        own->walk.snapshot = fkv__min(snapshot, ready);
+        scan_enlist(own);
+
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        floor = __atomic_load_n(&store->seg->state.gc_floor,
+                                __ATOMIC_SEQ_CST);
+
+        if (own->walk.snapshot >= floor) {
+            return FKV_OK;
+        }
+
+        if (wanted != 0) {
+            break;
+        }
+    }
+
+    return FKV_GONE;
+}
+
+
+static void
+scan_free(fkv__scan_t *own)
+{
+    fkv__walk_done(&own->walk);
+    fkv__buf_done(&own->key);
+    fkv__list_remove(&own->link);
+    fkv__free(own);
+}
+
+
+static fkv__turn_e
+scan_end(fkv_scan_t *scan, int rc)
+{
+    scan_free(scan->own);
+    scan->own = NULL;
+
+    scan_publish(scan->store);
+    scan->store->in_flight--;
+
+    return fkv__op_end(&scan->op, rc);
+}
+
+
+/* Makes the entry's key; FKV_OK · FKV_ECORRUPT · FKV_ENOMEM */
+static int
+scan_decode(fkv__scan_t *own, fkv_str_t ikey, fkv_str_t *key)
+{
+    unsigned  ns;
+    int       rc;
+
+    if (fkv__buf_reserve(&own->key, ikey.len) != FKV_OK) {
+        return FKV_ENOMEM;
+    }
+
+    rc = fkv__key_decode(ikey, &ns, own->key.data, &key->len);
+    key->data = own->key.data;
+
+    return rc;
+}
+
+
+static fkv__turn_e
+scan_damaged(fkv_scan_t *scan, const fkv__record_t *rec, int rc)
+{
+    if (rc == FKV_ECORRUPT) {
+        fkv__count(scan->store, errors_corrupt, 1);
+        fkv__log(scan->store->log, FKV_LOG_ALERT, "the record of version %llu "
+                 "makes no sense, the scan that met it answers an error",
+                 (unsigned long long) rec->version);
+    }
+
+    return scan_end(scan, rc);
+}
+
+
+/* An entry for the caller.  NEXT if the walk may go on. */
+static fkv__turn_e
+scan_give(fkv_scan_t *scan, const fkv__record_t *rec, const fkv_value_t *value)
+{
+    fkv__scan_t  *own = scan->own;
+    fkv_str_t     key;
+    size_t        bytes;
+    int           rc;
+
+    rc = scan_decode(own, rec->key, &key);
+    if (rc != FKV_OK) {
+        return scan_damaged(scan, rec, rc);
+    }
+
+    bytes = own->bytes + key.len + value->data.len;
+
+    /* At least one, else a caller that goes on from here never would. */
+    if (scan->bytes_max != 0 && own->entries > 0 && bytes > scan->bytes_max) {
+        return scan_end(scan, FKV_OK);
+    }
+
+    rc = scan->on_entry(scan, key, value);
+    FKV_ASSERT(rc != FKV_AGAIN);
+
+    if (rc != FKV_OK) {
+        return scan_end(scan, rc);
+    }
+
+    own->bytes = bytes;
+
+    if (++own->entries == scan->limit) {
+        return scan_end(scan, FKV_OK);
+    }
+
+    return FKV__TURN_NEXT;
+}
+
+
+/* A key with a version to see.  NEXT if the walk may go on. */
+static fkv__turn_e
+scan_key(fkv_scan_t *scan, const fkv__record_t *rec)
+{
+    fkv_value_t   value;
+    int           rc;
+
+    rc = fkv__read_value(rec, scan->now_ms, &value);
+
+    if (rc < 0) {
+        return scan_damaged(scan, rec, rc);
+    }
+
+    if (rc == FKV_OK && scan_give(scan, rec, &value) != FKV__TURN_NEXT) {
+        return FKV__TURN_DONE;
+    }
+
+    rc = fkv__walk_pass(&scan->own->walk, rec->key);
+
+    return (rc == FKV_OK) ? FKV__TURN_NEXT : scan_end(scan, rc);
+}
+
+
+/* What the walk has answered.  NEXT if it may go on. */
+static fkv__turn_e
+scan_answer(fkv_scan_t *scan, int rc, const fkv__record_t *rec)
+{
+    switch (rc) {
+
+    case FKV_OK:
+        return scan_key(scan, rec);
+
+    case FKV_NOTFOUND:
+        return FKV__TURN_NEXT;
+
+    case FKV_AGAIN:
+        return FKV__TURN_WAIT;
+
+    case FKV_END:
+        scan->complete = true;
+        return scan_end(scan, FKV_OK);
+    }
+
+    return scan_end(scan, rc);
+}
+
+
+static fkv__turn_e
+scan_turn(fkv_scan_t *scan, uint64_t set)
+{
+    fkv__scan_t    *own = scan->own;
+    size_t          bytes_max = own->bytes + TURN_BYTES;
+    fkv__record_t   rec;
+    fkv__turn_e     turn;
+    int             rc;
+
+    rc = fkv__walk_hold(&own->walk, set);
+
+    if (rc != FKV_OK) {
+        return (rc == FKV_AGAIN) ? FKV__TURN_WAIT : scan_end(scan, rc);
+    }
+
+    for (unsigned i = 0; i < TURN_STEPS && own->bytes < bytes_max; i++) {
+        rc = fkv__walk_step(&own->walk, &rec);
+
+        if (rc == FKV_GONE) {
+            return FKV__TURN_NEXT;
+        }
+
+        turn = scan_answer(scan, rc, &rec);
+
+        if (turn != FKV__TURN_NEXT) {
+            return turn;
+        }
+    }
+
+    fkv__yield(scan->store, &scan->op);
+
+    return FKV__TURN_WAIT;
+}
+
+
+static fkv__turn_e
+scan_walk(fkv_scan_t *scan)
+{
+    fkv_t        *store = scan->store;
+    uint64_t      set = fkv__pin(store);
+    fkv__turn_e   turn = scan_turn(scan, set);
+
+    fkv__unpin(store);
+
+    return turn;
+}
+
+
+static fkv__turn_e
+scan_step(fkv_op_t *op)
+{
+    fkv_scan_t  *scan = fkv__container(op, fkv_scan_t, op);
+
+    switch ((scan_state_e) op->state) {
+    case SCAN_WALK:  return scan_walk(scan);
+    }
+
+    fkv__unreachable();
+}
+
+
+int
+fkv_scan(fkv_scan_t *scan)
+{
+    fkv_t        *store = scan->store;
+    fkv__scan_t  *own;
+    int           rc;
+
+    fkv__count(store, scans, 1);
+    scan->complete = false;
+
+    own = fkv__zalloc(sizeof(*own));
+    scan->own = own;
+
+    if (own == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    own->scan = scan;
+    fkv__list_init(&own->link);
+    fkv__walk_init(&own->walk, store, &scan->op);
+
+    rc = fkv__walk_range(&own->walk, scan->ns, scan->prefix, scan->start,
+                         scan->after, scan->end);
+
+    if (rc == FKV_OK) {
+        rc = scan_snapshot(own);
+    }
+
+    store->in_flight++;
+
+    if (rc != FKV_OK) {
+        (void) scan_end(scan, rc);
+        return rc;
+    }
+
+    return fkv__op_start(&scan->op, "scan", scan_step, SCAN_WALK);
+}
+
+
+void
+fkv__scan_close(fkv_t *store)
+{
+    fkv_link_t  *scans = &store->tables->scans;
+
+    while (!fkv__list_empty(scans)) {
+        scan_free(fkv__container(scans->next, fkv__scan_t, link));
+    }
+}

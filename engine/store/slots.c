@@ -1,0 +1,42 @@
+/*
+ * slots.c - claiming slots by their lock bytes.
+ */
+
+#include "store/slots.h"
+#include "io/file.h"
+
+
+int
+fkv__slot_lock(const int *log_fds, unsigned n, unsigned slot)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (fkv__file_lock_take(log_fds[i], slot) != FKV_OK) {
+            fkv__slot_unlock(log_fds, i, slot);
+            return FKV_EBUSY;
+        }
+    }
+
+    return FKV_OK;
+}
+
+
+void
+fkv__slot_unlock(const int *log_fds, unsigned n, unsigned slot)
+{
+    for (unsigned i = 0; i < n; i++) {
+        fkv__file_lock_drop(log_fds[i], slot);
+    }
+}
+
+
+int
+fkv__slot_claim(const int *log_fds, unsigned n)
+{
+    for (unsigned slot = 0; slot < FKV__SLOTS_MAX; slot++) {
+        if (fkv__slot_lock(log_fds, n, slot) == FKV_OK) {
+            return (int) slot;
+        }
+    }
+
+    return -1;
+}

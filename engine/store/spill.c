@@ -1,0 +1,302 @@
+/*
+ * spill.c - a radix sort, and the loop that feeds tables.
+ *
+ * qsort() would be most of the time that a replay takes: 1.8 million entries need
+ * 0.4 to 0.5 s, here 0.05 s.  The radix sort is stable, so entries of one key
+ * stay in the order of the log and the last one is the newest.
+ */
+
+#include "store/spill.h"
+
+#include "base/bytes.h"
+#include "store/table_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define PREFIX_BYTES  8
+
+
+/* How many of the first n bytes of a and b are equal. */
+static size_t
+spill_common(const uint8_t *a, const uint8_t *b, size_t n)
+{
+    size_t  i = 0;
+
+    while (i < n && a[i] == b[i]) {
+        i++;
+    }
+
+    return i;
+}
+
+
+int
+fkv__spill_add(fkv__spill_t *spill, const uint8_t *p, const fkv__record_t *rec)
+{
+    size_t               cap;
+    fkv__spill_entry_t  *entries;
+
+    if (spill->n == spill->cap) {
+        cap = fkv__max(2 * spill->cap, 4096);
+
+        entries = fkv__realloc(spill->entries, cap * sizeof(*entries));
+        if (entries == NULL) {
+            errno = ENOMEM;
+            return FKV_ENOMEM;
+        }
+
+        spill->entries = entries;
+        spill->cap = cap;
+    }
+
+    if (spill->n == 0) {
+        spill->common = rec->key.len;
+
+    } else {
+        spill->common = spill_common(spill->entries[0].key, rec->key.data,
+                                     fkv__min(spill->common, rec->key.len));
+    }
+
+    spill->entries[spill->n++] = (fkv__spill_entry_t) {
+        .key = rec->key.data,
+        .key_len = (uint32_t) rec->key.len,
+        .head = (uint32_t) (rec->key.data - p)
+    };
+
+    return FKV_OK;
+}
+
+
+void
+fkv__spill_done(fkv__spill_t *spill)
+{
+    fkv__free(spill->entries);
+    memset(spill, 0, sizeof(*spill));
+}
+
+
+/* The bytes behind the common ones as a number; short keys end in zeros. */
+static uint64_t
+spill_prefix(const fkv__spill_entry_t *entry, size_t common)
+{
+    size_t   n = entry->key_len - common;
+    uint8_t  bytes[PREFIX_BYTES] = { 0 };
+
+    if (n >= PREFIX_BYTES) {
+        return fkv__get_be64(entry->key + common);
+    }
+
+    memcpy(bytes, entry->key + common, n);
+
+    return fkv__get_be64(bytes);
+}
+
+
+static int
+spill_cmp_keys(const fkv__spill_entry_t *a, const fkv__spill_entry_t *b)
+{
+    return fkv__str_cmp((fkv_str_t) { a->key, a->key_len },
+                        (fkv_str_t) { b->key, b->key_len });
+}
+
+
+/* For entries of one prefix; those of one key stay in the log's order. */
+static int
+spill_cmp(const void *p1, const void *p2)
+{
+    const fkv__spill_entry_t  *a = p1, *b = p2;
+    int                        rc = spill_cmp_keys(a, b);
+
+    return (rc != 0) ? rc : (a->key > b->key) - (a->key < b->key);
+}
+
+
+/* One pass by one byte of the prefix.  False: all have the same, no pass. */
+static bool
+spill_pass(const fkv__spill_entry_t *from, fkv__spill_entry_t *to, size_t n,
+    unsigned shift)
+{
+    size_t  at[256] = { 0 }, sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        at[(from[i].prefix >> shift) & 0xff]++;
+    }
+
+    if (at[(from[0].prefix >> shift) & 0xff] == n) {
+        return false;
+    }
+
+    for (unsigned byte = 0; byte < 256; byte++) {
+        size_t  count = at[byte];
+
+        at[byte] = sum;
+        sum += count;
+    }
+
+    for (size_t i = 0; i < n; i++) {
+        to[at[(from[i].prefix >> shift) & 0xff]++] = from[i];
+    }
+
+    return true;
+}
+
+
+/*
+ * Keys that are alike beyond the prefix: sorts them unless they are in order,
+ * as the many versions of one hot key always are.
+ */
+static void
+spill_sort_ties(fkv__spill_t *spill)
+{
+    size_t               begin = 0;
+    fkv__spill_entry_t  *e = spill->entries;
+
+    while (begin < spill->n) {
+        bool    sorted = true;
+        size_t  end = begin + 1;
+
+        while (end < spill->n && e[end].prefix == e[begin].prefix) {
+            sorted = sorted && spill_cmp_keys(&e[end - 1], &e[end]) <= 0;
+            end++;
+        }
+
+        if (!sorted) {
+            qsort(e + begin, end - begin, sizeof(*e), spill_cmp);
+        }
+
+        begin = end;
+    }
+}
+
+
+static int
+spill_sort(fkv__spill_t *spill)
+{
+    fkv__spill_entry_t  *from = spill->entries, *to, *swap;
+
+    to = fkv__alloc(spill->n * sizeof(*to));
+    if (to == NULL) {
+        errno = ENOMEM;
+        return FKV_ENOMEM;
+    }
+
+    for (size_t i = 0; i < spill->n; i++) {
+        from[i].prefix = spill_prefix(&from[i], spill->common);
+    }
+
+    for (unsigned shift = 0; shift < 8 * PREFIX_BYTES; shift += 8) {
+        if (spill_pass(from, to, spill->n, shift)) {
+            swap = from;
+            from = to;
+            to = swap;
+        }
+    }
+
+    fkv__free(to);
+    spill->entries = from;
+    spill->cap = spill->n;
+
+    spill_sort_ties(spill);
+
+    return FKV_OK;
+}
+
+
+static int
+spill_finish(fkv__table_file_t *file, const fkv__spill_target_t *target)
+{
+    int                rc;
+    fkv__table_info_t  info;
+
+    rc = fkv__table_file_finish(file, target->now_ms, &info);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    rc = fkv__edit_add(target->edit, 0, &info);
+    fkv__table_info_done(&info);
+
+    return rc;
+}
+
+
+/* Is the next entry a newer version of the same key? */
+static bool
+spill_shadowed(const fkv__spill_t *spill, size_t i)
+{
+    const fkv__spill_entry_t  *e = &spill->entries[i];
+
+    return i + 1 < spill->n && e[0].prefix == e[1].prefix
+           && spill_cmp_keys(&e[0], &e[1]) == 0;
+}
+
+
+/* Writes entries from *i on, until the table is long enough. */
+static int
+spill_table(const fkv__spill_t *spill, const uint8_t *mem, const uint8_t *end,
+    uint64_t base, const fkv__spill_target_t *target, size_t *i)
+{
+    int                rc;
+    fkv__table_file_t  file;
+
+    rc = fkv__table_file_open(&file, target->fs, target->sst_dir,
+                              (*target->next_file)++, target->uid,
+                              target->gid);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    while (*i < spill->n
+           && fkv__table_file_bytes(&file) < FKV__SPILL_TABLE_BYTES)
+    {
+        const fkv__spill_entry_t  *entry = &spill->entries[*i];
+        const uint8_t             *next, *p = entry->key - entry->head;
+        fkv__record_t              rec;
+
+        if (!spill_shadowed(spill, *i)) {
+            rc = fkv__record_get(p, end, &rec, &next);
+            FKV_ASSERT(rc == FKV_OK);   /* as when the entry was added */
+
+            rec.version = base + (uint64_t) (p - mem);
+
+            rc = fkv__table_file_add(&file, &rec);
+            if (rc != FKV_OK) {
+                goto failed;
+            }
+        }
+
+        (*i)++;
+    }
+
+    rc = spill_finish(&file, target);
+    if (rc == FKV_OK) {
+        return FKV_OK;
+    }
+
+failed:
+
+    fkv__table_file_abort(&file);
+
+    return rc;
+}
+
+
+int
+fkv__spill_write(fkv__spill_t *spill, const uint8_t *mem, const uint8_t *end,
+    uint64_t base, const fkv__spill_target_t *target)
+{
+    int  rc = FKV_OK;
+
+    if (spill->n == 0) {
+        return FKV_OK;
+    }
+
+    rc = spill_sort(spill);
+
+    for (size_t i = 0; rc == FKV_OK && i < spill->n; ) {
+        rc = spill_table(spill, mem, end, base, target, &i);
+    }
+
+    return rc;
+}

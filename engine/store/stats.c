@@ -1,0 +1,111 @@
+/*
+ * stats.c - summing up what the slots have counted.
+ */
+
+#include "shared/arena.h"
+#include "store/store.h"
+
+#include <string.h>
+
+
+static void
+stats_counters(const fkv__segment_shm_t *seg, fkv_stats_t *stats)
+{
+    uint64_t  sums[FKV__STAT_COUNT] = { 0 };
+
+    for (unsigned s = 0; s < FKV__SLOTS_MAX; s++) {
+        const fkv__slot_shm_t  *slot = &seg->slots[s];
+
+        if (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) == FKV__SLOT_LIVE)
+        {
+            stats->processes++;
+        }
+
+        for (unsigned i = 0; i < FKV__STAT_COUNT; i++) {
+            sums[i] += __atomic_load_n(&slot->stats[i], __ATOMIC_RELAXED);
+        }
+    }
+
+#define STAT_SET(name, text)  stats->name = sums[FKV__STAT_##name];
+    FKV_STAT_COUNTERS(STAT_SET)
+#undef STAT_SET
+}
+
+
+static void
+stats_arenas(const fkv__segment_shm_t *seg, fkv_stats_t *stats)
+{
+    uint64_t  set, floor;
+
+    set = __atomic_load_n(&seg->state.memtables, __ATOMIC_ACQUIRE);
+    floor = __atomic_load_n(&seg->state.floor, __ATOMIC_ACQUIRE);
+
+    for (unsigned id = 0; id < FKV__ARENAS; id++) {
+        const fkv__arena_shm_t  *arena = &seg->arenas[id];
+        fkv__arena_word_t        w = fkv__arena_word(arena);
+
+        if (__atomic_load_n(&arena->state, __ATOMIC_ACQUIRE)
+            == FKV__ARENA_FREE)
+        {
+            stats->arenas_free++;
+        }
+
+        if (!fkv__set_has(set, id)) {
+            continue;
+        }
+
+        stats->memory_used += w.top + (seg->arena_bytes - w.bottom);
+
+        if (arena->base + w.top > floor) {
+            stats->arenas_sealed += w.sealed;
+            stats->keys_estimated += __atomic_load_n(&arena->keys,
+                                                     __ATOMIC_RELAXED);
+        }
+    }
+}
+
+
+void
+fkv_stats(fkv_t *store, fkv_stats_t *stats)
+{
+    const fkv__segment_shm_t  *seg = store->seg;
+    const fkv__state_shm_t    *state = &seg->state;
+
+    memset(stats, 0, sizeof(*stats));
+
+    stats_counters(seg, stats);
+    stats_arenas(seg, stats);
+
+    stats->memory = seg->bytes;
+    stats->memory_arenas = seg->arena_bytes * FKV__ARENAS;
+    stats->memory_meta = seg->bytes - stats->memory_arenas;
+    stats->memory_private = fkv_alloc_bytes();
+    stats->arenas = FKV__ARENAS;
+    stats->lsn_ready = __atomic_load_n(&seg->log.ready, __ATOMIC_RELAXED);
+    stats->lsn_durable = __atomic_load_n(&seg->log.durable, __ATOMIC_RELAXED);
+
+    stats->tables = (unsigned) __atomic_load_n(&state->tables,
+                                               __ATOMIC_RELAXED);
+    stats->table_bytes = __atomic_load_n(&state->table_bytes,
+                                         __ATOMIC_RELAXED);
+    stats->keys_estimated += __atomic_load_n(&state->table_keys,
+                                             __ATOMIC_RELAXED);
+
+    for (unsigned i = 0; i < 8; i++) {
+        stats->levels[i] = __atomic_load_n(&state->levels[i],
+                                           __ATOMIC_RELAXED);
+    }
+
+    stats->edit = __atomic_load_n(&state->edit, __ATOMIC_RELAXED);
+    stats->helper = __atomic_load_n(&state->helper, __ATOMIC_RELAXED) != 0;
+    stats->readonly = __atomic_load_n(&state->readonly, __ATOMIC_ACQUIRE) == 1;
+    stats->disk_full = __atomic_load_n(&state->disk_full, __ATOMIC_RELAXED);
+
+    if (stats->readonly) {
+        memcpy(stats->cause, state->cause, sizeof(stats->cause));
+    }
+
+    if (store->attached && store->process == FKV_WORKER) {
+        stats->io = store->io.ops->name;
+    }
+}

@@ -1,0 +1,131 @@
+/*
+ * store.h - what one process knows of an open store; private to store/.
+ *
+ * Made by the master in fkv_open(), inherited over fork, completed in each
+ * child by fkv_attach().  Everything here is this process's own; what all
+ * processes share is in seg (shared/segment.h).
+ */
+
+#ifndef FKV_STORE_STORE_H
+#define FKV_STORE_STORE_H
+
+#include "fkv.h"
+#include "base/list.h"
+#include "shared/segment.h"
+#include "shared/set.h"
+#include "store/commit.h"
+
+#include <string.h>
+
+typedef struct fkv__tables_s  fkv__tables_t;    /* store/tables.h */
+typedef struct fkv__helper_s  fkv__helper_t;    /* store/helper.h */
+
+struct fkv_s {
+    fkv_options_t        options;       /* every default filled in */
+    char                *path;
+    const fkv_log_t     *log;
+    const fkv__fs_t     *fs;
+    const fkv__clock_t  *clock;
+    fkv__segment_shm_t  *seg;
+
+    /* Descriptors made by the master and inherited. */
+    int                  dir;
+    int                  sst_dir;
+    int                  log_dir;
+    int                  lock;
+    int                  eventfds[FKV__SLOTS_MAX];
+
+    /* From here on: valid in an attached process. */
+    bool                 attached;
+    fkv_process_e        process;
+    unsigned             slot;
+    fkv__slot_shm_t     *own;           /* &seg->slots[slot] */
+    int                  log_fds[FKV__ARENAS];
+    bool                 direct;        /* log files are open O_DIRECT */
+
+    fkv__io_t            io;            /* workers only */
+    void               (*on_turn)(void *data);
+    void                *on_turn_data;
+    bool                 turn_wanted;   /* on_turn was called, turn not yet */
+
+    unsigned             pins;          /* nesting of fkv__pin() */
+    unsigned             in_flight;     /* operations not ended */
+    uint64_t             stuck_since_ms;/* boot time; somebody waits and ... */
+    uint64_t             stuck_at;      /* ... visible stays here; 0 = no */
+    uint64_t             checked_ms;    /* boot time of the last sweep */
+
+    fkv_link_t           durable_waiters;   /* fkv__wait_t, commit.h */
+    fkv_link_t           retry;         /* ops: latch, arena, unfilled frame */
+    bool                 retry_soon;    /* some of them in 1 ms, not 10 */
+    fkv_link_t           runnable;      /* ops that yielded */
+
+    fkv_link_t           updates;       /* spare fkv__update_t */
+
+    fkv__commit_t        commit;
+    fkv__tables_t       *tables;
+    fkv__helper_t       *helper;        /* if its threads run here */
+};
+
+
+/* Index of each counter in a slot's stats. */
+enum {
+#define FKV__STAT_INDEX(name, text)  FKV__STAT_##name,
+    FKV_STAT_COUNTERS(FKV__STAT_INDEX)
+#undef FKV__STAT_INDEX
+    FKV__STAT_COUNT
+};
+
+_Static_assert(FKV__STAT_COUNT <= FKV__STATS_MAX, "room in the slot");
+
+/* Only this process adds; helper threads share a slot, so it is atomic. */
+#define fkv__count(store, name, n)                                            \
+    ((void) __atomic_fetch_add(&(store)->own->stats[FKV__STAT_##name], (n),   \
+                               __ATOMIC_RELAXED))
+
+
+/*
+ * What readers may see: LSNs below this.  Durable in a store with
+ * sync=always, ready otherwise.
+ */
+static inline uint64_t
+fkv__visible(const fkv_t *store)
+{
+    const fkv__log_shm_t  *log = &store->seg->log;
+
+    return __atomic_load_n(store->options.sync == FKV_SYNC_ALWAYS
+                           ? &log->durable : &log->ready, __ATOMIC_ACQUIRE);
+}
+
+
+/*
+ * Holds the arenas of the current memtable set in place and returns the set.
+ * Pins nest; an inner pin may see a newer set, the outer one protects it too.
+ * Never hold one over a return to the event loop.  For the process's own
+ * thread only: the helper's threads do without, they are who recycles.
+ */
+uint64_t fkv__pin(fkv_t *store);
+void     fkv__unpin(fkv_t *store);
+
+/* Asks the caller for an fkv_turn(). */
+void fkv__want_turn(fkv_t *store);
+
+/*
+ * Puts a waiting op aside: to be run again by the next fkv_poll() of a coming
+ * event-loop turn (yield), or when a latch, an arena or an unfilled frame may
+ * have become free (retry; soon = in a millisecond).  The step returns WAIT.
+ */
+void fkv__yield(fkv_t *store, fkv_op_t *op);
+void fkv__retry(fkv_t *store, fkv_op_t *op, bool soon);
+
+/* Wakes the process of a slot. */
+void fkv__wake(fkv_t *store, unsigned slot);
+
+/*
+ * The store becomes read-only until it is opened again; says why once.  Any
+ * process and thread.
+ */
+void fkv__set_readonly(fkv_t *store, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+
+#endif /* FKV_STORE_STORE_H */

@@ -1,0 +1,152 @@
+/*
+ * table_file.c - a table builder whose bytes go to a file.
+ */
+
+#include "store/table_file.h"
+
+#include "store/directory.h"
+#include "store/version.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#define NAME_BYTES   40
+#define PIECE_BYTES  (1024 * 1024)
+
+
+/* Of an answer of the table of calls; the cause is left in errno. */
+static int
+table_file_code(int res)
+{
+    if (res >= 0) {
+        return FKV_OK;
+    }
+
+    errno = -res;
+
+    return (errno == ENOSPC || errno == EDQUOT) ? FKV_EFULL : FKV_EIO;
+}
+
+
+int
+fkv__table_file_open(fkv__table_file_t *file, const fkv__fs_t *fs, int sst_dir,
+    uint64_t id, uid_t uid, gid_t gid)
+{
+    char  name[NAME_BYTES];
+
+    fkv__table_name(name, id);
+
+    file->fs = fs;
+    file->sst_dir = sst_dir;
+    file->id = id;
+
+    /* An orphan of that name can only be what a crash left behind. */
+    file->fd = fs->open(fs, sst_dir, name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+    if (file->fd < 0) {
+        return table_file_code(file->fd);
+    }
+
+    fkv__table_builder_init(&file->builder, id, FKV__TABLE_BLOCK_BYTES,
+                            FKV__TABLE_FILTER_BITS);
+
+    if (fkv__directory_own(file->fd, uid, gid) != FKV_OK) {
+        fkv__table_file_abort(file);
+        return FKV_EIO;
+    }
+
+    FKV_STEP("table_file.1");
+
+    return FKV_OK;
+}
+
+
+/* Nothing of it remains in the builder: no bytes have to be moved up. */
+static int
+table_file_drain(fkv__table_file_t *file)
+{
+    fkv__buf_t  *out = &file->builder.out;
+    int          rc;
+
+    rc = fkv__file_write(file->fs, file->fd, out->data, out->len,
+                         file->builder.written);
+    if (rc != FKV_OK) {
+        return (rc == FKV_EFULL || rc == FKV_ENOMEM) ? rc : FKV_EIO;
+    }
+
+    fkv__table_builder_drained(&file->builder, out->len);
+
+    return FKV_OK;
+}
+
+
+int
+fkv__table_file_add(fkv__table_file_t *file, const fkv__record_t *rec)
+{
+    int  rc = fkv__table_builder_add(&file->builder, rec);
+
+    if (rc != FKV_OK || file->builder.out.len < PIECE_BYTES) {
+        return rc;
+    }
+
+    return table_file_drain(file);
+}
+
+
+uint64_t
+fkv__table_file_bytes(const fkv__table_file_t *file)
+{
+    return fkv__table_builder_bytes(&file->builder);
+}
+
+
+int
+fkv__table_file_finish(fkv__table_file_t *file, uint64_t now_ms,
+    fkv__table_info_t *info)
+{
+    int  rc;
+
+    rc = fkv__table_builder_finish(&file->builder, now_ms, info);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    rc = table_file_drain(file);
+    FKV_STEP("table_file.2");
+
+    if (rc == FKV_OK) {
+        rc = table_file_code(file->fs->fdatasync(file->fs, file->fd));
+        FKV_STEP("table_file.3");
+    }
+
+    if (rc != FKV_OK) {
+        fkv__table_info_done(info);
+        return rc;
+    }
+
+    /* All is on disk: what close() could complain of is no loss. */
+    (void) file->fs->close(file->fs, file->fd);
+    fkv__table_builder_done(&file->builder);
+    file->fd = -1;
+
+    return FKV_OK;
+}
+
+
+void
+fkv__table_file_abort(fkv__table_file_t *file)
+{
+    char  name[NAME_BYTES];
+    int   cause = errno;
+
+    if (file->fd >= 0) {
+        (void) file->fs->close(file->fs, file->fd);
+        file->fd = -1;
+    }
+
+    fkv__table_name(name, file->id);
+    (void) file->fs->unlink(file->fs, file->sst_dir, name);
+    fkv__table_builder_done(&file->builder);
+
+    errno = cause;
+}

@@ -1,0 +1,79 @@
+/*
+ * tables.c - a worker's view of the tables: made, polled, taken down.
+ */
+
+#include "store/tables.h"
+
+#include "store/lookup.h"
+#include "store/reader.h"
+#include "store/scan.h"
+
+
+int
+fkv__tables_open(fkv_t *store)
+{
+    int             rc;
+    fkv__tables_t  *tables;
+
+    tables = fkv__zalloc(sizeof(*tables));
+    if (tables == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    tables->follow.fd = -1;
+    fkv__files_open(&tables->files);
+    fkv__list_init(&tables->loads);
+    fkv__list_init(&tables->lookups);
+    fkv__list_init(&tables->lookups_spare);
+    fkv__list_init(&tables->scans);
+
+    store->tables = tables;
+
+    tables->version = fkv__version_new();
+    rc = fkv__cache_open(&tables->cache, FKV__BLOCKS_BYTES_MAX);
+
+    if (rc == FKV_OK) {
+        rc = (tables->version != NULL) ? fkv__follow_open(store) : FKV_ENOMEM;
+    }
+
+    if (rc != FKV_OK) {
+        fkv__tables_close(store);
+    }
+
+    return rc;
+}
+
+
+void
+fkv__tables_close(fkv_t *store)
+{
+    fkv__tables_t  *tables = store->tables;
+
+    if (tables == NULL) {
+        return;
+    }
+
+    tables->closing = true;
+
+    fkv__scan_close(store);
+    fkv__lookup_close(store);
+    fkv__reader_close_loads(store);
+    fkv__files_close(&tables->files);
+
+    if (tables->version != NULL) {
+        fkv__version_unpin(tables->version);
+    }
+
+    fkv__follow_close(store);
+    fkv__cache_close(&tables->cache);
+    fkv__free(tables);
+
+    store->tables = NULL;
+}
+
+
+void
+fkv__tables_poll(fkv_t *store)
+{
+    fkv__follow_idle(store);
+}

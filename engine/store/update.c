@@ -1,0 +1,841 @@
+/*
+ * update.c - read-modify-write: the life of every write.
+ *
+ *   START -> READ --miss--> LOOKUP          read each key, decide
+ *             |  ^------------'
+ *             |--conflict, latch, arena: READ again
+ *             v
+ *           latch -> check -> reserve -> fill -> link -> unlatch -> READY
+ *             v                              (one turn, no wait between)
+ *           WAIT until durable, or visible, or at once -> done
+ *
+ * The order of the log is the order of versions because a key's latch is held
+ * from the check of what was read over the reservation to the link.
+ */
+
+#include "store/update.h"
+#include "base/crc32c.h"
+#include "base/hash.h"
+#include "format/log.h"
+#include "shared/arena.h"
+#include "shared/latch.h"
+#include "store/read.h"
+#include "store/reap.h"
+#include "store/switch.h"
+
+typedef enum {
+    UPDATE_READ,
+    UPDATE_LOOKUP,
+    UPDATE_WAIT
+} update_state_e;
+
+#define TRIES_MAX  100
+#define SPINS      1000
+
+
+static fkv__update_t *
+own_new(fkv_t *store)
+{
+    fkv_link_t  *link = store->updates.next;
+
+    if (!fkv__list_empty(&store->updates)) {
+        fkv__list_remove(link);
+        return fkv__container(link, fkv__update_t, link);
+    }
+
+    return fkv__zalloc(sizeof(fkv__update_t));
+}
+
+
+void
+fkv__update_own_free(fkv__update_t *own)
+{
+    fkv__buf_done(&own->bytes);
+
+    if (own->keys != &own->one) {
+        fkv__free(own->keys);
+    }
+
+    fkv__free(own);
+}
+
+
+static void
+lookups_done(fkv_update_t *u)
+{
+    for (unsigned i = 0; i < u->n; i++) {
+        fkv__update_key_t  *key = &u->own->keys[i];
+
+        if (key->looked) {
+            fkv__lookup_done(&key->lookup);
+            key->looked = false;
+        }
+    }
+}
+
+
+static fkv__turn_e
+update_end(fkv_update_t *u, int rc)
+{
+    fkv__update_t  *own = u->own;
+
+    lookups_done(u);
+    u->store->in_flight--;
+    u->own = NULL;
+
+    if (own->keys != &own->one || own->bytes.cap > FKV__UPDATE_SPARE_BYTES) {
+        fkv__update_own_free(own);
+
+    } else {
+        own->bytes.len = 0;
+        fkv__list_append(&u->store->updates, &own->link);
+    }
+
+    return fkv__op_end(&u->op, rc);
+}
+
+
+/* Ends with rc once everything decide() saw is visible. */
+static fkv__turn_e
+update_answer(fkv_update_t *u, int rc, fkv__wait_e what, uint64_t lsn)
+{
+    fkv__update_t  *own = u->own;
+
+    own->rc = rc;
+
+    if (fkv__commit_reached(u->store, what, lsn)) {
+        return update_end(u, rc);
+    }
+
+    own->wait.op = &u->op;
+    own->wait.what = what;
+    own->wait.lsn = lsn;
+    u->op.state = UPDATE_WAIT;
+
+    fkv__commit_wait(u->store, &own->wait);
+
+    return FKV__TURN_WAIT;
+}
+
+
+static fkv__turn_e
+update_waited(fkv_update_t *u)
+{
+    fkv__wait_t  *wait = &u->own->wait;
+
+    /* Woken early only because the store became read-only. */
+    if (!fkv__commit_reached(u->store, wait->what, wait->lsn)) {
+        return update_end(u, FKV_EREADONLY);
+    }
+
+    return update_end(u, u->own->rc);
+}
+
+
+/* Waits a moment for another process that is copying a value just now. */
+static bool
+frame_settles(const fkv__memtable_t *mt, uint32_t frame)
+{
+    const uint32_t  *state = (const uint32_t *) (const void *)
+                             (mt->mem + frame);
+
+    for (unsigned i = 0; i < SPINS; i++) {
+        if (__atomic_load_n(state, __ATOMIC_ACQUIRE) != FKV__FRAME_RESERVED) {
+            return true;
+        }
+
+        fkv__cpu_relax();
+    }
+
+    return false;
+}
+
+
+/*
+ * Reads what is newest of one key.
+ * FKV_OK · FKV_AGAIN its frame is not complete yet · FKV_NOTFOUND the tables
+ * must be asked · FKV_ECORRUPT
+ */
+static int
+key_read(fkv_update_t *u, unsigned i, uint64_t set)
+{
+    int                   rc;
+    fkv__record_t         rec;
+    fkv_change_t         *change = &u->changes[i];
+    fkv__update_key_t    *key = &u->own->keys[i];
+    fkv__memtable_t       mt;
+    fkv__memtable_pos_t   pos;
+
+    key->seen = 0;
+    change->exists = false;
+    memset(&change->current, 0, sizeof(change->current));
+
+    if (fkv__read_memtables(u->store, set, key->ikey, key->hash, UINT64_MAX,
+                            &mt, &pos, NULL))
+    {
+        if (!pos.ready && !frame_settles(&mt, pos.frame)) {
+            return FKV_AGAIN;
+        }
+
+        if (!pos.ready) {
+            return key_read(u, i, set);     /* complete or void by now */
+        }
+
+        rc = fkv__memtable_record(&mt, pos.entry, &rec);
+
+    } else if (!key->looked || key->read_at < fkv__read_oldest(u->store, set)) {
+        return FKV_NOTFOUND;
+
+    } else {
+        rc = key->lookup.rc;
+        rec = key->lookup.rec;
+    }
+
+    if (rc == FKV_NOTFOUND) {
+        return FKV_OK;
+    }
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    key->seen = rec.version;
+    rc = fkv__read_value(&rec, u->now_ms, &change->current);
+    change->exists = (rc == FKV_OK);
+
+    return (rc == FKV_NOTFOUND) ? FKV_OK : rc;
+}
+
+
+static fkv__turn_e
+key_lookup(fkv_update_t *u, unsigned i)
+{
+    fkv__update_key_t  *key = &u->own->keys[i];
+
+    if (key->looked) {
+        fkv__lookup_done(&key->lookup);
+    }
+
+    memset(&key->lookup, 0, sizeof(key->lookup));
+    key->lookup.store = u->store;
+    key->lookup.op = &u->op;
+    key->lookup.ikey = key->ikey;
+    key->lookup.hash = key->hash;
+    key->lookup.below = UINT64_MAX;
+
+    key->read_at = u->own->began_at;
+    key->looked = true;
+    u->op.state = UPDATE_LOOKUP;
+
+    key->lookup.rc = fkv__lookup_start(&key->lookup);
+
+    return (key->lookup.rc == FKV_AGAIN) ? FKV__TURN_WAIT : FKV__TURN_NEXT;
+}
+
+
+/*
+ * FKV_OK all keys are read · FKV_AGAIN *turn says how it goes on · failure
+ */
+static int
+keys_read(fkv_update_t *u, uint64_t set, fkv__turn_e *turn)
+{
+    u->own->depends = 0;
+
+    for (unsigned i = 0; i < u->n; i++) {
+        int  rc;
+
+        if (u->changes[i].blind) {
+            continue;
+        }
+
+        rc = key_read(u, i, set);
+
+        switch (rc) {
+
+        case FKV_OK:
+            if (u->own->keys[i].seen != 0) {
+                u->own->depends = fkv__max(u->own->depends,
+                                           u->own->keys[i].seen + 1);
+            }
+            break;
+
+        case FKV_AGAIN:
+            fkv__retry(u->store, &u->op, true);
+            *turn = FKV__TURN_WAIT;
+            return FKV_AGAIN;
+
+        case FKV_NOTFOUND:
+            *turn = key_lookup(u, i);
+            return FKV_AGAIN;
+
+        default:
+            return rc;
+        }
+    }
+
+    return FKV_OK;
+}
+
+
+static bool
+change_writes(const fkv_change_t *change)
+{
+    return change->action == FKV_PUT
+           || (change->action == FKV_DELETE
+               && (change->blind || change->exists));
+}
+
+
+static void
+record_of(const fkv_change_t *change, const fkv__update_key_t *key,
+    fkv__record_t *rec)
+{
+    memset(rec, 0, sizeof(*rec));
+    rec->key = key->ikey;
+
+    if (change->action == FKV_DELETE) {
+        rec->kind = FKV__RECORD_TOMBSTONE;
+        return;
+    }
+
+    rec->kind = FKV__RECORD_VALUE;
+    rec->expire_at = change->expire_at;
+    rec->meta = change->content_type;
+    rec->value = change->value;
+}
+
+
+/*
+ * Encodes everything but the values and sums the body, before any latch.
+ * FKV_OK frame_bytes is set, 0 if nothing is to be written · failure
+ */
+static int
+body_encode(fkv_update_t *u)
+{
+    static const uint8_t  zero[FKV__FRAME_ALIGN];
+    fkv__update_t        *own = u->own;
+    uint64_t              bytes = FKV__FRAME_HEADER_BYTES;
+    uint32_t              crc = 0;
+
+    own->bytes.len = own->keys_bytes;
+    own->frame_bytes = 0;
+
+    for (unsigned i = 0; i < u->n; i++) {
+        fkv_change_t       *change = &u->changes[i];
+        fkv__update_key_t  *key = &own->keys[i];
+        fkv__record_t       rec;
+        size_t              head;
+
+        key->head_len = 0;
+
+        if (!change_writes(change)) {
+            continue;
+        }
+
+        if (change->action == FKV_PUT
+            && change->value.len > u->store->options.value_max)
+        {
+            return FKV_ETOOBIG;
+        }
+
+        record_of(change, key, &rec);
+        head = fkv__record_size(&rec) - rec.value.len;
+
+        if (own->bytes.cap - own->bytes.len < head) {
+            return FKV_ETOOBIG;             /* metadata beyond its limit */
+        }
+
+        (void) fkv__record_put(own->bytes.data + own->bytes.len, &rec);
+        key->head = own->bytes.data + own->bytes.len;
+        key->head_len = (uint32_t) head;
+        key->value = rec.value;
+        key->record_at = (uint32_t) bytes;      /* in the frame, for now */
+        own->bytes.len += head;
+
+        crc = fkv__crc32c(crc, key->head, head);
+        crc = fkv__crc32c(crc, rec.value.data, rec.value.len);
+
+        bytes += head + rec.value.len;
+
+        if (bytes > u->store->seg->arena_bytes / 4) {
+            return FKV_ETOOBIG;
+        }
+    }
+
+    if (bytes > FKV__FRAME_HEADER_BYTES) {
+        uint64_t  whole = fkv__align(bytes, FKV__FRAME_ALIGN);
+
+        own->body_crc = fkv__crc32c(crc, zero, whole - bytes);
+        own->frame_bytes = (uint32_t) whole;
+    }
+
+    return FKV_OK;
+}
+
+
+/*
+ * Under the latches: is every key as it was read?  Also finds out how many
+ * node bytes the active memtable needs.
+ */
+static bool
+keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
+{
+    *node_bytes = 0;
+
+    for (unsigned i = 0; i < u->n; i++) {
+        fkv__update_key_t    *key = &u->own->keys[i];
+        fkv__memtable_t       mt;
+        fkv__memtable_pos_t   pos, active;
+        uint64_t              newest = 0;
+
+        if (fkv__read_memtables(u->store, set, key->ikey, key->hash,
+                                UINT64_MAX, &mt, &pos, &active))
+        {
+            newest = pos.version;
+        }
+
+        if (key->head_len > 0) {
+            *node_bytes += fkv__memtable_nodes(key->hash, active.node == 0);
+        }
+
+        if (u->changes[i].blind) {
+            continue;
+        }
+
+        if (newest != 0) {
+            if (newest != key->seen) {
+                return false;
+            }
+
+        } else if (!key->looked
+                   || key->read_at < fkv__read_oldest(u->store, set))
+        {
+            return false;                   /* it may be in a table by now */
+        }
+    }
+
+    return true;
+}
+
+
+/* Header, heads and links; the caller holds the latches. */
+static void
+frame_link(fkv_update_t *u, fkv__memtable_t *mt,
+    const fkv__arena_room_t *room)
+{
+    fkv_t          *store = u->store;
+    fkv__update_t  *own = u->own;
+    uint8_t        *frame = mt->mem + room->frame;
+    uint32_t        nodes = room->nodes;
+
+    /* First of all: without it a reaper could not finish the links. */
+    __atomic_store_n((uint32_t *) (void *) (frame + 4), nodes,
+                     __ATOMIC_RELEASE);
+
+    fkv__frame_seal(frame, fkv__frame_stamp(own->frame_bytes, store->slot,
+                                            FKV__FRAME_BATCH),
+                    __atomic_load_n(&store->seg->log.durable,
+                                    __ATOMIC_RELAXED),
+                    own->body_crc, mt->shm->base + room->frame,
+                    mt->shm->incarnation);
+
+    FKV_STEP("update.2");
+
+    for (unsigned i = 0; i < u->n; i++) {
+        fkv__update_key_t  *key = &own->keys[i];
+
+        if (key->head_len > 0) {
+            memcpy(frame + key->record_at, key->head, key->head_len);
+        }
+    }
+
+    FKV_STEP("update.3");
+
+    for (unsigned i = 0; i < u->n; i++) {
+        fkv__update_key_t  *key = &own->keys[i];
+        fkv_str_t           ikey;
+
+        if (key->head_len == 0) {
+            continue;
+        }
+
+        /* A record's head ends with its key. */
+        ikey.data = frame + key->record_at + key->head_len - key->ikey.len;
+        ikey.len = key->ikey.len;
+
+        u->changes[i].version = mt->shm->base + room->frame + key->record_at;
+
+        fkv__memtable_link(mt, ikey, key->hash, room->frame,
+                           room->frame + key->record_at, &nodes);
+    }
+}
+
+
+/* Copies the values, outside of the latches, and makes the frame READY. */
+static uint64_t
+frame_fill(fkv_update_t *u, fkv__memtable_t *mt, const fkv__arena_room_t *room)
+{
+    fkv__update_t  *own = u->own;
+    uint8_t        *frame = mt->mem + room->frame;
+
+    for (unsigned i = 0; i < u->n; i++) {
+        fkv__update_key_t  *key = &own->keys[i];
+
+        if (key->head_len == 0) {
+            continue;
+        }
+
+        if (key->value.len > 0) {
+            memcpy(frame + key->record_at + key->head_len, key->value.data,
+                   key->value.len);
+        }
+
+        if (u->changes[i].action == FKV_PUT) {
+            fkv__count(u->store, puts, 1);
+
+        } else {
+            fkv__count(u->store, deletes, 1);
+        }
+    }
+
+    FKV_STEP("update.5");
+
+    /* Invariant 1 of commit.h. */
+    __atomic_store_n((uint32_t *) (void *) frame, FKV__FRAME_READY,
+                     __ATOMIC_SEQ_CST);
+
+    FKV_STEP("update.6");
+
+    return mt->shm->base + room->frame + own->frame_bytes;
+}
+
+
+/*
+ * Latch, check, reserve, link, fill.
+ * FKV_OK *end is the LSN behind the frame · FKV_CONFLICT a key has changed
+ * · FKV_EBUSY a latch is taken · FKV_EFULL the active arena is
+ */
+static int
+write_frame(fkv_update_t *u, uint64_t *end)
+{
+    int                 rc;
+    fkv_t              *store = u->store;
+    fkv__update_t      *own = u->own;
+    uint64_t            set;
+    uint32_t            node_bytes;
+    fkv__memtable_t     mt;
+    fkv__arena_room_t   room;
+
+    rc = fkv__latch_take(store->seg, own->stripes, own->n_stripes,
+                         store->slot, &own->blocker);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    FKV_STEP("update.1");
+
+    /* The pin of our caller is older and protects this set as well. */
+    set = fkv__pin(store);
+
+    if (!keys_unchanged(u, set, &node_bytes)) {
+        rc = FKV_CONFLICT;
+
+    } else {
+        fkv__memtable_init(&mt, store->seg, fkv__set_arena(set, 0));
+        rc = fkv__arena_reserve(mt.shm, mt.mem, store->slot, own->frame_bytes,
+                                node_bytes, &room);
+    }
+
+    if (rc == FKV_OK) {
+        frame_link(u, &mt, &room);
+        FKV_STEP("update.4");
+    }
+
+    fkv__latch_drop(store->seg, own->stripes, own->n_stripes);
+
+    if (rc == FKV_OK) {
+        *end = frame_fill(u, &mt, &room);
+    }
+
+    fkv__unpin(store);
+
+    return rc;
+}
+
+
+/* After the frame is READY: what must be waited for before the answer? */
+static fkv__turn_e
+update_written(fkv_update_t *u, uint64_t end)
+{
+    fkv_t       *store = u->store;
+    fkv_sync_e   sync = u->sync;
+
+    if (sync == FKV_SYNC_DEFAULT) {
+        sync = store->options.sync;
+    }
+
+    fkv__want_turn(store);
+
+    if (sync == FKV_SYNC_ALWAYS) {
+        return update_answer(u, FKV_OK, FKV__WAIT_DURABLE, end);
+    }
+
+    if (store->options.sync == FKV_SYNC_ALWAYS) {
+        return update_end(u, FKV_OK);       /* less was asked for */
+    }
+
+    (void) fkv__commit_advance(store);
+
+    return update_answer(u, FKV_OK, FKV__WAIT_VISIBLE, end);
+}
+
+
+static fkv__turn_e
+update_write(fkv_update_t *u)
+{
+    fkv_t     *store = u->store;
+    uint64_t   end;
+
+    switch (write_frame(u, &end)) {
+
+    case FKV_OK:
+        return update_written(u, end);
+
+    case FKV_CONFLICT:
+        fkv__count(store, conflicts, 1);
+
+        if (++u->own->tries >= TRIES_MAX) {
+            return update_end(u, FKV_CONFLICT);
+        }
+
+        return fkv__op_enter(&u->op, UPDATE_READ);
+
+    case FKV_EBUSY:
+        fkv__count(store, wait_latch, 1);
+        (void) fkv__reap(store, u->own->blocker);
+        break;
+
+    case FKV_EFULL:
+        if (fkv__switch_arena(store) == FKV_OK) {
+            return fkv__op_enter(&u->op, UPDATE_READ);
+        }
+
+        fkv__count(store, wait_arena, 1);
+        fkv__retry_arena(store, &u->op);
+        u->op.state = UPDATE_READ;
+        return FKV__TURN_WAIT;
+
+    default:
+        fkv__unreachable();
+    }
+
+    u->op.state = UPDATE_READ;
+    fkv__retry(store, &u->op, true);
+
+    return FKV__TURN_WAIT;
+}
+
+
+/* A full disk takes no more values; deletes are let through. */
+static int
+write_allowed(const fkv_update_t *u)
+{
+    const fkv__state_shm_t  *state = &u->store->seg->state;
+
+    if (__atomic_load_n(&state->readonly, __ATOMIC_ACQUIRE)) {
+        return FKV_EREADONLY;
+    }
+
+    if (!__atomic_load_n(&state->disk_full, __ATOMIC_RELAXED)) {
+        return FKV_OK;
+    }
+
+    for (unsigned i = 0; i < u->n; i++) {
+        if (u->changes[i].action == FKV_PUT) {
+            return FKV_EFULL;
+        }
+    }
+
+    return FKV_OK;
+}
+
+
+/*
+ * Read, decide, write.
+ *
+ * began_at is taken before the set.  What was visible then is in the set's
+ * memtables or in announced tables, so the reads below meet it.  What comes
+ * later has an LSN from began_at on, and keys_unchanged() meets it in a
+ * memtable, or sees that the oldest memtable begins behind began_at.
+ */
+static fkv__turn_e
+update_attempt(fkv_update_t *u)
+{
+    int           rc;
+    uint64_t      set;
+    fkv__turn_e   turn;
+
+    u->own->began_at = fkv__visible(u->store);
+    set = fkv__pin(u->store);
+
+    rc = keys_read(u, set, &turn);
+
+    if (rc == FKV_AGAIN) {
+        return turn;
+    }
+
+    if (rc != FKV_OK) {
+        return update_end(u, rc);
+    }
+
+    if (u->decide != NULL) {
+        rc = u->decide(u);
+    }
+
+    if (rc == FKV_OK) {
+        rc = body_encode(u);
+    }
+
+    if (rc != FKV_OK || u->own->frame_bytes == 0) {
+        return update_answer(u, rc, FKV__WAIT_VISIBLE, u->own->depends);
+    }
+
+    rc = write_allowed(u);
+
+    if (rc != FKV_OK) {
+        return update_end(u, rc);
+    }
+
+    return update_write(u);
+}
+
+
+static fkv__turn_e
+update_step(fkv_op_t *op)
+{
+    fkv_update_t  *u = fkv__container(op, fkv_update_t, op);
+    fkv_t         *store = u->store;
+    fkv__turn_e    turn;
+
+    switch ((update_state_e) op->state) {
+
+    case UPDATE_LOOKUP:
+        return fkv__op_enter(op, UPDATE_READ);
+
+    case UPDATE_READ:
+        turn = update_attempt(u);
+        fkv__unpin(store);
+        return turn;
+
+    case UPDATE_WAIT:
+        return update_waited(u);
+    }
+
+    fkv__unreachable();
+}
+
+
+/* Keys, hashes and stripes: what does not change from try to try. */
+static int
+update_init(fkv_update_t *u)
+{
+    fkv__update_t  *own = u->own;
+    size_t          bytes = 0;
+
+    for (unsigned i = 0; i < u->n; i++) {
+        fkv_str_t  key = u->changes[i].key;
+
+        if (key.len == 0 || key.len > FKV_KEY_BYTES_MAX) {
+            return FKV_EINVAL;
+        }
+
+        /* Room for the internal key and, later, for the record's head. */
+        bytes += 2 * FKV__KEY_SIZE(key.len) + FKV__RECORD_HEAD_MAX
+                 + FKV__UPDATE_META_MAX;
+    }
+
+    if (fkv__buf_reserve(&own->bytes, bytes) != FKV_OK) {
+        return FKV_ENOMEM;
+    }
+
+    for (unsigned i = 0; i < u->n; i++) {
+        fkv_change_t       *change = &u->changes[i];
+        fkv__update_key_t  *key = &own->keys[i];
+        uint8_t            *at = own->bytes.data + own->bytes.len;
+
+        key->looked = false;
+        key->ikey.data = at;
+        key->ikey.len = fkv__key_encode(at, change->ns, change->key);
+        key->hash = fkv__hash(key->ikey);
+        own->bytes.len += key->ikey.len;
+        own->stripes[i] = fkv__latch_stripe(key->hash);
+        change->version = 0;
+    }
+
+    own->keys_bytes = own->bytes.len;
+    own->n_stripes = fkv__latch_sort(own->stripes, u->n);
+
+    return FKV_OK;
+}
+
+
+static int
+own_prepare(fkv_update_t *u)
+{
+    fkv__update_t  *own = own_new(u->store);
+    size_t          bytes = sizeof(fkv__update_key_t) + sizeof(uint32_t);
+
+    if (own == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    own->tries = 0;
+    own->bytes.len = 0;
+    own->keys = &own->one;
+    own->stripes = &own->one_stripe;
+    u->own = own;
+
+    if (u->n > 1) {
+        own->keys = fkv__zalloc(u->n * bytes);
+
+        if (own->keys == NULL) {
+            own->keys = &own->one;
+            return FKV_ENOMEM;
+        }
+
+        own->stripes = (uint32_t *) (void *) (own->keys + u->n);
+    }
+
+    return update_init(u);
+}
+
+
+int
+fkv_update(fkv_update_t *u)
+{
+    int  rc;
+
+    if (u->n == 0 || u->n > FKV_BATCH_KEYS_MAX) {
+        return FKV_EINVAL;
+    }
+
+    if (__atomic_load_n(&u->store->seg->state.readonly, __ATOMIC_ACQUIRE)) {
+        return FKV_EREADONLY;
+    }
+
+    u->own = NULL;
+    rc = own_prepare(u);
+
+    if (rc != FKV_OK) {
+        if (u->own != NULL) {
+            fkv__update_own_free(u->own);
+            u->own = NULL;
+        }
+
+        return rc;
+    }
+
+    u->store->in_flight++;
+
+    return fkv__op_start(&u->op, "update", update_step, UPDATE_READ);
+}

@@ -1,0 +1,52 @@
+/*
+ * update.h - the private part of an fkv_update_t.
+ */
+
+#ifndef FKV_STORE_UPDATE_H
+#define FKV_STORE_UPDATE_H
+
+#include "base/buf.h"
+#include "store/commit.h"
+#include "store/store.h"
+#include "store/tables.h"
+
+#define FKV__UPDATE_META_MAX     1024       /* content type, bytes a key */
+#define FKV__UPDATE_SPARE_BYTES  8192       /* kept for the next update */
+
+/* One key of an update, private. */
+typedef struct {
+    fkv_str_t       ikey;           /* in bytes */
+    uint64_t        hash;
+    uint64_t        seen;           /* version read, 0 = there was none */
+    uint64_t        read_at;        /* LSN when the tables were asked */
+    bool            looked;         /* lookup holds the tables' answer */
+    fkv__lookup_t   lookup;
+
+    const uint8_t  *head;           /* encoded record up to its value ... */
+    uint32_t        head_len;       /* ... 0 = this key is not written */
+    uint32_t        record_at;      /* of the record, in the frame */
+    fkv_str_t       value;
+} fkv__update_key_t;
+
+struct fkv__update_s {
+    fkv_link_t          link;       /* in store->updates while it is spare */
+    fkv__wait_t         wait;
+    int                 rc;         /* the answer that waits */
+    unsigned            tries;
+    unsigned            blocker;    /* slot that holds a latch we want */
+    uint64_t            began_at;   /* visible before this try read */
+    uint64_t            depends;    /* LSN that must be visible to answer */
+    uint32_t            frame_bytes;
+    uint32_t            body_crc;
+    fkv__buf_t          bytes;      /* internal keys, then record heads */
+    size_t              keys_bytes;
+    fkv__update_key_t  *keys;       /* n of them; &one if n is 1 */
+    fkv__update_key_t   one;
+    uint32_t           *stripes;
+    unsigned            n_stripes;
+    uint32_t            one_stripe;
+};
+
+void fkv__update_own_free(fkv__update_t *own);
+
+#endif /* FKV_STORE_UPDATE_H */

@@ -1,0 +1,799 @@
+/*
+ * version.c - versions: made from edits, read from the manifest, searched.
+ *
+ * The tables of a version are one array, level after level; levels[] points
+ * into it and levels[0] is its beginning.
+ */
+
+#include "store/version.h"
+
+#include "base/bytes.h"
+#include "fkv.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define NAME_BYTES  40
+
+
+fkv__version_t *
+fkv__version_new(void)
+{
+    fkv__version_t  *version = fkv__zalloc(sizeof(*version));
+
+    if (version != NULL) {
+        version->refs = 1;
+    }
+
+    return version;
+}
+
+
+void
+fkv__version_unpin(fkv__version_t *version)
+{
+    if (__atomic_sub_fetch(&version->refs, 1, __ATOMIC_ACQ_REL) != 0) {
+        return;
+    }
+
+    for (unsigned level = 0; level < FKV__LEVELS; level++) {
+        for (unsigned i = 0; i < version->n[level]; i++) {
+            fkv__table_unpin(version->levels[level][i]);
+        }
+    }
+
+    fkv__free(version->levels[0]);
+    fkv__free(version);
+}
+
+
+fkv__table_t *
+fkv__table_pin(fkv__table_t *table)
+{
+    __atomic_fetch_add(&table->refs, 1, __ATOMIC_RELAXED);
+    return table;
+}
+
+
+void
+fkv__table_unpin(fkv__table_t *table)
+{
+    if (__atomic_sub_fetch(&table->refs, 1, __ATOMIC_ACQ_REL) != 0) {
+        return;
+    }
+
+    if (table->on_free != NULL) {
+        table->on_free(table, table->on_free_data);
+    }
+
+    fkv__table_info_done(&table->info);
+    fkv__free(table);
+}
+
+
+static fkv__table_t *
+table_new(const fkv__edit_table_t *add)
+{
+    fkv__table_t  *table = fkv__zalloc(sizeof(*table));
+
+    if (table == NULL) {
+        return NULL;
+    }
+
+    if (fkv__table_info_copy(&table->info, &add->info) != FKV_OK) {
+        fkv__free(table);
+        return NULL;
+    }
+
+    table->refs = 1;
+    table->level = add->level;
+    table->fd = -1;
+    fkv__list_init(&table->open_link);
+    fkv__list_init(&table->opening_waits);
+
+    return table;
+}
+
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+    uint64_t  x = *(const uint64_t *) a, y = *(const uint64_t *) b;
+
+    return (x > y) - (x < y);
+}
+
+
+/* By level; level 0 newest first, the others by key. */
+static int
+compare_tables(const void *a, const void *b)
+{
+    const fkv__table_t  *x = *(fkv__table_t *const *) a;
+    const fkv__table_t  *y = *(fkv__table_t *const *) b;
+
+    if (x->level != y->level) {
+        return (x->level > y->level) - (x->level < y->level);
+    }
+
+    if (x->level > 0) {
+        return fkv__str_cmp(fkv__buf_str(&x->info.smallest),
+                            fkv__buf_str(&y->info.smallest));
+    }
+
+    if (x->info.version_max != y->info.version_max) {
+        return (x->info.version_max < y->info.version_max) ? 1 : -1;
+    }
+
+    return (x->info.id < y->info.id) - (x->info.id > y->info.id);
+}
+
+
+/*
+ * A version under construction: it owns a reference to each table in the
+ * list, which has room for all that can come.
+ */
+typedef struct {
+    fkv__table_t  **tables;
+    size_t          n;
+    uint64_t       *ids;        /* scratch: of drops, then of all tables */
+} apply_t;
+
+
+static size_t
+version_tables(const fkv__version_t *version)
+{
+    size_t  n = 0;
+
+    for (unsigned level = 0; level < FKV__LEVELS; level++) {
+        n += version->n[level];
+    }
+
+    return n;
+}
+
+
+static int
+apply_init(apply_t *apply, const fkv__version_t *from, const fkv__edit_t *edit)
+{
+    size_t  room = version_tables(from) + edit->n_adds + edit->n_drops + 1;
+
+    apply->n = 0;
+    apply->tables = fkv__alloc(room * sizeof(*apply->tables));
+    apply->ids = fkv__alloc(room * sizeof(*apply->ids));
+
+    return (apply->tables != NULL && apply->ids != NULL) ? FKV_OK : FKV_ENOMEM;
+}
+
+
+static void
+apply_done(apply_t *apply)
+{
+    for (size_t i = 0; i < apply->n; i++) {
+        fkv__table_unpin(apply->tables[i]);
+    }
+
+    fkv__free(apply->tables);
+    fkv__free(apply->ids);
+}
+
+
+static bool
+ids_distinct(uint64_t *ids, size_t n)
+{
+    qsort(ids, n, sizeof(*ids), compare_numbers);
+
+    for (size_t i = 1; i < n; i++) {
+        if (ids[i - 1] == ids[i]) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+/* What the old version has and the edit does not drop. */
+static int
+apply_kept(apply_t *apply, fkv__version_t *from, const fkv__edit_t *edit)
+{
+    size_t  n = version_tables(from);
+
+    for (size_t i = 0; i < edit->n_drops; i++) {
+        apply->ids[i] = edit->drops[i];
+    }
+
+    if (!ids_distinct(apply->ids, edit->n_drops)) {
+        return FKV_ECORRUPT;
+    }
+
+    for (size_t i = 0; i < n; i++) {
+        fkv__table_t  *table = from->levels[0][i];
+
+        if (bsearch(&table->info.id, apply->ids, edit->n_drops,
+                    sizeof(*apply->ids), compare_numbers)
+            == NULL)
+        {
+            apply->tables[apply->n++] = fkv__table_pin(table);
+        }
+    }
+
+    return (apply->n == n - edit->n_drops) ? FKV_OK : FKV_ECORRUPT;
+}
+
+
+/* The same file in the old version, for a snapshot: its descriptor is kept. */
+static fkv__table_t *
+apply_same(const fkv__version_t *from, const fkv__edit_table_t *add)
+{
+    for (unsigned i = 0; i < from->n[add->level]; i++) {
+        fkv__table_t  *table = from->levels[add->level][i];
+
+        if (table->info.id == add->info.id) {
+            return fkv__table_pin(table);
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+apply_added(apply_t *apply, const fkv__version_t *from,
+    const fkv__edit_t *edit)
+{
+    for (size_t i = 0; i < edit->n_adds; i++) {
+        const fkv__edit_table_t  *add = &edit->adds[i];
+        fkv__table_t             *table = NULL;
+
+        if (add->level >= FKV__LEVELS) {
+            return FKV_ECORRUPT;
+        }
+
+        if (edit->snapshot) {
+            table = apply_same(from, add);
+        }
+
+        if (table == NULL) {
+            table = table_new(add);
+        }
+
+        if (table == NULL) {
+            return FKV_ENOMEM;
+        }
+
+        apply->tables[apply->n++] = table;
+    }
+
+    return FKV_OK;
+}
+
+
+/* Sorts; no file may be there twice, no key in two tables of a level. */
+static int
+apply_order(apply_t *apply)
+{
+    qsort(apply->tables, apply->n, sizeof(*apply->tables), compare_tables);
+
+    for (size_t i = 0; i < apply->n; i++) {
+        const fkv__table_t  *table = apply->tables[i], *prev;
+
+        apply->ids[i] = table->info.id;
+
+        if (i == 0 || table->level == 0) {
+            continue;
+        }
+
+        prev = apply->tables[i - 1];
+
+        if (prev->level == table->level
+            && fkv__str_cmp(fkv__buf_str(&prev->info.largest),
+                            fkv__buf_str(&table->info.smallest))
+               >= 0)
+        {
+            return FKV_ECORRUPT;
+        }
+    }
+
+    return ids_distinct(apply->ids, apply->n) ? FKV_OK : FKV_ECORRUPT;
+}
+
+
+static uint64_t
+latest(uint64_t now, uint64_t before)
+{
+    return (now != 0) ? now : before;
+}
+
+
+/* Moves the list into the version. */
+static void
+apply_finish(apply_t *apply, const fkv__version_t *from,
+    const fkv__edit_t *edit, fkv__version_t *version)
+{
+    fkv__table_t  **table = apply->tables;
+
+    version->edit = edit->number;
+    version->clock_ms = latest(edit->clock_ms, from->clock_ms);
+    version->log_floor = latest(edit->log_floor, from->log_floor);
+    version->next_file = latest(edit->next_file, from->next_file);
+    version->next_incarnation = latest(edit->next_incarnation,
+                                       from->next_incarnation);
+    version->next_lsn = latest(edit->next_lsn, from->next_lsn);
+
+    for (unsigned level = 0; level < FKV__LEVELS; level++) {
+        version->levels[level] = table;
+
+        while (table < apply->tables + apply->n && (*table)->level == level) {
+            version->n[level]++;
+            version->bytes[level] += (*table)->info.bytes;
+            table++;
+        }
+    }
+
+    apply->tables = NULL;
+    apply->n = 0;
+}
+
+
+int
+fkv__version_apply(fkv__version_t *from, const fkv__edit_t *edit,
+    fkv__version_t **to)
+{
+    static const fkv__version_t  nothing;
+    int                          rc = FKV_OK;
+    apply_t                      apply;
+    fkv__version_t              *version = NULL;
+
+    if (edit->number < from->edit
+        || (edit->number == from->edit && !edit->snapshot)
+        || (edit->snapshot && edit->n_drops != 0)
+        || (!edit->snapshot && edit->n_drops > version_tables(from)))
+    {
+        return FKV_ECORRUPT;
+    }
+
+    rc = apply_init(&apply, from, edit);
+
+    if (rc == FKV_OK && !edit->snapshot) {
+        rc = apply_kept(&apply, from, edit);
+    }
+
+    if (rc == FKV_OK) {
+        rc = apply_added(&apply, from, edit);
+    }
+
+    if (rc == FKV_OK) {
+        rc = apply_order(&apply);
+    }
+
+    if (rc == FKV_OK) {
+        version = fkv__version_new();
+        rc = (version != NULL) ? FKV_OK : FKV_ENOMEM;
+    }
+
+    if (rc == FKV_OK) {
+        apply_finish(&apply, edit->snapshot ? &nothing : from, edit, version);
+        *to = version;
+    }
+
+    apply_done(&apply);
+
+    return rc;
+}
+
+
+int
+fkv__version_snapshot(const fkv__version_t *version, fkv__edit_t *edit)
+{
+    size_t  n = version_tables(version);
+
+    fkv__edit_init(edit);
+
+    edit->number = version->edit;
+    edit->snapshot = 1;
+    edit->clock_ms = version->clock_ms;
+    edit->log_floor = version->log_floor;
+    edit->next_file = version->next_file;
+    edit->next_incarnation = version->next_incarnation;
+    edit->next_lsn = version->next_lsn;
+
+    for (size_t i = 0; i < n; i++) {
+        const fkv__table_t  *table = version->levels[0][i];
+
+        if (fkv__edit_add(edit, table->level, &table->info) != FKV_OK) {
+            fkv__edit_done(edit);
+            return FKV_ENOMEM;
+        }
+    }
+
+    return FKV_OK;
+}
+
+
+int
+fkv__version_replay(fkv__version_t **version, fkv_str_t file, uint64_t number,
+    uint64_t *offset)
+{
+    for ( ;; ) {
+        int              rc;
+        uint64_t         next;
+        fkv__edit_t      edit;
+        fkv__version_t  *to;
+
+        rc = fkv__manifest_get(file, number, *offset, &edit, &next);
+
+        if (rc != FKV_OK) {
+            return (rc == FKV_END) ? FKV_OK : rc;
+        }
+
+        if (*offset == FKV__MANIFEST_HEADER_BYTES && !edit.snapshot) {
+            rc = FKV_ECORRUPT;
+
+        } else {
+            rc = fkv__version_apply(*version, &edit, &to);
+        }
+
+        fkv__edit_done(&edit);
+
+        if (rc != FKV_OK) {
+            return rc;
+        }
+
+        fkv__version_unpin(*version);
+        *version = to;
+        *offset = next;
+    }
+}
+
+
+static int __attribute__((format(printf, 3, 4)))
+load_failed(char *error, int rc, const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    (void) vsnprintf(error, FKV_ERROR_BYTES, fmt, args);
+    va_end(args);
+
+    return rc;
+}
+
+
+static int
+load_unreadable(char *error, int rc, const char *name)
+{
+    if (rc == FKV_ENOMEM) {
+        return load_failed(error, rc, "no memory to read %s", name);
+    }
+
+    return load_failed(error, rc, "reading %s failed: %s", name,
+                       strerror(errno));
+}
+
+
+/*
+ * Does the directory have an entry that begins so?  found has room for it.
+ * A directory that is not there has none.
+ */
+static bool
+load_has(int dir, const char *path, const char *begin, char *found)
+{
+    int             fd;
+    DIR            *entries;
+    struct dirent  *entry;
+
+    found[0] = '\0';
+
+    fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+
+    entries = fdopendir(fd);
+    if (entries == NULL) {
+        (void) close(fd);
+        return false;
+    }
+
+    while ((entry = readdir(entries)) != NULL) {
+        if (entry->d_name[0] != '.'
+            && strncmp(entry->d_name, begin, strlen(begin)) == 0)
+        {
+            (void) snprintf(found, NAME_BYTES, "%.*s", NAME_BYTES - 1,
+                            entry->d_name);
+            break;
+        }
+    }
+
+    (void) closedir(entries);
+
+    return found[0] != '\0';
+}
+
+
+/*
+ * Without CURRENT the directory is empty, or its creation was interrupted
+ * before anything could be written to it, or somebody has lost the file.
+ */
+static int
+load_no_current(int dir, char *error)
+{
+    char  manifest[NAME_BYTES], other[NAME_BYTES];
+
+    if (!load_has(dir, ".", "MANIFEST-", manifest)) {
+        return FKV_NOTFOUND;
+    }
+
+    if (!load_has(dir, "sst", "", other) && !load_has(dir, "log", "", other)) {
+        return FKV_NOTFOUND;
+    }
+
+    return load_failed(error, FKV_ECORRUPT,
+                       "CURRENT is missing though %s exists: which manifest "
+                       "counts is unknown", manifest);
+}
+
+
+static int
+load_current(const fkv__fs_t *fs, int dir, uint64_t *number, char *error)
+{
+    int         rc;
+    fkv__buf_t  file = { 0 };
+
+    rc = fkv__file_slurp(fs, dir, "CURRENT", &file);
+
+    if (rc == FKV_NOTFOUND) {
+        return load_no_current(dir, error);
+    }
+
+    if (rc != FKV_OK) {
+        return load_unreadable(error, rc, "CURRENT");
+    }
+
+    rc = fkv__current_get(fkv__buf_str(&file), number);
+    fkv__buf_done(&file);
+
+    if (rc != FKV_OK) {
+        return load_failed(error, rc, "CURRENT is damaged: no name of a "
+                           "manifest with its sum at offset 0");
+    }
+
+    return FKV_OK;
+}
+
+
+static int
+load_header(fkv_str_t file, const char *name, uint64_t number, char *error)
+{
+    int       rc;
+    uint64_t  found;
+
+    rc = fkv__manifest_header_get(file, &found);
+
+    if (rc == FKV_EVERSION) {
+        return load_failed(error, rc, "%s was written by a newer version",
+                           name);
+    }
+
+    if (rc != FKV_OK) {
+        return load_failed(error, rc, "%s is damaged: bad header at offset 0",
+                           name);
+    }
+
+    if (found != number) {
+        return load_failed(error, FKV_ECORRUPT,
+                           "%s is damaged: the header at offset 0 says that "
+                           "its number is %llu", name,
+                           (unsigned long long) found);
+    }
+
+    return FKV_OK;
+}
+
+
+/*
+ * What stopped the replay at offset?  Only a record whose sum is wrong, with
+ * nothing valid behind it, is the torn end of a write that nobody relies on.
+ */
+static int
+load_stopped(fkv_str_t file, const char *name, uint64_t number,
+    uint64_t offset, int rc, char *error)
+{
+    uint64_t  found;
+
+    switch (rc) {
+
+    case FKV_ECORRUPT:
+        break;
+
+    case FKV_EVERSION:
+        return load_failed(error, rc, "%s holds at offset %llu what only a "
+                           "newer version can read", name,
+                           (unsigned long long) offset);
+
+    default:
+        return load_failed(error, rc, "no memory to read %s", name);
+    }
+
+    if (fkv__manifest_find_valid_after(file, number, offset - 1, &found)
+        != FKV_OK)
+    {
+        return FKV_OK;
+    }
+
+    if (found == offset) {
+        return load_failed(error, rc, "%s is damaged: the edit at offset %llu "
+                           "contradicts the tables before it", name,
+                           (unsigned long long) offset);
+    }
+
+    return load_failed(error, rc, "%s is damaged at offset %llu: a valid edit "
+                       "follows at offset %llu", name,
+                       (unsigned long long) offset,
+                       (unsigned long long) found);
+}
+
+
+static int
+load_manifest(fkv_str_t file, uint64_t number, fkv__version_t **version,
+    uint64_t *len, char *error)
+{
+    int   rc;
+    char  name[NAME_BYTES];
+
+    fkv__manifest_name(name, number);
+
+    rc = load_header(file, name, number, error);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    *len = FKV__MANIFEST_HEADER_BYTES;
+
+    rc = fkv__version_replay(version, file, number, len);
+
+    if (rc != FKV_OK) {
+        rc = load_stopped(file, name, number, *len, rc, error);
+    }
+
+    /* CURRENT names a manifest only once its snapshot is on disk. */
+    if (rc == FKV_OK && *len == FKV__MANIFEST_HEADER_BYTES) {
+        return load_failed(error, FKV_ECORRUPT, "%s is damaged: no snapshot "
+                           "at offset %llu", name, (unsigned long long) *len);
+    }
+
+    return rc;
+}
+
+
+int
+fkv__version_load(const fkv__fs_t *fs, int dir, fkv__version_t **version,
+    uint64_t *number, uint64_t *len, char *error)
+{
+    int              rc;
+    char             name[NAME_BYTES];
+    fkv__buf_t       file = { 0 };
+    fkv__version_t  *loaded;
+
+    error[0] = '\0';
+
+    rc = load_current(fs, dir, number, error);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    fkv__manifest_name(name, *number);
+
+    rc = fkv__file_slurp(fs, dir, name, &file);
+
+    if (rc == FKV_NOTFOUND) {
+        return load_failed(error, FKV_ECORRUPT,
+                           "%s is missing though CURRENT names it", name);
+    }
+
+    if (rc != FKV_OK) {
+        return load_unreadable(error, rc, name);
+    }
+
+    loaded = fkv__version_new();
+
+    rc = (loaded != NULL)
+         ? load_manifest(fkv__buf_str(&file), *number, &loaded, len, error)
+         : load_failed(error, FKV_ENOMEM, "no memory to read %s", name);
+
+    fkv__buf_done(&file);
+
+    if (rc == FKV_OK) {
+        *version = loaded;
+
+    } else if (loaded != NULL) {
+        fkv__version_unpin(loaded);
+    }
+
+    return rc;
+}
+
+
+void
+fkv__manifest_name(char *out, uint64_t number)
+{
+    (void) snprintf(out, NAME_BYTES, "MANIFEST-%06llu",
+                    (unsigned long long) number);
+}
+
+
+void
+fkv__table_name(char *out, uint64_t id)
+{
+    (void) snprintf(out, NAME_BYTES, "%06llu.sst", (unsigned long long) id);
+}
+
+
+unsigned
+fkv__table_find(fkv__table_t *const *tables, unsigned n, fkv_str_t ikey)
+{
+    unsigned  low = 0, high = n;
+
+    while (low < high) {
+        unsigned  middle = low + (high - low) / 2;
+
+        if (fkv__str_cmp(fkv__buf_str(&tables[middle]->info.largest), ikey)
+            < 0)
+        {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    return low;
+}
+
+
+unsigned
+fkv__version_find(const fkv__version_t *version, unsigned level,
+    fkv_str_t ikey)
+{
+    FKV_ASSERT(level > 0);
+    FKV_ASSERT(level < FKV__LEVELS);
+
+    return fkv__table_find(version->levels[level], version->n[level], ikey);
+}
+
+
+static bool
+table_overlaps(const fkv__table_t *table, fkv_str_t from, fkv_str_t to)
+{
+    return fkv__str_cmp(fkv__buf_str(&table->info.smallest), to) <= 0
+           && fkv__str_cmp(fkv__buf_str(&table->info.largest), from) >= 0;
+}
+
+
+bool
+fkv__version_overlaps(const fkv__version_t *version, unsigned level,
+    fkv_str_t from, fkv_str_t to)
+{
+    for (unsigned i = 0; level == 0 && i < version->n[0]; i++) {
+        if (table_overlaps(version->levels[0][i], from, to)) {
+            return true;
+        }
+    }
+
+    for (level = fkv__max(level, 1u); level < FKV__LEVELS; level++) {
+        unsigned  i = fkv__version_find(version, level, from);
+
+        if (i < version->n[level]
+            && table_overlaps(version->levels[level][i], from, to))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}

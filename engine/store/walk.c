@@ -1,0 +1,406 @@
+/*
+ * walk.c - the sources of a walk and their smallest key.
+ */
+
+#include "store/walk.h"
+
+#include "base/bytes.h"
+
+
+void
+fkv__walk_init(fkv__walk_t *walk, fkv_t *store, fkv_op_t *op)
+{
+    memset(walk, 0, sizeof(*walk));
+
+    walk->store = store;
+    walk->follow.op = op;
+    fkv__list_init(&walk->follow.link);
+    fkv__reader_init(&walk->reader, store, op);
+}
+
+
+static void
+walk_drop(fkv__walk_t *walk)
+{
+    for (unsigned i = 0; i < walk->iters_n; i++) {
+        fkv__iter_done(&walk->iters[i]);
+    }
+
+    fkv__free(walk->iters);
+    walk->iters = NULL;
+    walk->iters_n = 0;
+    walk->memtables_n = 0;
+
+    if (walk->version != NULL) {
+        fkv__version_unpin(walk->version);
+        walk->version = NULL;
+    }
+}
+
+
+void
+fkv__walk_done(fkv__walk_t *walk)
+{
+    walk_drop(walk);
+
+    fkv__list_remove(&walk->follow.link);
+    fkv__reader_done(&walk->reader);
+
+    fkv__buf_done(&walk->prefix);
+    fkv__buf_done(&walk->end);
+    fkv__buf_done(&walk->at);
+}
+
+
+static int
+walk_encode(fkv__buf_t *buf, unsigned ns, fkv_str_t key)
+{
+    if (key.len == 0) {
+        return FKV_OK;
+    }
+
+    if (fkv__buf_reserve(buf, FKV__KEY_SIZE(key.len)) != FKV_OK) {
+        return FKV_ENOMEM;
+    }
+
+    buf->len = fkv__key_encode(buf->data, ns, key);
+
+    return FKV_OK;
+}
+
+
+int
+fkv__walk_range(fkv__walk_t *walk, unsigned ns, fkv_str_t prefix,
+    fkv_str_t start, bool after, fkv_str_t end)
+{
+    FKV_ASSERT(ns <= UINT8_MAX);
+
+    if (fkv__buf_reserve(&walk->prefix, FKV__KEY_SIZE(prefix.len)) != FKV_OK
+        || walk_encode(&walk->at, ns, start) != FKV_OK
+        || walk_encode(&walk->end, ns, end) != FKV_OK)
+    {
+        return FKV_ENOMEM;
+    }
+
+    walk->prefix.len = fkv__key_encode_prefix(walk->prefix.data, ns, prefix);
+    walk->after = after;
+
+    if (fkv__str_cmp(fkv__buf_str(&walk->at), fkv__buf_str(&walk->prefix))
+        >= 0)
+    {
+        return FKV_OK;
+    }
+
+    walk->after = false;
+    walk->at.len = 0;
+
+    return fkv__buf_append(&walk->at, walk->prefix.data, walk->prefix.len);
+}
+
+
+/* Whether the key, and with it all that follow, lies behind the range. */
+static bool
+walk_beyond(const fkv__walk_t *walk, fkv_str_t ikey)
+{
+    size_t  n = fkv__min(ikey.len, walk->prefix.len);
+
+    if (walk->end.len > 0
+        && fkv__str_cmp(ikey, fkv__buf_str(&walk->end)) >= 0)
+    {
+        return true;
+    }
+
+    return n > 0 && memcmp(ikey.data, walk->prefix.data, n) > 0;
+}
+
+
+/* Whether the key has been dealt with; no source is before at. */
+static bool
+walk_through(const fkv__walk_t *walk, fkv_str_t ikey)
+{
+    return walk->after && fkv__str_eq(ikey, fkv__buf_str(&walk->at));
+}
+
+
+static void
+walk_open_memtables(fkv__walk_t *walk, uint64_t set)
+{
+    walk->set = set;
+    walk->memtables_n = fkv__min(fkv__set_count(set), FKV__ARENAS);
+
+    for (unsigned i = 0; i < walk->memtables_n; i++) {
+        fkv__memtable_t       *mt = &walk->memtables[i];
+        fkv__memtable_iter_t  *it = &walk->at_memtable[i];
+
+        fkv__memtable_init(mt, walk->store->seg, fkv__set_arena(set, i));
+        fkv__memtable_iter_seek(it, mt, fkv__buf_str(&walk->at));
+
+        if (it->node != 0 && walk_through(walk, fkv__memtable_iter_key(it))) {
+            fkv__memtable_iter_next(it);
+        }
+    }
+}
+
+
+/* Those of n tables, in the order of their keys, that the range meets. */
+static void
+walk_add_tables(fkv__walk_t *walk, fkv__table_t *const *tables, unsigned n)
+{
+    unsigned  first = fkv__table_find(tables, n, fkv__buf_str(&walk->at));
+
+    while (n > first
+           && walk_beyond(walk, fkv__buf_str(&tables[n - 1]->info.smallest)))
+    {
+        n--;
+    }
+
+    if (n > first) {
+        fkv__iter_init(&walk->iters[walk->iters_n++], &walk->reader.source,
+                       tables + first, n - first);
+    }
+}
+
+
+static int
+walk_open_tables(fkv__walk_t *walk)
+{
+    fkv__version_t  *version = walk->store->tables->version;
+
+    walk->iters = fkv__alloc((version->n[0] + FKV__LEVELS)
+                             * sizeof(*walk->iters));
+    if (walk->iters == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    walk->version = fkv__version_pin(version);
+
+    for (unsigned i = 0; i < version->n[0]; i++) {
+        walk_add_tables(walk, version->levels[0] + i, 1);
+    }
+
+    for (unsigned level = 1; level < FKV__LEVELS; level++) {
+        walk_add_tables(walk, version->levels[level], version->n[level]);
+    }
+
+    fkv__merge_init(&walk->merge, walk->iters, walk->iters_n);
+    fkv__merge_seek(&walk->merge, fkv__buf_str(&walk->at),
+                    walk->after ? 0 : UINT64_MAX);
+
+    return FKV_OK;
+}
+
+
+/*
+ * The edit is looked at after the set was: what had left the memtables by then
+ * is in the version.
+ */
+int
+fkv__walk_hold(fkv__walk_t *walk, uint64_t set)
+{
+    int  rc = walk->follow.rc;
+
+    if (rc == FKV_OK || rc == FKV_AGAIN) {
+        rc = fkv__follow(walk->store, &walk->follow);
+    }
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    if (walk->version == walk->store->tables->version
+        && fkv__set_number(walk->set) == fkv__set_number(set))
+    {
+        return FKV_OK;
+    }
+
+    walk_drop(walk);
+    walk_open_memtables(walk, set);
+
+    return walk_open_tables(walk);
+}
+
+
+/* The newest version that the snapshot sees of a memtable's current key. */
+static int
+memtable_version(const fkv__memtable_t *mt, const fkv__memtable_iter_t *it,
+    uint64_t snapshot, fkv__record_t *rec)
+{
+    uint32_t  entry = 0;
+
+    while ((entry = fkv__memtable_iter_version(it, entry)) != 0) {
+        int  rc = fkv__memtable_record(mt, entry, rec);
+
+        if (rc != FKV_OK) {
+            return rc;
+        }
+
+        if (rec->version < snapshot) {
+            return FKV_OK;
+        }
+    }
+
+    return FKV_NOTFOUND;
+}
+
+
+/* The smallest key of all sources: FKV_OK or FKV_END. */
+static int
+walk_key(const fkv__walk_t *walk, fkv_str_t *ikey)
+{
+    bool  any = walk->merge.rec != NULL;
+
+    if (any) {
+        *ikey = walk->merge.rec->key;
+    }
+
+    for (unsigned i = 0; i < walk->memtables_n; i++) {
+        const fkv__memtable_iter_t  *it = &walk->at_memtable[i];
+        fkv_str_t                    mine;
+
+        if (it->node == 0) {
+            continue;
+        }
+
+        mine = fkv__memtable_iter_key(it);
+
+        if (!any || fkv__str_cmp(mine, *ikey) < 0) {
+            *ikey = mine;
+            any = true;
+        }
+    }
+
+    return (any && !walk_beyond(walk, *ikey)) ? FKV_OK : FKV_END;
+}
+
+
+/* The newest version of the key in all sources that the snapshot sees. */
+static int
+walk_version(const fkv__walk_t *walk, fkv_str_t ikey, fkv__record_t *rec)
+{
+    const fkv__record_t  *other = walk->merge.rec;
+    bool                  found;
+
+    found = other != NULL && fkv__str_eq(other->key, ikey);
+
+    if (found) {
+        *rec = *other;
+    }
+
+    for (unsigned i = 0; i < walk->memtables_n; i++) {
+        const fkv__memtable_iter_t  *it = &walk->at_memtable[i];
+        fkv__record_t                mine;
+        int                          rc;
+
+        if (it->node == 0 || !fkv__str_eq(fkv__memtable_iter_key(it), ikey)) {
+            continue;
+        }
+
+        rc = memtable_version(&walk->memtables[i], it, walk->snapshot, &mine);
+
+        if (rc == FKV_OK && (!found || mine.version > rec->version)) {
+            *rec = mine;
+            found = true;
+        }
+
+        if (rc < 0) {
+            return rc;
+        }
+    }
+
+    return found ? FKV_OK : FKV_NOTFOUND;
+}
+
+
+/* FKV_OK the tables' record, if there is one, may be looked at. */
+static int
+walk_settle(fkv__walk_t *walk)
+{
+    const fkv__record_t  *rec;
+    int                   rc = fkv__merge_settle(&walk->merge);
+
+    if (rc == FKV_END) {
+        return FKV_OK;
+    }
+
+    if (rc == FKV_GONE) {
+        rc = fkv__reader_gone(&walk->reader, walk->version);
+
+        if (rc == FKV_AGAIN) {
+            walk_drop(walk);
+            return FKV_GONE;
+        }
+    }
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    rec = walk->merge.rec;
+
+    if (rec->version >= walk->snapshot || walk_through(walk, rec->key)) {
+        fkv__merge_next(&walk->merge);
+        return FKV_NOTFOUND;
+    }
+
+    return FKV_OK;
+}
+
+
+int
+fkv__walk_step(fkv__walk_t *walk, fkv__record_t *rec)
+{
+    fkv_str_t  ikey;
+    int        rc;
+
+    FKV_ASSERT(walk->version != NULL);
+
+    rc = walk_settle(walk);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    rc = walk_key(walk, &ikey);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    rc = walk_version(walk, ikey, rec);
+
+    if (rc == FKV_OK) {
+        rec->key = ikey;
+    }
+
+    if (rc == FKV_NOTFOUND && fkv__walk_pass(walk, ikey) != FKV_OK) {
+        return FKV_ENOMEM;
+    }
+
+    if (rc == FKV_ECORRUPT) {
+        fkv__count(walk->store, errors_corrupt, 1);
+        fkv__log(walk->store->log, FKV_LOG_ALERT, "a record in memory is "
+                 "damaged, what would read it answers an error");
+    }
+
+    return rc;
+}
+
+
+int
+fkv__walk_pass(fkv__walk_t *walk, fkv_str_t ikey)
+{
+    walk->at.len = 0;
+    walk->after = true;
+
+    if (fkv__buf_append(&walk->at, ikey.data, ikey.len) != FKV_OK) {
+        return FKV_ENOMEM;
+    }
+
+    for (unsigned i = 0; i < walk->memtables_n; i++) {
+        fkv__memtable_iter_t  *it = &walk->at_memtable[i];
+
+        if (it->node != 0 && walk_through(walk, fkv__memtable_iter_key(it))) {
+            fkv__memtable_iter_next(it);
+        }
+    }
+
+    return FKV_OK;
+}

@@ -1,0 +1,484 @@
+/*
+ * store_engine.c - a store as a whole: writes, reads, processes, restarts.
+ */
+
+#include "live.h"
+
+#include <sys/mman.h>
+#include <time.h>
+
+#define MEMORY  (8 * 1024 * 1024)
+
+static live_t  live;
+
+
+static int
+setup(void **state)
+{
+    (void) state;
+    live_dir(&live);
+    return 0;
+}
+
+
+static int
+teardown(void **state)
+{
+    (void) state;
+
+    if (live.store != NULL) {
+        live_detach_close(&live);
+    }
+
+    live_remove(&live);
+
+    return 0;
+}
+
+
+static void
+check_value(const char *key, const char *want)
+{
+    char  got[64];
+
+    assert_int_equal(live_get(&live, key, got, sizeof(got)), FKV_OK);
+    assert_string_equal(got, want);
+}
+
+
+static void
+check_absent(const char *key)
+{
+    char  got[64];
+
+    assert_int_equal(live_get(&live, key, got, sizeof(got)), FKV_NOTFOUND);
+}
+
+
+static void
+what_was_put_is_read_until_it_is_deleted(void **state)
+{
+    (void) state;
+
+    live_open(&live, MEMORY, FKV_SYNC_ALWAYS);
+    live_attach(&live, FKV_WORKER);
+
+    check_absent("user:101");
+    assert_int_equal(live_put(&live, "user:101", "Alice"), FKV_OK);
+    check_value("user:101", "Alice");
+    assert_int_equal(live_put(&live, "user:101", ""), FKV_OK);
+    check_value("user:101", "");
+    assert_int_equal(live_delete(&live, "user:101"), FKV_OK);
+    check_absent("user:101");
+    assert_int_equal(live_delete(&live, "user:101"), FKV_OK);
+}
+
+
+static void
+a_write_is_invisible_until_it_is_durable(void **state)
+{
+    bool          done = false;
+    fkv_change_t  change = { .key = FKV_STR("k"), .blind = true,
+                             .action = FKV_PUT, .value = FKV_STR("v") };
+    fkv_update_t  u = { .changes = &change, .n = 1,
+                        .op = { .on_done = live_done, .data = &done } };
+    fkv_stats_t   stats;
+
+    (void) state;
+
+    live_open(&live, MEMORY, FKV_SYNC_ALWAYS);
+    live_attach(&live, FKV_WORKER);
+
+    u.store = live.store;
+    assert_int_equal(fkv_update(&u), FKV_AGAIN);
+    check_absent("k");
+
+    fkv_stats(live.store, &stats);
+    assert_true(stats.lsn_durable <= change.version);
+
+    assert_int_equal(live_wait(&live, &u.op, FKV_AGAIN, &done), FKV_OK);
+    check_value("k", "v");
+
+    fkv_stats(live.store, &stats);
+    assert_true(stats.lsn_durable > change.version);
+}
+
+
+static void
+expired_values_are_absent_and_may_be_made_anew(void **state)
+{
+    struct timespec  nap = { 0, 40 * 1000000 };
+
+    (void) state;
+
+    live_open(&live, MEMORY, FKV_SYNC_EVERYSEC);
+    live_attach(&live, FKV_WORKER);
+
+    assert_int_equal(live_put_at(&live, "k", FKV_STR("v"),
+                                 fkv_now_ms(live.store) + 30, 0), FKV_OK);
+    check_value("k", "v");
+    (void) nanosleep(&nap, NULL);
+    check_absent("k");
+    assert_int_equal(live_put(&live, "k", "w"), FKV_OK);
+    check_value("k", "w");
+}
+
+
+static void
+everything_acknowledged_is_there_after_reopening(void **state)
+{
+    char  key[32], value[32];
+
+    (void) state;
+
+    for (unsigned life = 0; life < 4; life++) {
+        live_open(&live, MEMORY << (life & 1), FKV_SYNC_ALWAYS);
+        live_attach(&live, FKV_WORKER);
+
+        for (unsigned i = 0; i < life * 50; i++) {
+            (void) sprintf(key, "key%u", i);
+            (void) sprintf(value, "value%u", i);
+            check_value(key, value);
+        }
+
+        check_absent("gone");
+
+        for (unsigned i = life * 50; i < (life + 1) * 50; i++) {
+            (void) sprintf(key, "key%u", i);
+            (void) sprintf(value, "value%u", i);
+            assert_int_equal(live_put(&live, key, value), FKV_OK);
+        }
+
+        assert_int_equal(live_put(&live, "gone", "x"), FKV_OK);
+        assert_int_equal(live_delete(&live, "gone"), FKV_OK);
+
+        live_detach_close(&live);
+    }
+}
+
+
+static void
+more_than_memory_goes_through_flush_and_compaction(void **state)
+{
+    static char  value[1000];
+    char         key[32], got[64];
+    fkv_stats_t  stats;
+
+    (void) state;
+
+    live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_EVERYSEC);
+    live_attach(&live, FKV_WORKER);
+    memset(value, 'x', sizeof(value));
+
+    for (unsigned i = 0; i < 20000; i++) {
+        (void) sprintf(key, "key%06u", i * 7919 % 20000);
+        (void) memcpy(value, key, strlen(key));
+        assert_int_equal(live_put_at(&live, key,
+                             (fkv_str_t) { (uint8_t *) value, sizeof(value) },
+                             0, 0), FKV_OK);
+    }
+
+    fkv_stats(live.store, &stats);
+    assert_true(stats.flushes >= 10);
+    assert_true(stats.tables > 0);
+
+    for (unsigned i = 0; i < 20000; i += 37) {
+        (void) sprintf(key, "key%06u", i);
+        assert_int_equal(live_get(&live, key, got, 10), FKV_OK);
+        assert_string_equal(got, key);
+    }
+
+    live_detach_close(&live);
+    live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_ALWAYS);
+    live_attach(&live, FKV_WORKER);
+
+    for (unsigned i = 0; i < 20000; i += 41) {
+        (void) sprintf(key, "key%06u", i);
+        assert_int_equal(live_get(&live, key, got, 10), FKV_OK);
+        assert_string_equal(got, key);
+    }
+}
+
+
+/* Shared between a test and the processes it forks. */
+typedef struct {
+    uint64_t  acked[4];
+    uint64_t  begun[4];
+} tally_t;
+
+
+static tally_t *
+tally_new(void)
+{
+    tally_t  *tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    assert_true(tally != MAP_FAILED);
+
+    return tally;
+}
+
+
+static pid_t
+worker_fork(unsigned n, tally_t *tally, unsigned rounds, const char *kill)
+{
+    pid_t    pid = fork();
+    int64_t  value;
+    char     key[16], own[32], padded[600];
+
+    assert_true(pid >= 0);
+
+    if (pid > 0) {
+        return pid;
+    }
+
+    if (kill != NULL) {
+        (void) setenv("FKV_KILL", kill, 1);
+    }
+
+    live_attach(&live, FKV_WORKER);
+
+    for (unsigned i = 0; i < rounds; i++) {
+        (void) sprintf(key, "hot%u", i % 3);
+        (void) sprintf(own, "w%u-%u", n, i);
+        (void) sprintf(padded, "%-599s", key);
+
+        tally->begun[n]++;
+
+        if (live_incr(&live, key, 1, &value) != FKV_OK
+            || live_put(&live, own, padded) != FKV_OK)
+        {
+            _exit(3);
+        }
+
+        tally->acked[n]++;
+    }
+
+    live_detach_close(&live);
+    _exit(0);
+}
+
+
+static int64_t
+hot_sum(void)
+{
+    char     key[16], got[64];
+    int64_t  sum = 0;
+
+    for (unsigned i = 0; i < 3; i++) {
+        (void) sprintf(key, "hot%u", i);
+
+        if (live_get(&live, key, got, sizeof(got)) == FKV_OK) {
+            sum += atoll(got);
+        }
+    }
+
+    return sum;
+}
+
+
+static void
+two_processes_count_exactly(void **state)
+{
+    tally_t  *tally = tally_new();
+    pid_t     pids[2];
+    int       status;
+
+    (void) state;
+
+    live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_ALWAYS);
+
+    for (unsigned n = 0; n < 2; n++) {
+        pids[n] = worker_fork(n, tally, 1000, NULL);
+    }
+
+    for (unsigned n = 0; n < 2; n++) {
+        assert_int_equal(waitpid(pids[n], &status, 0), pids[n]);
+        assert_int_equal(status, 0);
+    }
+
+    live_attach(&live, FKV_WORKER);
+    assert_int_equal(hot_sum(), 2000);
+    live_detach_close(&live);
+
+    live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_ALWAYS);
+    live_attach(&live, FKV_WORKER);
+    assert_int_equal(hot_sum(), 2000);
+    (void) munmap(tally, sizeof(*tally));
+}
+
+
+static void
+check_acked(const tally_t *tally)
+{
+    char      own[32], want[16], got[8];
+    uint64_t  acked = 0, begun = 0;
+    int64_t   sum = hot_sum();
+
+    for (unsigned n = 0; n < 2; n++) {
+        acked += tally->acked[n];
+        begun += tally->begun[n];
+
+        for (unsigned i = 0; i < tally->acked[n]; i++) {
+            (void) sprintf(own, "w%u-%u", n, i);
+            (void) sprintf(want, "hot%u", i % 3);
+            assert_int_equal(live_get(&live, own, got, 5), FKV_OK);
+            assert_string_equal(got, want);
+        }
+    }
+
+    assert_true(sum >= (int64_t) acked);
+    assert_true(sum <= (int64_t) begun);
+}
+
+
+/*
+ * One of two workers dies at a kill point; the other must go on to its end,
+ * nothing acknowledged may be missing, then or after a restart, and no
+ * increment may count that was not begun.
+ */
+static bool
+survive(const char *kill, fkv_sync_e sync)
+{
+    tally_t  *tally = tally_new();
+    pid_t     dying, living;
+    int       status;
+    bool      died;
+
+    live_dir(&live);
+    live.quiet = true;
+    live_open(&live, FKV_MEMORY_MIN, sync);
+
+    dying = worker_fork(0, tally, 600, kill);
+    living = worker_fork(1, tally, 600, NULL);
+
+    assert_int_equal(waitpid(dying, &status, 0), dying);
+    died = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    assert_int_equal(waitpid(living, &status, 0), living);
+
+    if (status != 0) {
+        fail_msg("%s: the other worker ended with %d", kill, status);
+    }
+
+    live_attach(&live, FKV_WORKER);
+    check_acked(tally);
+    live_detach_close(&live);
+
+    live_open(&live, FKV_MEMORY_MIN, sync);
+    live_attach(&live, FKV_WORKER);
+
+    if (sync == FKV_SYNC_ALWAYS) {
+        check_acked(tally);
+    }
+
+    live_detach_close(&live);
+    live_remove(&live);
+    (void) munmap(tally, sizeof(*tally));
+
+    return died;
+}
+
+
+static void
+a_worker_may_die_at_any_step(void **state)
+{
+    static const char  *steps[] = {
+        "reserve.1", "reserve.2", "update.1", "update.2", "update.3",
+        "update.4", "update.5", "update.6", "link.1", "link.2", "link.3",
+        "link.4", "commit.1", "commit.2", "commit.3", "commit.4", "commit.5",
+        "commit.6", "switch.1", "switch.2",
+    };
+    char      kill[32];
+    unsigned  died = 0;
+
+    (void) state;
+    (void) teardown(NULL);
+
+    for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        bool  rare = (strncmp(steps[i], "switch", 6) == 0
+                      || strncmp(steps[i], "commit", 6) == 0);
+
+        (void) snprintf(kill, sizeof(kill), "%s:%u", steps[i], rare ? 1 : 50);
+
+        /* The other worker may lead or switch all the time: nobody dies. */
+        if (survive(kill, FKV_SYNC_ALWAYS)) {
+            died++;
+
+        } else if (!rare) {
+            fail_msg("%s was not reached", kill);
+        }
+    }
+
+    assert_true(died >= 15);
+
+    (void) setup(NULL);
+}
+
+
+static void
+options_that_cannot_work_are_named(void **state)
+{
+    fkv_options_t  opt = { .path = "/x", .sync = FKV_SYNC_ALWAYS };
+    char           error[FKV_ERROR_BYTES];
+
+    (void) state;
+
+    opt.memory = 1024;
+    assert_int_equal(fkv_options_check(&opt, error), FKV_EINVAL);
+    assert_non_null(strstr(error, "memory=1024 is too small"));
+
+    opt.memory = MEMORY;
+    opt.value_max = MEMORY;
+    assert_int_equal(fkv_options_check(&opt, error), FKV_EINVAL);
+    assert_non_null(strstr(error, "max_value=8388608"));
+}
+
+
+static void
+a_value_or_key_that_is_too_large_writes_nothing(void **state)
+{
+    static uint8_t  big[MEMORY / 64 + 1];
+    char            key[FKV_KEY_BYTES_MAX + 2];
+
+    (void) state;
+
+    live_open(&live, MEMORY, FKV_SYNC_ALWAYS);
+    live_attach(&live, FKV_WORKER);
+
+    assert_int_equal(live_put_at(&live, "k", (fkv_str_t) { big, sizeof(big) },
+                                 0, 0), FKV_ETOOBIG);
+    assert_int_equal(live_put_at(&live, "k",
+                                 (fkv_str_t) { big, sizeof(big) - 1 }, 0, 0),
+                     FKV_OK);
+
+    memset(key, 'k', sizeof(key));
+    key[sizeof(key) - 1] = '\0';
+    assert_int_equal(live_put(&live, key, "v"), FKV_EINVAL);
+    key[sizeof(key) - 2] = '\0';
+    assert_int_equal(live_put(&live, key, "v"), FKV_OK);
+    check_value(key, "v");
+    assert_int_equal(live_put(&live, "", "v"), FKV_EINVAL);
+}
+
+
+int
+main(void)
+{
+#define TEST(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+    const struct CMUnitTest  tests[] = {
+        TEST(what_was_put_is_read_until_it_is_deleted),
+        TEST(a_write_is_invisible_until_it_is_durable),
+        TEST(expired_values_are_absent_and_may_be_made_anew),
+        TEST(everything_acknowledged_is_there_after_reopening),
+        TEST(more_than_memory_goes_through_flush_and_compaction),
+        TEST(two_processes_count_exactly),
+        TEST(a_worker_may_die_at_any_step),
+        TEST(options_that_cannot_work_are_named),
+        TEST(a_value_or_key_that_is_too_large_writes_nothing),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
