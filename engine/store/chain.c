@@ -7,10 +7,23 @@
 #include "fkv.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #define NAME_BYTES  32
+
+/* A file that has been read, and the thread that writes its tables. */
+typedef struct {
+    fkv__replay_t               replay;
+    const fkv__spill_target_t  *target;
+    pthread_t                   thread;
+    bool                        started;    /* to be joined */
+    bool                        open;       /* replay is */
+    int                         rc;
+    int                         cause;      /* errno */
+} chain_spill_t;
 
 
 /* The cause is in errno, but for codes that say it themselves. */
@@ -211,56 +224,109 @@ chain_count(fkv__chain_t *chain, const fkv__replay_t *replay, uint64_t from)
 }
 
 
-/* One file; *next is the one behind it, NULL at the end of the log. */
-static int
-chain_segment(fkv__chain_t *chain, const fkv__log_file_t *file,
-    const fkv__log_file_t **next, char *error)
+static void *
+chain_spill_run(void *data)
 {
-    int            rc;
-    uint64_t       from = fkv__max(chain->end, file->header.base);
-    fkv__replay_t  replay;
+    chain_spill_t  *spill = data;
+    fkv__replay_t  *replay = &spill->replay;
 
-    rc = fkv__replay_open(&replay, chain->directory, file);
+    spill->rc = fkv__spill_write(&replay->spill, replay->mem,
+                                 replay->mem + replay->bytes,
+                                 replay->file->header.base, spill->target);
+    spill->cause = errno;
+
+    return NULL;
+}
+
+
+/* Signals are the affair of the process's own thread. */
+static void
+chain_spill_start(chain_spill_t *spill)
+{
+    sigset_t  all, old;
+
+    (void) sigfillset(&all);
+    (void) pthread_sigmask(SIG_SETMASK, &all, &old);
+
+    spill->started = (pthread_create(&spill->thread, NULL, chain_spill_run,
+                                     spill)
+                      == 0);
+
+    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
+
+    if (!spill->started) {
+        (void) chain_spill_run(spill);
+    }
+}
+
+
+/* Waits for the tables and lets go of the file. */
+static int
+chain_spill_end(chain_spill_t *spill, char *error)
+{
+    int  rc;
+
+    if (spill->started) {
+        (void) pthread_join(spill->thread, NULL);
+        spill->started = false;
+    }
+
+    rc = spill->rc;
+    spill->rc = FKV_OK;
+
+    if (rc != FKV_OK) {
+        errno = spill->cause;
+        (void) chain_failed(error, rc, "writing the tables of",
+                            spill->replay.file);
+    }
+
+    if (spill->open) {
+        fkv__replay_close(&spill->replay);
+        spill->open = false;
+    }
+
+    return rc;
+}
+
+
+/* Reads one file; *next is the one behind it, NULL at the end of the log. */
+static int
+chain_read(fkv__chain_t *chain, const fkv__log_file_t *file,
+    chain_spill_t *spill, const fkv__log_file_t **next, char *error)
+{
+    int             rc;
+    uint64_t        from = fkv__max(chain->end, file->header.base);
+    fkv__replay_t  *replay = &spill->replay;
+
+    rc = fkv__replay_open(replay, chain->directory, file);
     if (rc != FKV_OK) {
         return chain_failed(error, rc, "reading", file);
     }
 
-    rc = fkv__replay_read(&replay, from);
+    spill->open = true;
 
+    rc = fkv__replay_read(replay, from);
     if (rc != FKV_OK) {
-        (void) chain_failed(error, rc, "reading", file);
-        goto done;
+        return chain_failed(error, rc, "reading", file);
     }
 
-    chain_count(chain, &replay, from);
-    *next = replay.invalid ? NULL : chain_next(chain);
+    chain_count(chain, replay, from);
+    *next = replay->invalid ? NULL : chain_next(chain);
 
-    if (*next == NULL) {
-        rc = chain_rest(chain, &replay, error);
-        if (rc != FKV_OK) {
-            goto done;
-        }
-    }
-
-    rc = fkv__spill_write(&replay.spill, replay.mem, replay.mem + replay.bytes,
-                          file->header.base, chain->target);
-    if (rc != FKV_OK) {
-        (void) chain_failed(error, rc, "writing the tables of", file);
-    }
-
-done:
-
-    fkv__replay_close(&replay);
-
-    return rc;
+    return (*next != NULL) ? FKV_OK : chain_rest(chain, replay, error);
 }
 
 
 int
 fkv__chain_follow(fkv__chain_t *chain, char *error)
 {
-    int                     rc = FKV_OK;
+    int                     rc = FKV_OK, ended;
+    unsigned                i = 0;
+    chain_spill_t           spills[2];
     const fkv__log_file_t  *file = chain_first(chain);
+
+    memset(spills, 0, sizeof(spills));
+    spills[0].target = spills[1].target = chain->target;
 
     if (file == NULL) {
         file = chain_next(chain);
@@ -271,7 +337,27 @@ fkv__chain_follow(fkv__chain_t *chain, char *error)
     }
 
     while (rc == FKV_OK && file != NULL) {
-        rc = chain_segment(chain, file, &file, error);
+        rc = chain_read(chain, file, &spills[i], &file, error);
+
+        /* Tables are numbered and named in the order of the log. */
+        ended = chain_spill_end(&spills[1 - i], error);
+
+        if (rc == FKV_OK) {
+            rc = ended;
+        }
+
+        if (rc == FKV_OK) {
+            chain_spill_start(&spills[i]);
+            i = 1 - i;
+        }
+    }
+
+    for (i = 0; i < 2; i++) {
+        ended = chain_spill_end(&spills[i], error);
+
+        if (rc == FKV_OK) {
+            rc = ended;
+        }
     }
 
     return rc;

@@ -1,6 +1,10 @@
 /*
  * chain.h - following the log from file to file to its end, and telling a torn
  * tail from damage; the rules are in recover.h.
+ *
+ * Threads    while a file is read and checked, a second thread writes the
+ *            tables of the one before it; it has ended when the call returns
+ * Memory     what was read of two files, and 48 bytes a record
  */
 
 #ifndef FKV_STORE_CHAIN_H

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #define PREFIX_BYTES  8
+#define AHEAD         8         /* records lie all over the file's memory */
 
 
 /* How many of the first n bytes of a and b are equal. */
@@ -253,6 +254,11 @@ spill_table(const fkv__spill_t *spill, const uint8_t *mem, const uint8_t *end,
         const fkv__spill_entry_t  *entry = &spill->entries[*i];
         const uint8_t             *next, *p = entry->key - entry->head;
         fkv__record_t              rec;
+
+        if (*i + AHEAD < spill->n) {
+            __builtin_prefetch(entry[AHEAD].key - entry[AHEAD].head);
+            __builtin_prefetch(entry[AHEAD].key + entry[AHEAD].key_len);
+        }
 
         if (!spill_shadowed(spill, *i)) {
             rc = fkv__record_get(p, end, &rec, &next);

@@ -6,6 +6,10 @@
 #ifndef FKV_T_SHELF_H
 #define FKV_T_SHELF_H
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 #include "check.h"
 #include "base/hash.h"
 #include "shared/arena.h"

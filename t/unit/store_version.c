@@ -402,23 +402,17 @@ no_flipped_bit_crashes_it(void **state)
 int
 main(void)
 {
+#define TEST(name)  cmocka_unit_test_setup_teardown(name, setup, teardown)
+
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test_setup_teardown(tables_are_ordered_by_level,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(impossible_edits_are_refused,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            a_snapshot_keeps_the_tables_that_are_known, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_was_appended_is_loaded,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(damage_is_told_from_a_torn_end,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(an_edit_that_contradicts_is_damage,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(missing_files_are_named,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(no_flipped_bit_crashes_it,
-                                        setup, teardown),
+        TEST(tables_are_ordered_by_level),
+        TEST(impossible_edits_are_refused),
+        TEST(a_snapshot_keeps_the_tables_that_are_known),
+        TEST(what_was_appended_is_loaded),
+        TEST(damage_is_told_from_a_torn_end),
+        TEST(an_edit_that_contradicts_is_damage),
+        TEST(missing_files_are_named),
+        TEST(no_flipped_bit_crashes_it),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,108 @@
+# make run     try it: nginx with two workers on 127.0.0.1:8080
+# make test    prove it
+#
+# The rest: make (the module), deps, test-module, unit, check-asan, check-tsan,
+# test-static, bench-http, clean.  NGINX_SRC= names another nginx source tree,
+# NGINX_BIN= the binary that belongs to it.
+
+SHELL     := /bin/bash
+NGINX_BIN ?= /usr/sbin/nginx
+NGINX_SRC ?= /usr/share/nginx/src
+PORT      ?= 8080
+export NGINX_BIN PORT
+MAKEFLAGS += --no-print-directory
+
+MODULE  := ngx_ferrokv_module.so
+CC_OPT  := -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 -MMD -MP
+LD_OPT  := -Wl,-z,relro -Wl,-z,now
+jobs    := -j$(shell nproc)
+sources := $(wildcard engine/*/*.c ngx_ferrokv_module/*.c)
+
+all: build/modules/$(MODULE)
+
+test-module: build/test/$(MODULE)
+
+unit:
+	@$(MAKE) $(jobs) -s -f t/lib/unit.mk
+
+deps:
+	@contrib/run/deps nginx nginx-dev gcc libc6-dev make perl curl \
+	    liburing-dev libjansson-dev libxxhash-dev libjemalloc2 libcmocka-dev
+
+bench-deps: deps
+	@contrib/run/deps libnginx-mod-http-lua lua-resty-core wrk
+
+run: deps
+	@$(MAKE) all
+	@contrib/run/start
+
+test: deps
+	@$(MAKE) all test-module unit
+	t/run
+
+check-asan:
+	@$(MAKE) $(jobs) -s -f t/lib/unit.mk B=build/asan \
+	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+	UNIT=build/asan t/run build/asan/
+
+check-tsan:
+	@$(MAKE) $(jobs) -s -f t/lib/unit.mk B=build/tsan SAN=-fsanitize=thread
+	UNIT=build/tsan t/run build/tsan/
+
+test-static: deps
+	@contrib/run/deps libjemalloc-dev libpcre2-dev
+	FKV_STATIC=1 t/run static_build
+
+bench-http: bench-deps
+	@$(MAKE) all
+	bench/http/run
+
+clean:
+	rm -rf build
+
+
+# nginx's tree is copied, for its configure writes into it.
+
+build/nginx/configure: $(NGINX_SRC)/src/core/nginx.h
+	@rm -rf build/nginx && mkdir -p build/nginx
+	@cp -r $(NGINX_SRC)/. build/nginx/
+	@rm -rf build/nginx/objs build/nginx/Makefile
+	@test -e $@ || ln -s auto/configure $@
+	@touch $@
+
+$(NGINX_SRC)/src/core/nginx.h:
+	@echo "No nginx sources in $(NGINX_SRC): make deps, or NGINX_SRC=" >&2
+	@exit 1
+
+# nginx's makefile names every source, so a new or lost one means configure.
+
+build/sources: FORCE
+	@mkdir -p build
+	@echo $(sources) | cmp -s - $@ || echo $(sources) > $@
+
+build/modules/Makefile build/test/Makefile: build/%/Makefile: \
+    build/nginx/configure build/sources config
+	@echo "configure $(@D)"
+	@mkdir -p $(@D)
+	@cd build/nginx \
+	    && NGX_CONF_FLAGS=(--with-compat --with-threads) \
+	    && if test -f conf_flags; then . ./conf_flags; fi \
+	    && ./configure "$${NGX_CONF_FLAGS[@]}" \
+	        --builddir=$(CURDIR)/$(@D) --with-ld-opt="$(LD_OPT)" \
+	        --with-cc-opt="$(CC_OPT) $(if $(filter test,$*), \
+	            -DFKV_STEPS -DFKV_DEBUG)" \
+	        --add-dynamic-module=$(CURDIR) > $(CURDIR)/$(@D)/configure.log \
+	    || { tail -5 $(CURDIR)/$(@D)/configure.log >&2; rm -f $(CURDIR)/$@; \
+	         exit 1; }
+
+# The compiler's dependency files beside nginx's makefile: only what a change
+# touches is compiled again.
+
+build/modules/$(MODULE) build/test/$(MODULE): build/%/$(MODULE): \
+    build/%/Makefile FORCE
+	@$(MAKE) $(jobs) -s -C build/nginx \
+	    $(addprefix -f $(CURDIR)/,$< $(wildcard $(@D)/addon/*/*.d)) modules
+
+.NOTPARALLEL:
+.PHONY: all test-module unit deps bench-deps run test check-asan check-tsan \
+    test-static bench-http clean FORCE

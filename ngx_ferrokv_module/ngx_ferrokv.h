@@ -1,0 +1,207 @@
+
+/*
+ * ngx_ferrokv.h - what every face of ngx_ferrokv shares: stores of the
+ * configuration, the process they are open in, the grammar of TTL and
+ * numbers, one mapping of the engine's codes.
+ *
+ * Stores     ferrokv_store makes an ngx_ferrokv_store_t.  A directive that
+ *            names one (store=, or none if there is one only) takes an
+ *            ngx_ferrokv_ref_t while it is parsed; after all parsing ref->store
+ *            is set, and a wrong name has failed the configuration.
+ * At run     ref->store->fkv is the engine's handle, attached in every worker.
+ *            It is NULL under nginx -t and in the helper: no request is there.
+ * Calls      fkv.h.  Events, turns and timers are done here: a face starts an
+ *            operation and gets its on_done, nothing else.
+ */
+
+#ifndef _NGX_FERROKV_H_INCLUDED_
+#define _NGX_FERROKV_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "fkv.h"
+
+
+typedef struct ngx_ferrokv_open_s  ngx_ferrokv_open_t;
+
+typedef struct {
+    ngx_str_t                  name;
+    ngx_str_t                  path;        /* full, null-terminated */
+    fkv_options_t              options;     /* value_max is never 0 */
+    fkv_t                     *fkv;
+    ngx_ferrokv_open_t        *open;        /* the entry in the table */
+
+    u_char                    *file;        /* where it was configured */
+    ngx_uint_t                 line;
+} ngx_ferrokv_store_t;
+
+
+/* A store named by a directive, before it is known which stores there are. */
+typedef struct {
+    ngx_str_t                  name;        /* empty: the only one */
+    ngx_ferrokv_store_t       *store;       /* set when all is parsed */
+
+    ngx_str_t                  directive;
+    u_char                    *file;
+    ngx_uint_t                 line;
+} ngx_ferrokv_ref_t;
+
+
+typedef struct {
+    ngx_array_t                stores;      /* of ngx_ferrokv_store_t * */
+    ngx_array_t                refs;        /* of ngx_ferrokv_ref_t * */
+} ngx_ferrokv_conf_t;
+
+
+/*
+ * Called by the handler of the directive cf->args is about; name NULL or
+ * empty: there must be one store.  NULL: out of memory.
+ */
+ngx_ferrokv_ref_t *ngx_ferrokv_store_ref(ngx_conf_t *cf, ngx_str_t *name);
+
+/* After parsing.  NULL: no such store. */
+ngx_ferrokv_store_t *ngx_ferrokv_store_by_name(ngx_cycle_t *cycle,
+    ngx_str_t *name);
+
+
+/*
+ * ngx_ferrokv_open.c: the stores that are open in this process, by path.  The
+ * table outlives configurations and is inherited over fork().
+ */
+struct ngx_ferrokv_open_s {
+    ngx_queue_t                queue;       /* in ngx_ferrokv_table */
+    ngx_uint_t                 cycles;      /* configurations that name it */
+    ngx_uint_t                 committed;   /* there are processes with it */
+
+    fkv_t                     *fkv;
+    fkv_options_t              options;
+    fkv_log_t                  log;
+    ngx_str_t                  path;        /* null-terminated */
+
+    /* this process's, see ngx_ferrokv_process.c */
+    ngx_uint_t                 attached;
+    ngx_uint_t                 failed;      /* the last attach was refused */
+    ngx_connection_t          *connection;  /* of the engine's eventfd */
+    ngx_event_t                turn;
+    ngx_event_t                timer;
+};
+
+extern ngx_queue_t  ngx_ferrokv_table;
+
+/*
+ * Opens the store or takes it over; undone when cycle->pool goes.
+ * NGX_OK, or NGX_ERROR after one [emerg] line
+ */
+ngx_int_t ngx_ferrokv_open_store(ngx_cycle_t *cycle,
+    ngx_ferrokv_store_t *store);
+
+/* The configuration has been taken: its stores will have processes. */
+void ngx_ferrokv_commit_stores(ngx_cycle_t *cycle);
+
+/* Closes stores that no configuration names and no process uses. */
+void ngx_ferrokv_sweep_stores(void);
+
+/* Forgets the store; this process's share of it only. */
+void ngx_ferrokv_close_store(ngx_ferrokv_open_t *open);
+
+
+/* ngx_ferrokv_process.c: workers and the helper. */
+
+/* Registers the helper, nginx's cache manager process, if a store is open. */
+ngx_int_t ngx_ferrokv_add_helper(ngx_cycle_t *cycle);
+
+/*
+ * Attaches the stores to a worker.  Called from init_process of every module
+ * of ours: the core module's may come before the event module's, and does
+ * nothing then; further calls do nothing.
+ */
+ngx_int_t ngx_ferrokv_init_process(ngx_cycle_t *cycle);
+void ngx_ferrokv_exit_process(ngx_cycle_t *cycle);
+
+
+/* ngx_ferrokv_parse.c: the grammar that all faces share. */
+
+/* 100 years of 365 days: sums with it stay exact in JSON and in int64_t. */
+#define NGX_FERROKV_TTL_MAX   (100ULL * 365 * 86400 * 1000)
+
+/*
+ * "30s", "5m", "1h", "1d", "2w", "1500ms"; a bare number is seconds.
+ * NGX_OK, ttl_ms is 1 .. NGX_FERROKV_TTL_MAX; NGX_ERROR: anything else, also
+ * negative, zero, overflowing, empty.
+ */
+ngx_int_t ngx_ferrokv_parse_ttl(ngx_str_t *text, uint64_t *ttl_ms);
+
+/*
+ * A decimal int64 as Redis takes it: no plus sign, no spaces, no leading
+ * zeros, no "-0".  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_ferrokv_parse_int(const u_char *p, size_t len, int64_t *n);
+
+/*
+ * A key for the log: at most 64 of its bytes, controls, quotes, backslash and
+ * bytes above 126 as \xHH, "..." if it was cut.  Returns out, which lies in
+ * buf[NGX_FERROKV_LOG_KEY_SIZE]; print it with "%V".
+ */
+#define NGX_FERROKV_LOG_KEY_BYTES  64
+#define NGX_FERROKV_LOG_KEY_SIZE   (NGX_FERROKV_LOG_KEY_BYTES * 4 + 3)
+
+ngx_str_t *ngx_ferrokv_log_key(ngx_str_t *out,
+    u_char *buf, const void *key, size_t len);
+
+/* One place that maps the engine's codes; 200 for FKV_OK. */
+ngx_uint_t ngx_ferrokv_http_status(int rc);
+
+/* The level at which a failed operation is logged. */
+ngx_uint_t ngx_ferrokv_log_level(int rc);
+
+
+/* ngx_ferrokv_counter.c: atomic addition, for every face that has one. */
+
+#define NGX_FERROKV_TYPE_MAX  255
+
+typedef struct {
+    fkv_update_t               update;      /* update.op: the caller's */
+    fkv_change_t               change;
+
+    int64_t                    by;          /* to be set: */
+    int64_t                    init;
+    uint64_t                   expire_at;   /* if it creates; 0 = never */
+
+    int64_t                    value;       /* the result */
+    ngx_uint_t                 created;     /* it did not exist */
+
+    size_t                     text_len;    /* value in decimal */
+    u_char                     text[NGX_INT64_LEN];
+    u_char                     type[NGX_FERROKV_TYPE_MAX];
+} ngx_ferrokv_counter_t;
+
+/*
+ * current + by, or init + by if the key does not exist.  TTL and content type
+ * stay.  The caller has zeroed the struct and set by, init, expire_at,
+ * change.ns, change.key, update.store, update.now_ms, update.sync,
+ * update.op.on_done and .data; all must live until the end.
+ * FKV_OK value and text are set · FKV_NOTINT not an integer, or overflow;
+ * nothing is written · FKV_AGAIN · as fkv_update()
+ */
+int ngx_ferrokv_counter_add(ngx_ferrokv_counter_t *counter);
+
+
+static ngx_inline fkv_str_t
+ngx_ferrokv_str(ngx_str_t *s)
+{
+    fkv_str_t  str;
+
+    str.data = s->data;
+    str.len = s->len;
+
+    return str;
+}
+
+
+extern ngx_module_t  ngx_ferrokv_module;
+
+
+#endif /* _NGX_FERROKV_H_INCLUDED_ */

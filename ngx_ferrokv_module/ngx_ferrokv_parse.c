@@ -1,0 +1,211 @@
+
+/*
+ * ngx_ferrokv_parse.c - the grammar and the words that all faces share.
+ */
+
+#include "ngx_ferrokv.h"
+
+#include <ngx_http.h>
+
+
+typedef struct {
+    ngx_str_t                  name;
+    uint64_t                   ms;
+} ngx_ferrokv_unit_t;
+
+
+static ngx_ferrokv_unit_t  ngx_ferrokv_units[] = {
+    { ngx_string(""), 1000 },
+    { ngx_string("ms"), 1 },
+    { ngx_string("s"), 1000 },
+    { ngx_string("m"), 60 * 1000 },
+    { ngx_string("h"), 3600 * 1000 },
+    { ngx_string("d"), 86400 * 1000 },
+    { ngx_string("w"), 7 * 86400 * 1000 },
+};
+
+
+ngx_int_t
+ngx_ferrokv_parse_ttl(ngx_str_t *text, uint64_t *ttl_ms)
+{
+    u_char      *p, *last;
+    uint64_t     n, ms;
+    ngx_uint_t   i;
+    ngx_str_t   *unit;
+
+    n = 0;
+    p = text->data;
+    last = p + text->len;
+
+    for ( /* void */ ; p < last && *p >= '0' && *p <= '9'; p++) {
+
+        if (n > NGX_FERROKV_TTL_MAX) {
+            return NGX_ERROR;
+        }
+
+        n = n * 10 + (*p - '0');
+    }
+
+    if (p == text->data || n == 0) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < sizeof(ngx_ferrokv_units) / sizeof(ngx_ferrokv_unit_t); i++)
+    {
+        unit = &ngx_ferrokv_units[i].name;
+        ms = ngx_ferrokv_units[i].ms;
+
+        if (unit->len != (size_t) (last - p)
+            || ngx_strncmp(unit->data, p, unit->len) != 0)
+        {
+            continue;
+        }
+
+        if (n > NGX_FERROKV_TTL_MAX / ms) {
+            return NGX_ERROR;
+        }
+
+        *ttl_ms = n * ms;
+
+        return NGX_OK;
+    }
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_ferrokv_parse_int(const u_char *p, size_t len, int64_t *n)
+{
+    size_t      i;
+    int64_t     digit, value;
+    ngx_uint_t  minus;
+
+    minus = (len && p[0] == '-');
+    i = minus;
+
+    if (i == len || len > NGX_INT64_LEN) {
+        return NGX_ERROR;
+    }
+
+    if (p[i] == '0' && len > 1) {
+        return NGX_ERROR;
+    }
+
+    for (value = 0; i < len; i++) {
+
+        if (p[i] < '0' || p[i] > '9') {
+            return NGX_ERROR;
+        }
+
+        digit = minus ? '0' - p[i] : p[i] - '0';
+
+        if (__builtin_mul_overflow(value, (int64_t) 10, &value)
+            || __builtin_add_overflow(value, digit, &value))
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    *n = value;
+
+    return NGX_OK;
+}
+
+
+ngx_str_t *
+ngx_ferrokv_log_key(ngx_str_t *out, u_char *buf, const void *key, size_t len)
+{
+    u_char        *d;
+    size_t         i;
+    const u_char  *p;
+
+    p = key;
+    d = buf;
+
+    for (i = 0; i < len && i < NGX_FERROKV_LOG_KEY_BYTES; i++) {
+
+        if (p[i] < 0x20 || p[i] > 0x7e || p[i] == '"' || p[i] == '\\') {
+            d = ngx_sprintf(d, "\\x%02Xd", (uint32_t) p[i]);
+            continue;
+        }
+
+        *d++ = p[i];
+    }
+
+    if (i < len) {
+        d = ngx_cpymem(d, "...", 3);
+    }
+
+    out->data = buf;
+    out->len = d - buf;
+
+    return out;
+}
+
+
+ngx_uint_t
+ngx_ferrokv_http_status(int rc)
+{
+    switch (rc) {
+
+    case FKV_OK:
+        return NGX_HTTP_OK;
+
+    case FKV_NOTFOUND:
+    case FKV_END:
+        return NGX_HTTP_NOT_FOUND;
+
+    case FKV_EXISTS:
+    case FKV_PRECONDITION:
+        return NGX_HTTP_PRECONDITION_FAILED;
+
+    case FKV_NOTINT:
+    case FKV_WRONGTYPE:
+        return NGX_HTTP_CONFLICT;
+
+    case FKV_GONE:
+        return 410;
+
+    case FKV_EINVAL:
+        return NGX_HTTP_BAD_REQUEST;
+
+    case FKV_ETOOBIG:
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+
+    case FKV_EFULL:
+        return NGX_HTTP_INSUFFICIENT_STORAGE;
+
+    case FKV_CONFLICT:
+    case FKV_EREADONLY:
+    case FKV_EIO:
+    case FKV_ENOMEM:
+    case FKV_EBUSY:
+    case FKV_EOWNERDEAD:
+    case FKV_ECANCELED:
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    /* FKV_ECORRUPT, FKV_EVERSION, and FKV_AGAIN, which is no end */
+
+    return NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+ngx_uint_t
+ngx_ferrokv_log_level(int rc)
+{
+    switch (rc) {
+
+    case FKV_ECORRUPT:
+    case FKV_EIO:
+    case FKV_EFULL:
+    case FKV_ENOMEM:
+        return NGX_LOG_CRIT;
+
+    case FKV_CONFLICT:
+        return NGX_LOG_WARN;
+    }
+
+    return NGX_LOG_ERR;
+}

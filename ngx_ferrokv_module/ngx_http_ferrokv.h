@@ -1,0 +1,190 @@
+
+/*
+ * ngx_http_ferrokv.h - what the parts of the http module share: one module
+ * with one location configuration, one file a concern.
+ *
+ * Waiting    While an operation of a request is in flight the request is held
+ *            by r->main->blocked, as nginx holds it for aio and threads: its
+ *            pool, and so the operation with its keys and buffers, stays until
+ *            on_done, whatever the client does.  Nothing is ever cancelled.
+ *
+ *                rc = fkv_get(&ctx->get);
+ *                if (rc == FKV_AGAIN) {
+ *                    ngx_http_ferrokv_hold(r);
+ *                    return NGX_AGAIN;
+ *                }
+ *
+ *                on_done(op):  take the result, fkv_get_done();
+ *                              ngx_http_ferrokv_resume(r)
+ *
+ *            resume() calls r->write_event_handler: ngx_http_core_run_phases
+ *            in a phase (the phase's handler is called again), what a content
+ *            handler has put there otherwise, or nginx's finalizer if the
+ *            request was terminated meanwhile.  The handler may also be called
+ *            while the operation is still in flight, by a write event of the
+ *            socket: it must look at a flag of its own first.  Results are
+ *            taken in on_done, before resume(): after a termination the
+ *            handler is not called any more.
+ */
+
+#ifndef _NGX_HTTP_FERROKV_H_INCLUDED_
+#define _NGX_HTTP_FERROKV_H_INCLUDED_
+
+
+#include "ngx_ferrokv.h"
+
+#include <ngx_http.h>
+
+
+typedef struct ngx_http_ferrokv_action_s     ngx_http_ferrokv_action_t;
+typedef struct ngx_http_ferrokv_kind_s       ngx_http_ferrokv_kind_t;
+typedef struct ngx_http_ferrokv_run_s        ngx_http_ferrokv_run_t;
+
+/* Complete in ngx_http_ferrokv_rest.h and known to ngx_http_ferrokv_rest*.c. */
+typedef struct ngx_http_ferrokv_rest_conf_s  ngx_http_ferrokv_rest_conf_t;
+
+
+typedef struct {
+    ngx_array_t                   zones;    /* ngx_http_ferrokv_zone_t * */
+    ngx_array_t                   pairs;    /* ngx_http_ferrokv_pair_t * */
+    ngx_array_t                   actions;  /* ngx_http_ferrokv_action_t * */
+    ngx_uint_t                    log;      /* some action has phase=log */
+    ngx_uint_t                    timeouts; /* some zone has a timeout */
+    ngx_uint_t                    load;     /* some pair's variable is used */
+} ngx_http_ferrokv_main_conf_t;
+
+
+typedef struct {
+    ngx_array_t                  *actions;  /* ngx_http_ferrokv_action_t * */
+    ngx_flag_t                    inherit;
+
+    ngx_http_ferrokv_rest_conf_t *rest;     /* NULL: no ferrokv_rest here */
+
+    ngx_uint_t                    status;   /* the format, or 0: no status */
+} ngx_http_ferrokv_loc_conf_t;
+
+
+/*
+ * The module's context of a request; one struct, as a module has one slot.
+ * An internal redirect clears the slot: always come through these functions.
+ */
+typedef struct {
+    ngx_http_request_t           *request;
+    ngx_uint_t                    waiting;  /* phases: an operation goes on */
+
+    ngx_uint_t                    pair;     /* how many have been loaded */
+    fkv_get_t                    *get;      /* of pairs; may be NULL */
+
+    ngx_http_ferrokv_run_t       *run;      /* of actions; may be NULL */
+    u_char                       *done;     /* bitmap of actions; may be NULL */
+
+    void                         *rest;     /* the content handler's own */
+} ngx_http_ferrokv_ctx_t;
+
+
+/* ngx_http_ferrokv_module.c */
+
+/* NULL: there is none yet. */
+ngx_http_ferrokv_ctx_t *ngx_http_ferrokv_get_ctx(ngx_http_request_t *r);
+
+/* Finds or makes it.  NULL: out of memory. */
+ngx_http_ferrokv_ctx_t *ngx_http_ferrokv_make_ctx(ngx_http_request_t *r);
+
+static ngx_inline void
+ngx_http_ferrokv_hold(ngx_http_request_t *r)
+{
+    r->main->blocked++;
+}
+
+
+/* From on_done, after hold(); the last thing on_done does. */
+void ngx_http_ferrokv_resume(ngx_http_request_t *r);
+
+/* Is arg name=value?  name comes without the "="; value may be empty. */
+ngx_uint_t ngx_http_ferrokv_arg(ngx_str_t *arg, const char *name,
+    ngx_str_t *value);
+
+/* NULL: [emerg] has been logged. */
+ngx_http_complex_value_t *ngx_http_ferrokv_compile(ngx_conf_t *cf,
+    ngx_str_t *value);
+
+/* "$name" made a variable that we set; its index, or NGX_ERROR, logged. */
+ngx_int_t ngx_http_ferrokv_variable(ngx_conf_t *cf, ngx_str_t *name);
+
+/* Sets an indexed variable; len 0 is a valid empty value. */
+void ngx_http_ferrokv_set_variable(ngx_http_request_t *r, ngx_int_t index,
+    u_char *data, size_t len);
+
+/* One line about an operation that failed; what is the directive's name. */
+void ngx_http_ferrokv_log_failure(ngx_log_t *log, ngx_str_t *what,
+    ngx_ferrokv_store_t *store, fkv_str_t key, int rc);
+
+
+/* ngx_http_ferrokv_actions.c: ferrokv_get, _set, _incr, _ttl, _del. */
+
+extern ngx_http_ferrokv_kind_t  ngx_http_ferrokv_kind_get;
+extern ngx_http_ferrokv_kind_t  ngx_http_ferrokv_kind_set;
+extern ngx_http_ferrokv_kind_t  ngx_http_ferrokv_kind_incr;
+extern ngx_http_ferrokv_kind_t  ngx_http_ferrokv_kind_ttl;
+extern ngx_http_ferrokv_kind_t  ngx_http_ferrokv_kind_del;
+
+/* cmd->post is the kind. */
+char *ngx_http_ferrokv_action(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_ferrokv_merge_actions(ngx_conf_t *cf,
+    ngx_http_ferrokv_loc_conf_t *prev, ngx_http_ferrokv_loc_conf_t *conf);
+ngx_int_t ngx_http_ferrokv_preaccess_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_ferrokv_log_handler(ngx_http_request_t *r);
+
+
+/* ngx_http_ferrokv_zone.c */
+
+char *ngx_http_ferrokv_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/*
+ * The TTL of a record that is created or set without one: the timeout= of the
+ * zone its key lies in, in milliseconds; 0 = none.
+ */
+uint64_t ngx_http_ferrokv_default_ttl(ngx_http_request_t *r,
+    ngx_ferrokv_store_t *store, fkv_str_t key);
+
+
+/* ngx_http_ferrokv_pair.c: ferrokv $key $var zone=NAME. */
+
+char *ngx_http_ferrokv_pair(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* After the http block: which zone a pair names. */
+char *ngx_http_ferrokv_resolve_pairs(ngx_conf_t *cf,
+    ngx_http_ferrokv_main_conf_t *fmcf);
+
+/* Before variables are counted: gives all of them an index if need be. */
+ngx_int_t ngx_http_ferrokv_index_pairs(ngx_conf_t *cf,
+    ngx_http_ferrokv_main_conf_t *fmcf);
+
+/* After they have been counted: which of them are used at all. */
+void ngx_http_ferrokv_init_pairs(ngx_http_core_main_conf_t *cmcf,
+    ngx_http_ferrokv_main_conf_t *fmcf);
+ngx_int_t ngx_http_ferrokv_post_read_handler(ngx_http_request_t *r);
+
+
+/* ngx_http_ferrokv_status.c */
+
+char *ngx_http_ferrokv_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_ferrokv_merge_status(ngx_conf_t *cf,
+    ngx_http_ferrokv_loc_conf_t *prev, ngx_http_ferrokv_loc_conf_t *conf);
+
+
+/*
+ * ngx_http_ferrokv_rest.c, called by the module.  The directive allocates
+ * conf->rest and sets clcf->handler.  merge: a location takes nothing from
+ * its parent, an "if" block (clcf->noname) and limit_except (clcf->lmt_excpt)
+ * do, handler included; conf->rest is NULL where there is no ferrokv_rest.
+ */
+char *ngx_http_ferrokv_rest(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_ferrokv_rest_merge(ngx_conf_t *cf,
+    ngx_http_ferrokv_loc_conf_t *prev, ngx_http_ferrokv_loc_conf_t *conf);
+
+
+extern ngx_module_t  ngx_http_ferrokv_module;
+
+
+#endif /* _NGX_HTTP_FERROKV_H_INCLUDED_ */

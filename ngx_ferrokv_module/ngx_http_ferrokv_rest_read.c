@@ -1,0 +1,342 @@
+
+/*
+ * GET and HEAD of one key.  The hot path: one allocation for the operation,
+ * one for what is sent, copied out of the engine so that a slow client pins
+ * nothing.
+ */
+
+#include "ngx_http_ferrokv_rest.h"
+
+
+typedef struct {
+    ngx_http_ferrokv_target_t  target;
+    fkv_get_t                  get;
+    ngx_uint_t                 meta;
+    ngx_buf_t                  buf;
+} ngx_http_ferrokv_read_t;
+
+
+static void ngx_http_ferrokv_read_on_done(fkv_op_t *op);
+static ngx_int_t ngx_http_ferrokv_read_answer(void *data, int rc);
+static ngx_int_t ngx_http_ferrokv_read_unmodified(
+    ngx_http_ferrokv_read_t *read);
+static ngx_int_t ngx_http_ferrokv_read_found(ngx_http_ferrokv_read_t *read);
+static u_char *ngx_http_ferrokv_read_ttl(ngx_http_ferrokv_read_t *read,
+    u_char *p);
+static void ngx_http_ferrokv_read_type(ngx_http_request_t *r, u_char *type,
+    size_t len);
+static ngx_int_t ngx_http_ferrokv_read_send(ngx_http_ferrokv_read_t *read,
+    u_char *data, size_t len);
+static ngx_int_t ngx_http_ferrokv_read_bad_range(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ferrokv_read_meta(ngx_http_ferrokv_read_t *read);
+
+
+ngx_int_t
+ngx_http_ferrokv_rest_read(ngx_http_ferrokv_target_t *target)
+{
+    int                          rc;
+    fkv_get_t                   *get;
+    ngx_http_request_t          *r;
+    ngx_http_ferrokv_read_t     *read;
+    ngx_http_ferrokv_query_t     query;
+    ngx_http_ferrokv_problem_t   problem;
+
+    r = target->request;
+
+    if (ngx_http_ferrokv_query_parse(r, &query,
+                                     ngx_http_ferrokv_bit(META)
+                                     |ngx_http_ferrokv_bit(SNAPSHOT),
+                                     &problem)
+        != NGX_OK)
+    {
+        return ngx_http_ferrokv_send_problem(r, &problem);
+    }
+
+    if (ngx_http_ferrokv_given(&query, SNAPSHOT)) {
+        (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_NOT_IMPLEMENTED,
+                                     "not_available",
+                                     "snapshots are not available yet");
+        return ngx_http_ferrokv_send_problem(r, &problem);
+    }
+
+    read = ngx_pcalloc(r->pool, sizeof(ngx_http_ferrokv_read_t));
+    if (read == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    read->target = *target;
+    read->meta = ngx_http_ferrokv_given(&query, META);
+
+    get = &read->get;
+    get->store = target->store->fkv;
+    get->ns = FKV_NAMESPACE_USER;
+    get->key = ngx_ferrokv_str(&target->key);
+    get->now_ms = fkv_now_ms(get->store);
+    get->op.on_done = ngx_http_ferrokv_read_on_done;
+    get->op.data = read;
+
+    rc = fkv_get(get);
+
+    if (rc == FKV_AGAIN) {
+        return ngx_http_ferrokv_wait(r);
+    }
+
+    return ngx_http_ferrokv_read_answer(read, rc);
+}
+
+
+static void
+ngx_http_ferrokv_read_on_done(fkv_op_t *op)
+{
+    ngx_http_ferrokv_read_t  *read;
+
+    read = op->data;
+
+    ngx_http_ferrokv_done(read->target.request, ngx_http_ferrokv_read_answer,
+                          read, op->rc);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_read_answer(void *data, int rc)
+{
+    ngx_http_ferrokv_read_t *read = data;
+
+    fkv_value_t         *value;
+    ngx_http_request_t  *r;
+
+    r = read->target.request;
+    value = &read->get.value;
+
+    /* a key that is not there has no tag: even "If-Match: *" fails */
+
+    if ((rc == FKV_OK || rc == FKV_NOTFOUND)
+        && r == r->main
+        && !read->meta
+        && !ngx_http_ferrokv_if_match(r, rc == FKV_OK, value->version))
+    {
+        rc = FKV_PRECONDITION;
+    }
+
+    if (rc != FKV_OK) {
+        fkv_get_done(&read->get);
+        return ngx_http_ferrokv_send_failure(&read->target, "GET", rc);
+    }
+
+    if (read->meta) {
+        return ngx_http_ferrokv_read_meta(read);
+    }
+
+    if (r == r->main
+        && !ngx_http_ferrokv_if_none_match(r, 1, value->version))
+    {
+        return ngx_http_ferrokv_read_unmodified(read);
+    }
+
+    return ngx_http_ferrokv_read_found(read);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_read_unmodified(ngx_http_ferrokv_read_t *read)
+{
+    u_char              *tag;
+    uint64_t             version;
+    ngx_http_request_t  *r;
+
+    r = read->target.request;
+    version = read->get.value.version;
+
+    fkv_get_done(&read->get);
+
+    tag = ngx_pnalloc(r->pool, NGX_HTTP_FERROKV_ETAG_LEN);
+
+    if (tag == NULL || ngx_http_ferrokv_add_etag(r, tag, version) == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_ferrokv_send_empty(r, NGX_HTTP_NOT_MODIFIED);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_read_found(ngx_http_ferrokv_read_t *read)
+{
+    u_char              *p, *type;
+    size_t               len;
+    ngx_int_t            rc;
+    fkv_value_t         *value;
+    ngx_http_request_t  *r;
+
+    r = read->target.request;
+    value = &read->get.value;
+
+    len = (r->method == NGX_HTTP_HEAD) ? 0 : value->data.len;
+
+    p = ngx_pnalloc(r->pool, NGX_HTTP_FERROKV_ETAG_LEN + NGX_INT64_LEN
+                             + value->content_type.len + len);
+
+    if (p == NULL
+        || (p = ngx_http_ferrokv_add_etag(r, p, value->version)) == NULL
+        || (p = ngx_http_ferrokv_read_ttl(read, p)) == NULL)
+    {
+        fkv_get_done(&read->get);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    type = p;
+    p = ngx_cpymem(p, value->content_type.data, value->content_type.len);
+    ngx_memcpy(p, value->data.data, len);
+
+    r->headers_out.content_length_n = value->data.len;
+    ngx_http_ferrokv_read_type(r, type, value->content_type.len);
+
+    fkv_get_done(&read->get);
+
+    rc = ngx_http_ferrokv_read_send(read, p, len);
+
+    if (rc == NGX_HTTP_RANGE_NOT_SATISFIABLE) {
+        return ngx_http_ferrokv_read_bad_range(r);
+    }
+
+    return rc;
+}
+
+
+/* Seconds that are left, rounded up: never 0 for a value that is there. */
+static u_char *
+ngx_http_ferrokv_read_ttl(ngx_http_ferrokv_read_t *read, u_char *p)
+{
+    u_char    *last;
+    uint64_t   expire_at;
+
+    expire_at = read->get.value.expire_at;
+
+    if (expire_at == 0) {
+        return p;
+    }
+
+    last = ngx_http_ferrokv_print_uint(p,
+                                   (expire_at - read->get.now_ms + 999) / 1000);
+
+    if (ngx_http_ferrokv_add_header(read->target.request, "FerroKV-TTL",
+                                    sizeof("FerroKV-TTL") - 1, p, last - p)
+        == NULL)
+    {
+        return NULL;
+    }
+
+    return last;
+}
+
+
+static void
+ngx_http_ferrokv_read_type(ngx_http_request_t *r, u_char *type, size_t len)
+{
+    u_char  *semicolon;
+
+    if (len == 0) {
+        ngx_str_set(&r->headers_out.content_type, "application/octet-stream");
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
+        return;
+    }
+
+    r->headers_out.content_type.data = type;
+    r->headers_out.content_type.len = len;
+
+    /* for filters that look a type up, without its parameters */
+
+    semicolon = ngx_strlchr(type, type + len, ';');
+    r->headers_out.content_type_len = semicolon ? (size_t) (semicolon - type)
+                                                : len;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_read_send(ngx_http_ferrokv_read_t *read, u_char *data,
+    size_t len)
+{
+    ngx_int_t            rc;
+    ngx_buf_t           *b;
+    ngx_chain_t          out;
+    ngx_http_request_t  *r;
+
+    r = read->target.request;
+
+    if (ngx_http_ferrokv_add_nosniff(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->allow_ranges = 1;
+    r->disable_not_modified = 1;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = &read->buf;
+
+    b->pos = data;
+    b->last = data + len;
+    b->memory = len ? 1 : 0;
+    b->last_buf = (r == r->main) ? 1 : 0;
+    b->last_in_chain = 1;
+    b->sync = (b->last_buf || b->memory) ? 0 : 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+/*
+ * The range filter has refused before any header was sent, and has set
+ * Content-Range.  nginx's page would be HTML.
+ */
+static ngx_int_t
+ngx_http_ferrokv_read_bad_range(ngx_http_request_t *r)
+{
+    ngx_http_ferrokv_problem_t  problem;
+
+    r->allow_ranges = 0;
+    r->headers_out.etag->hash = 0;
+    r->headers_out.etag = NULL;
+
+    (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_RANGE_NOT_SATISFIABLE,
+                                 "bad_range",
+                                 "the value has no such bytes");
+
+    return ngx_http_ferrokv_send_problem(r, &problem);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_read_meta(ngx_http_ferrokv_read_t *read)
+{
+    fkv_value_t                *value;
+    ngx_ferrokv_json_t          json;
+    ngx_http_ferrokv_target_t  *target;
+
+    target = &read->target;
+    value = &read->get.value;
+
+    ngx_ferrokv_json_init(&json, target->request->pool,
+                          256 + target->key.len + value->data.len);
+
+    ngx_ferrokv_json_text(&json, "{");
+    ngx_ferrokv_json_bytes(&json, "key", target->key.data + target->prefix.len,
+                           target->key.len - target->prefix.len);
+    ngx_ferrokv_json_text(&json, ",");
+    ngx_ferrokv_json_bytes(&json, "value", value->data.data, value->data.len);
+    ngx_http_ferrokv_json_meta(&json, value, read->get.now_ms);
+    ngx_http_ferrokv_json_type(&json, value);
+    ngx_ferrokv_json_text(&json, "}\n");
+
+    fkv_get_done(&read->get);
+
+    return ngx_http_ferrokv_send_json(target->request, NGX_HTTP_OK, &json);
+}

@@ -1,0 +1,634 @@
+
+/*
+ * PUT, POST ?incr, PATCH and DELETE of one key: one update of one change.
+ * The conditions of the request are checked in decide(), against the newest
+ * version, so a compare-and-set is one however many workers do it at once.
+ */
+
+#include "ngx_http_ferrokv_rest.h"
+
+
+typedef struct {
+    ngx_http_ferrokv_target_t  target;
+    ngx_http_ferrokv_body_t    body;
+    ngx_http_ferrokv_expiry_t  expiry;
+    const char                *what;        /* for the log */
+
+    fkv_update_t               update;
+    fkv_change_t               change;
+    uint64_t                   expire_at;   /* what expiry means now */
+
+    int64_t                    by;
+    int64_t                    init;
+    ngx_uint_t                 overflow;
+
+    ngx_uint_t                 created;
+    u_char                    *copy;        /* of what decide() saw */
+    size_t                     copy_size;
+
+    u_char                     text[NGX_INT64_LEN];
+    u_char                     etag[NGX_HTTP_FERROKV_ETAG_LEN];
+} ngx_http_ferrokv_write_t;
+
+
+static ngx_http_ferrokv_write_t *ngx_http_ferrokv_write_create(
+    ngx_http_ferrokv_target_t *target, const char *what,
+    int (*decide)(fkv_update_t *update));
+static ngx_int_t ngx_http_ferrokv_write_query(ngx_http_ferrokv_write_t *write,
+    ngx_http_ferrokv_query_t *query, ngx_uint_t allowed,
+    ngx_http_ferrokv_problem_t *problem);
+static ngx_int_t ngx_http_ferrokv_write_start(
+    ngx_http_ferrokv_write_t *write);
+static void ngx_http_ferrokv_write_on_done(fkv_op_t *op);
+static ngx_int_t ngx_http_ferrokv_write_answer(void *data, int rc);
+static ngx_int_t ngx_http_ferrokv_write_number(
+    ngx_http_ferrokv_write_t *write);
+
+static ngx_int_t ngx_http_ferrokv_put_body(ngx_http_request_t *r,
+    ngx_http_ferrokv_body_t *body, ngx_http_ferrokv_problem_t *problem);
+static ngx_int_t ngx_http_ferrokv_put_type(ngx_http_ferrokv_write_t *write,
+    ngx_http_ferrokv_problem_t *problem);
+static ngx_int_t ngx_http_ferrokv_delete_many(
+    ngx_http_ferrokv_target_t *target);
+
+static int ngx_http_ferrokv_decide_put(fkv_update_t *update);
+static int ngx_http_ferrokv_decide_incr(fkv_update_t *update);
+static int ngx_http_ferrokv_decide_touch(fkv_update_t *update);
+static int ngx_http_ferrokv_decide_delete(fkv_update_t *update);
+static int ngx_http_ferrokv_copy_current(ngx_http_ferrokv_write_t *write,
+    ngx_uint_t value);
+
+#define ngx_http_ferrokv_write_of(update)                                     \
+    ((ngx_http_ferrokv_write_t *) (void *)                                    \
+        ((u_char *) (update) - offsetof(ngx_http_ferrokv_write_t, update)))
+
+
+ngx_int_t
+ngx_http_ferrokv_rest_put(ngx_http_ferrokv_target_t *target)
+{
+    ngx_http_request_t          *r;
+    ngx_http_ferrokv_write_t    *write;
+    ngx_http_ferrokv_query_t     query;
+    ngx_http_ferrokv_problem_t   problem;
+
+    r = target->request;
+
+    write = ngx_http_ferrokv_write_create(target, "PUT",
+                                          ngx_http_ferrokv_decide_put);
+    if (write == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_ferrokv_write_query(write, &query,
+                                     ngx_http_ferrokv_bit(TTL)
+                                     |ngx_http_ferrokv_bit(EXPIRES_AT)
+                                     |ngx_http_ferrokv_bit(KEEPTTL)
+                                     |ngx_http_ferrokv_bit(SYNC),
+                                     &problem)
+        != NGX_OK
+        || ngx_http_ferrokv_put_type(write, &problem) != NGX_OK)
+    {
+        return ngx_http_ferrokv_send_problem(r, &problem);
+    }
+
+    write->body.max = target->store->options.value_max;
+    write->body.on_body = ngx_http_ferrokv_put_body;
+
+    return ngx_http_ferrokv_body_read(r, &write->body);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_put_body(ngx_http_request_t *r, ngx_http_ferrokv_body_t *body,
+    ngx_http_ferrokv_problem_t *problem)
+{
+    ngx_http_ferrokv_write_t  *write;
+
+    if (problem) {
+        return ngx_http_ferrokv_send_problem(r, problem);
+    }
+
+    write = (ngx_http_ferrokv_write_t *) (void *)
+                ((u_char *) body - offsetof(ngx_http_ferrokv_write_t, body));
+
+    write->change.value.data = body->data;
+    write->change.value.len = body->len;
+
+    return ngx_http_ferrokv_write_start(write);
+}
+
+
+/* What curl says of any --data is no statement about the value. */
+static ngx_int_t
+ngx_http_ferrokv_put_type(ngx_http_ferrokv_write_t *write,
+    ngx_http_ferrokv_problem_t *problem)
+{
+    size_t            len;
+    ngx_table_elt_t  *h;
+
+    static const char  form[] = "application/x-www-form-urlencoded";
+
+    h = write->target.request->headers_in.content_type;
+    len = sizeof(form) - 1;
+
+    if (h == NULL
+        || (h->value.len >= len
+            && ngx_strncasecmp(h->value.data, (u_char *) form, len) == 0))
+    {
+        return NGX_OK;
+    }
+
+    if (h->value.len > NGX_FERROKV_TYPE_MAX) {
+        return ngx_http_ferrokv_fail(problem, NGX_HTTP_BAD_REQUEST,
+                                     "bad_content_type",
+                                     "Content-Type is longer than %d bytes",
+                                     NGX_FERROKV_TYPE_MAX);
+    }
+
+    write->change.content_type = ngx_ferrokv_str(&h->value);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_ferrokv_rest_post(ngx_http_ferrokv_target_t *target)
+{
+    ngx_http_request_t          *r;
+    ngx_http_ferrokv_write_t    *write;
+    ngx_http_ferrokv_query_t     query;
+    ngx_http_ferrokv_problem_t   problem;
+
+    r = target->request;
+
+    write = ngx_http_ferrokv_write_create(target, "POST incr",
+                                          ngx_http_ferrokv_decide_incr);
+    if (write == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_ferrokv_write_query(write, &query,
+                                     ngx_http_ferrokv_bit(INCR)
+                                     |ngx_http_ferrokv_bit(INIT)
+                                     |ngx_http_ferrokv_bit(TTL)
+                                     |ngx_http_ferrokv_bit(EXPIRES_AT)
+                                     |ngx_http_ferrokv_bit(SYNC),
+                                     &problem)
+        != NGX_OK)
+    {
+        return ngx_http_ferrokv_send_problem(r, &problem);
+    }
+
+    if (!ngx_http_ferrokv_given(&query, INCR)) {
+        (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_BAD_REQUEST,
+                                     "bad_parameter",
+                                     "POST to a key needs the parameter "
+                                     "\"incr\"");
+        return ngx_http_ferrokv_send_problem(r, &problem);
+    }
+
+    if (ngx_http_ferrokv_query_int(&query, NGX_HTTP_FERROKV_INCR, &write->by,
+                                   &problem)
+        != NGX_OK
+        || ngx_http_ferrokv_query_int(&query, NGX_HTTP_FERROKV_INIT,
+                                      &write->init, &problem)
+           != NGX_OK)
+    {
+        return ngx_http_ferrokv_send_problem(r, &problem);
+    }
+
+    return ngx_http_ferrokv_write_start(write);
+}
+
+
+ngx_int_t
+ngx_http_ferrokv_rest_patch(ngx_http_ferrokv_target_t *target)
+{
+    ngx_http_request_t          *r;
+    ngx_http_ferrokv_write_t    *write;
+    ngx_http_ferrokv_query_t     query;
+    ngx_http_ferrokv_problem_t   problem;
+
+    r = target->request;
+
+    write = ngx_http_ferrokv_write_create(target, "PATCH",
+                                          ngx_http_ferrokv_decide_touch);
+    if (write == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_ferrokv_write_query(write, &query,
+                                     ngx_http_ferrokv_bit(TTL)
+                                     |ngx_http_ferrokv_bit(EXPIRES_AT)
+                                     |ngx_http_ferrokv_bit(PERSIST)
+                                     |ngx_http_ferrokv_bit(SYNC),
+                                     &problem)
+        != NGX_OK)
+    {
+        return ngx_http_ferrokv_send_problem(r, &problem);
+    }
+
+    if ((query.given & ~ngx_http_ferrokv_bit(SYNC)) == 0) {
+        (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_BAD_REQUEST,
+                                     "bad_parameter",
+                                     "PATCH needs one of the parameters "
+                                     "\"ttl\", \"expires_at\" and "
+                                     "\"persist\"");
+        return ngx_http_ferrokv_send_problem(r, &problem);
+    }
+
+    return ngx_http_ferrokv_write_start(write);
+}
+
+
+ngx_int_t
+ngx_http_ferrokv_rest_delete(ngx_http_ferrokv_target_t *target)
+{
+    ngx_http_ferrokv_write_t    *write;
+    ngx_http_ferrokv_query_t     query;
+    ngx_http_ferrokv_problem_t   problem;
+
+    if (target->collection) {
+        return ngx_http_ferrokv_delete_many(target);
+    }
+
+    write = ngx_http_ferrokv_write_create(target, "DELETE",
+                                          ngx_http_ferrokv_decide_delete);
+    if (write == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_ferrokv_write_query(write, &query,
+                                     ngx_http_ferrokv_bit(SYNC), &problem)
+        != NGX_OK)
+    {
+        return ngx_http_ferrokv_send_problem(target->request, &problem);
+    }
+
+    return ngx_http_ferrokv_write_start(write);
+}
+
+
+/* Nothing is deleted by a request that could not mean it. */
+static ngx_int_t
+ngx_http_ferrokv_delete_many(ngx_http_ferrokv_target_t *target)
+{
+    ngx_http_ferrokv_query_t     query;
+    ngx_http_ferrokv_problem_t   problem;
+
+    if (ngx_http_ferrokv_query_parse(target->request, &query,
+                                     ngx_http_ferrokv_bit(PREFIX)
+                                     |ngx_http_ferrokv_bit(ALL)
+                                     |ngx_http_ferrokv_bit(SNAPSHOT),
+                                     &problem)
+        == NGX_OK)
+    {
+        if (query.given == 0) {
+            (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_BAD_REQUEST,
+                                         "empty_key",
+                                         "DELETE without a key");
+
+        } else if (ngx_http_ferrokv_given(&query, ALL)
+                   && !target->conf->danger)
+        {
+            (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_FORBIDDEN,
+                                         "danger_off",
+                                         "parameter \"all\" is taken only "
+                                         "where ferrokv_rest has danger=on");
+
+        } else {
+            (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_NOT_IMPLEMENTED,
+                                         "not_available",
+                                         "range delete and snapshots are not "
+                                         "available yet");
+        }
+    }
+
+    return ngx_http_ferrokv_send_problem(target->request, &problem);
+}
+
+
+static ngx_http_ferrokv_write_t *
+ngx_http_ferrokv_write_create(ngx_http_ferrokv_target_t *target,
+    const char *what, int (*decide)(fkv_update_t *update))
+{
+    ngx_http_ferrokv_write_t  *write;
+
+    write = ngx_pcalloc(target->request->pool,
+                        sizeof(ngx_http_ferrokv_write_t));
+    if (write == NULL) {
+        return NULL;
+    }
+
+    write->target = *target;
+    write->what = what;
+
+    write->change.ns = FKV_NAMESPACE_USER;
+    write->change.key = ngx_ferrokv_str(&target->key);
+
+    write->update.store = target->store->fkv;
+    write->update.changes = &write->change;
+    write->update.n = 1;
+    write->update.decide = decide;
+    write->update.op.on_done = ngx_http_ferrokv_write_on_done;
+    write->update.op.data = write;
+
+    return write;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_write_query(ngx_http_ferrokv_write_t *write,
+    ngx_http_ferrokv_query_t *query, ngx_uint_t allowed,
+    ngx_http_ferrokv_problem_t *problem)
+{
+    ngx_http_ferrokv_target_t  *target;
+
+    target = &write->target;
+
+    if (ngx_http_ferrokv_query_parse(target->request, query, allowed, problem)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (query->given == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_ferrokv_query_expiry(query, fkv_now_ms(target->store->fkv),
+                                      &write->expiry, problem)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ferrokv_query_sync(query, target->conf->danger,
+                                       &write->update.sync, problem);
+}
+
+
+/* A TTL runs from here, when the value has arrived. */
+static ngx_int_t
+ngx_http_ferrokv_write_start(ngx_http_ferrokv_write_t *write)
+{
+    int                         rc;
+    uint64_t                    ttl_ms;
+    ngx_http_ferrokv_target_t  *target;
+
+    target = &write->target;
+
+    write->update.now_ms = fkv_now_ms(target->store->fkv);
+    write->expire_at = write->expiry.expire_at;
+
+    if (write->expire_at == 0 && !write->expiry.persist) {
+
+        ttl_ms = write->expiry.ttl_ms;
+
+        if (ttl_ms == 0) {
+            ttl_ms = ngx_http_ferrokv_default_ttl(target->request,
+                                                  target->store,
+                                                  write->change.key);
+        }
+
+        write->expire_at = ttl_ms ? write->update.now_ms + ttl_ms : 0;
+    }
+
+    rc = fkv_update(&write->update);
+
+    if (rc == FKV_AGAIN) {
+        return ngx_http_ferrokv_wait(target->request);
+    }
+
+    return ngx_http_ferrokv_write_answer(write, rc);
+}
+
+
+static void
+ngx_http_ferrokv_write_on_done(fkv_op_t *op)
+{
+    ngx_http_ferrokv_write_t  *write;
+
+    write = op->data;
+
+    ngx_http_ferrokv_done(write->target.request,
+                          ngx_http_ferrokv_write_answer, write, op->rc);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_write_answer(void *data, int rc)
+{
+    ngx_http_ferrokv_write_t *write = data;
+
+    ngx_http_request_t          *r;
+    ngx_http_ferrokv_problem_t   problem;
+
+    r = write->target.request;
+
+    if (rc != FKV_OK) {
+
+        if (rc == FKV_NOTINT && write->overflow) {
+            (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_CONFLICT,
+                                         "overflow",
+                                         "the sum is no 64-bit integer");
+            return ngx_http_ferrokv_send_problem(r, &problem);
+        }
+
+        return ngx_http_ferrokv_send_failure(&write->target, write->what, rc);
+    }
+
+    if (write->change.action == FKV_DELETE) {
+        return ngx_http_ferrokv_send_empty(r, NGX_HTTP_NO_CONTENT);
+    }
+
+    if (ngx_http_ferrokv_add_etag(r, write->etag, write->change.version)
+        == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (write->update.decide == ngx_http_ferrokv_decide_incr) {
+        return ngx_http_ferrokv_write_number(write);
+    }
+
+    return ngx_http_ferrokv_send_empty(r, write->created
+                                          ? NGX_HTTP_CREATED
+                                          : NGX_HTTP_NO_CONTENT);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_write_number(ngx_http_ferrokv_write_t *write)
+{
+    return ngx_http_ferrokv_send_body(write->target.request, NGX_HTTP_OK,
+                                      "text/plain", sizeof("text/plain") - 1,
+                                      write->text, write->change.value.len);
+}
+
+
+static int
+ngx_http_ferrokv_decide_put(fkv_update_t *update)
+{
+    fkv_change_t              *change;
+    ngx_http_ferrokv_write_t  *write;
+
+    write = ngx_http_ferrokv_write_of(update);
+    change = &write->change;
+
+    if (!ngx_http_ferrokv_match(write->target.request, change->exists,
+                                change->current.version))
+    {
+        return FKV_PRECONDITION;
+    }
+
+    write->created = !change->exists;
+
+    change->action = FKV_PUT;
+    change->expire_at = (write->expiry.keep && change->exists)
+                        ? change->current.expire_at
+                        : write->expire_at;
+
+    return FKV_OK;
+}
+
+
+static int
+ngx_http_ferrokv_decide_incr(fkv_update_t *update)
+{
+    int                        rc;
+    int64_t                    sum;
+    fkv_change_t              *change;
+    ngx_http_ferrokv_write_t  *write;
+
+    write = ngx_http_ferrokv_write_of(update);
+    change = &write->change;
+
+    write->overflow = 0;
+
+    if (!ngx_http_ferrokv_match(write->target.request, change->exists,
+                                change->current.version))
+    {
+        return FKV_PRECONDITION;
+    }
+
+    rc = ngx_http_ferrokv_add(change->exists ? &change->current.data : NULL,
+                              write->by, write->init, &sum, &write->overflow);
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    change->action = FKV_PUT;
+    change->expire_at = write->expire_at;
+    change->content_type = FKV_STR_NULL;
+
+    if (change->exists) {
+        change->expire_at = change->current.expire_at;
+        rc = ngx_http_ferrokv_copy_current(write, 0);
+    }
+
+    change->value.data = write->text;
+    change->value.len = ngx_sprintf(write->text, "%L", sum) - write->text;
+
+    return rc;
+}
+
+
+static int
+ngx_http_ferrokv_decide_touch(fkv_update_t *update)
+{
+    fkv_change_t              *change;
+    ngx_http_ferrokv_write_t  *write;
+
+    write = ngx_http_ferrokv_write_of(update);
+    change = &write->change;
+
+    if (!ngx_http_ferrokv_match(write->target.request, change->exists,
+                                change->current.version))
+    {
+        return FKV_PRECONDITION;
+    }
+
+    if (!change->exists) {
+        return FKV_NOTFOUND;
+    }
+
+    change->action = FKV_PUT;
+    change->expire_at = write->expire_at;
+
+    return ngx_http_ferrokv_copy_current(write, 1);
+}
+
+
+static int
+ngx_http_ferrokv_decide_delete(fkv_update_t *update)
+{
+    fkv_change_t              *change;
+    ngx_http_ferrokv_write_t  *write;
+
+    write = ngx_http_ferrokv_write_of(update);
+    change = &write->change;
+
+    if (!ngx_http_ferrokv_match(write->target.request, change->exists,
+                                change->current.version))
+    {
+        return FKV_PRECONDITION;
+    }
+
+    if (!change->exists) {
+        return FKV_NOTFOUND;
+    }
+
+    change->action = FKV_DELETE;
+
+    return FKV_OK;
+}
+
+
+/*
+ * current is gone when decide() returns, and what is written must stay: the
+ * content type, and the value if it is wanted, move into the request's pool.
+ */
+static int
+ngx_http_ferrokv_copy_current(ngx_http_ferrokv_write_t *write,
+    ngx_uint_t value)
+{
+    size_t         size;
+    u_char        *p;
+    fkv_value_t   *current;
+    fkv_change_t  *change;
+
+    change = &write->change;
+    current = &change->current;
+
+    change->content_type.len = current->content_type.len;
+    change->value.len = value ? current->data.len : 0;
+
+    size = change->content_type.len + change->value.len;
+
+    if (size > write->copy_size || write->copy == NULL) {
+
+        if (size == 0) {
+            change->content_type = FKV_STR_NULL;
+            change->value = FKV_STR_NULL;
+            return FKV_OK;
+        }
+
+        write->copy = ngx_pnalloc(write->target.request->pool, size);
+        if (write->copy == NULL) {
+            return FKV_ENOMEM;
+        }
+
+        write->copy_size = size;
+    }
+
+    p = write->copy;
+    change->content_type.data = p;
+    p = ngx_cpymem(p, current->content_type.data, change->content_type.len);
+
+    change->value.data = p;
+    ngx_memcpy(p, current->data.data, change->value.len);
+
+    return FKV_OK;
+}

@@ -1,0 +1,40 @@
+# Unit tests: every t/unit/NAME.c is one program, build/unit/t/NAME, linked with
+# the whole engine.  A second B= and SAN= give a second set (see check-asan).
+
+B       ?= build/unit
+SAN     ?=
+CC      ?= cc
+
+STRICT  := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wmissing-prototypes
+MACHINE := $(if $(filter x86_64,$(shell uname -m)),-mcx16)
+FLAGS   := -std=gnu11 -O2 -g -fPIC $(MACHINE) -DFKV_STEPS -DFKV_DEBUG \
+           -Iengine -MMD -MP $(SAN)
+
+objects := $(patsubst engine/%.c,$B/%.o,$(wildcard engine/*/*.c))
+tests   := $(patsubst t/unit/%.c,$B/t/%,$(wildcard t/unit/*.c))
+
+all: $B/libfkv.a $(tests)
+
+# Objects of files that are gone must leave the library: write it anew, and
+# whenever the list of objects changes.
+$B/libfkv.a: $(objects) $B/objects
+	@rm -f $@
+	@ar rcs $@ $(objects)
+
+$B/objects: FORCE
+	@mkdir -p $B
+	@echo $(objects) | cmp -s - $@ || echo $(objects) > $@
+
+$B/%.o: engine/%.c t/lib/unit.mk
+	@mkdir -p $(@D)
+	@echo "cc $@"
+	@$(CC) $(FLAGS) $(STRICT) -c $< -o $@
+
+$B/t/%: t/unit/%.c $B/libfkv.a t/lib/unit.mk
+	@mkdir -p $(@D)
+	@echo "cc $@"
+	@$(CC) $(FLAGS) $(STRICT) $< $B/libfkv.a -luring -lcmocka -lpthread -o $@
+
+-include $(wildcard $B/*/*.d)
+
+.PHONY: all FORCE
