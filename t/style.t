@@ -1,4 +1,4 @@
-# What a machine judges well in the sources; design/style.md has the reasons.
+# What a machine judges well in the sources: layers, columns, banned calls.
 
 use strict;
 use warnings;
@@ -40,7 +40,10 @@ done_testing();
 
 sub slurp {
     local (@ARGV, $/) = @_;
-    return <> // '';
+    my $text = <> // '';
+
+    utf8::decode($text);
+    return $text;
 }
 
 

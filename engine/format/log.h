@@ -26,19 +26,13 @@
 #ifndef FKV_FORMAT_LOG_H
 #define FKV_FORMAT_LOG_H
 
-#include "base/types.h"
+#include "base/stamp.h"
 
 #define FKV__LOG_HEADER_BYTES    4096
 #define FKV__LOG_FORMAT          1
 
 #define FKV__FRAME_HEADER_BYTES  32
 #define FKV__FRAME_ALIGN         8
-
-/* On disk, do not change. */
-typedef enum {
-    FKV__FRAME_BATCH = 1,           /* records follow; all or none */
-    FKV__FRAME_PAD = 2              /* its writer died; the body is void */
-} fkv__frame_kind_e;
 
 /* In memory only. */
 typedef enum {
@@ -71,27 +65,6 @@ void fkv__log_header_put(uint8_t *out, const fkv__log_header_t *header);
  * · FKV_EVERSION written by a newer build
  */
 int fkv__log_header_get(const uint8_t *in, fkv__log_header_t *header);
-
-
-static inline uint64_t
-fkv__frame_stamp(uint32_t length, unsigned slot, fkv__frame_kind_e kind)
-{
-    return (uint64_t) length | (uint64_t) slot << 32 | (uint64_t) kind << 40;
-}
-
-
-static inline uint32_t
-fkv__frame_stamp_length(uint64_t stamp)
-{
-    return (uint32_t) stamp;
-}
-
-
-static inline unsigned
-fkv__frame_stamp_slot(uint64_t stamp)
-{
-    return (unsigned) (stamp >> 32) & 0xff;
-}
 
 
 /* Fills bytes 8 to 31 of the frame at p. */

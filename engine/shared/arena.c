@@ -3,7 +3,7 @@
  */
 
 #include "shared/arena.h"
-#include "format/log.h"
+#include "base/stamp.h"
 
 typedef unsigned __int128  arena_u128_t;
 

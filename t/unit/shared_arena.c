@@ -185,8 +185,8 @@ main(void)
         cmocka_unit_test_setup(frames_grow_up_and_nodes_grow_down,
                                arena_setup),
         cmocka_unit_test_setup(what_does_not_fit_seals_the_arena, arena_setup),
-        cmocka_unit_test_setup(the_next_reserver_stamps_a_frame_whose_owner_died,
-                               arena_setup),
+        cmocka_unit_test_setup(
+            the_next_reserver_stamps_a_frame_whose_owner_died, arena_setup),
         cmocka_unit_test_setup(a_reset_arena_has_another_generation,
                                arena_setup),
         cmocka_unit_test_setup(concurrent_reservations_leave_no_hole,
