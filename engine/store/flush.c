@@ -11,6 +11,14 @@
 #define KEYS_PER_LOOK  256      /* is somebody asking us to stop? */
 
 
+/* Between an arena and the next there may be LSNs that nothing ever gets. */
+static uint64_t
+arena_end(const fkv__arena_shm_t *arena, const fkv__arena_word_t *w)
+{
+    return (w->top > 0) ? arena->base + w->top : arena->prev_end;
+}
+
+
 /*
  * The oldest arena that is not in tables, if it is sealed.  An arena in the
  * set stays there under us: only our own thread takes arenas out.
@@ -28,7 +36,7 @@ flush_oldest(fkv_t *store, unsigned *arena, uint64_t *end)
         unsigned           id = fkv__set_arena(set, i);
         fkv__arena_word_t  w = fkv__arena_word(&seg->arenas[id]);
 
-        *end = seg->arenas[id].base + w.top;
+        *end = arena_end(&seg->arenas[id], &w);
 
         if (!w.sealed) {
             return false;
