@@ -88,7 +88,7 @@ static ngx_http_ferrokv_member_t  ngx_http_ferrokv_members[] = {
       "\"key_b64\" is not base64 of 1 to 65536 bytes" },
 
     { "value", NGX_HTTP_FERROKV_M_VALUE, ngx_http_ferrokv_read_value,
-      "\"value\" is not a string" },
+      "\"value\" is not a string or an integer" },
 
     { "value_b64", NGX_HTTP_FERROKV_M_VALUE, ngx_http_ferrokv_read_value_b64,
       "\"value_b64\" is not base64" },
@@ -364,7 +364,22 @@ ngx_http_ferrokv_read_any_key(ngx_http_ferrokv_reader_t *reader,
 static ngx_int_t
 ngx_http_ferrokv_read_value(ngx_http_ferrokv_reader_t *reader, json_t *json)
 {
-    return ngx_http_ferrokv_read_string(json, &reader->op->value);
+    u_char  *buf;
+
+    if (!json_is_integer(json)) {
+        return ngx_http_ferrokv_read_string(json, &reader->op->value);
+    }
+
+    /* an integer is what INCR would have written */
+
+    buf = ngx_pnalloc(reader->batch->target.request->pool, NGX_INT64_LEN);
+    if (buf == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ferrokv_read_number(json, buf, &reader->op->value);
+
+    return NGX_OK;
 }
 
 

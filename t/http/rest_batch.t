@@ -270,6 +270,8 @@ for my $case (
     [{ op => 'get', key => 'a', value => 'x' }, 'does not go with'],
     [{ op => 'set', key => 'a' }, '"value" is missing'],
     [{ op => 'set', key => 'a', value => {} }, '"value" is not'],
+    [{ op => 'set', key => 'a', value => 1.5 }, '"value" is not'],
+    [{ op => 'set', key => 'a', value => undef }, '"value" is not'],
     [{ op => 'set', key => 'a', value_b64 => 'x' }, '"value_b64" is not'],
     [{ op => 'set', key => 'a', value => 'x', ttl => 0 }, '"ttl" is not'],
     [{ op => 'set', key => 'a', value => 'x', ttl => -1 }, '"ttl" is not'],
