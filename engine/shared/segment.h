@@ -56,8 +56,10 @@ typedef struct {
 
 
 /*
- * Positions of the log, all LSNs.  written <= ready; durable <= written; they
- * only grow.  What readers may see is durable (sync=always) or ready.
+ * Positions of the log, all LSNs.  written <= ready, durable <= ready; they
+ * only grow.  With sync=always a write is durable when it is done, and durable
+ * is raised before written; else durable <= written.  What readers may see is
+ * durable (sync=always) or ready.
  */
 typedef struct {
     _Alignas(FKV__CACHE_LINE)

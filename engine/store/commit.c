@@ -451,12 +451,13 @@ commit_done(fkv__io_req_t *req)
         fkv__count(store, commit_frames, commit->frames - log->written_frames);
         log->written_frames = commit->frames;
 
-        __atomic_store_n(&log->written, commit->to, __ATOMIC_SEQ_CST);
-        FKV_STEP("commit.5");
-
+        /* Durable first: who dies between leaves bytes to write twice. */
         if (store->options.sync == FKV_SYNC_ALWAYS) {
             (void) raise(&log->durable, commit->to);
+            FKV_STEP("commit.5");
         }
+
+        __atomic_store_n(&log->written, commit->to, __ATOMIC_SEQ_CST);
 
     } else if (sync_start(store)) {
         return;

@@ -406,10 +406,11 @@ recover_catalog(recover_t *r)
     };
 
     r->edit.log_floor = r->out->floor;
-    r->edit.next_lsn = recover_first_base(r);
+    r->out->first_base = recover_first_base(r);
 
-    /* A lost edit must be missed by the next open too. */
+    /* The next open must come to the same damage, and nothing is written. */
     if (!r->out->damaged) {
+        r->edit.next_lsn = r->out->first_base;
         r->edit.number++;
     }
 
@@ -430,7 +431,6 @@ recover_catalog(recover_t *r)
     r->out->version = fkv__version_pin(version);
     r->out->manifest = catalog.number;
     r->out->manifest_len = catalog.len;
-    r->out->first_base = r->edit.next_lsn;
     r->out->clock_ms = r->edit.clock_ms;
     r->out->incarnation = epoch << EPOCH_SHIFT;
 

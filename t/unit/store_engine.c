@@ -415,6 +415,188 @@ a_worker_may_die_at_any_step(void **state)
 }
 
 
+/* The thread pool, but log writes fail while this is set. */
+static bool           failing;
+static fkv__io_ops_t  failing_ops;
+
+
+static void
+failing_submit(fkv__io_t *io, fkv__io_req_t *req)
+{
+    if (failing && req->kind == FKV__IO_WRITE) {
+        req->fd = -1;
+    }
+
+    fkv__io_pool.submit(io, req);
+}
+
+
+static void
+a_failed_log_write_makes_the_store_read_only(void **state)
+{
+    fkv_stats_t  stats;
+
+    (void) state;
+
+    failing = false;
+    failing_ops = fkv__io_pool;
+    failing_ops.submit = failing_submit;
+    live.quiet = true;
+
+    assert_int_equal(live_open_with(&live, (fkv_options_t) {
+                                        .memory = MEMORY,
+                                        .sync = FKV_SYNC_ALWAYS,
+                                        .io = &failing_ops
+                                    }), FKV_OK);
+    live_attach(&live, FKV_WORKER);
+    assert_int_equal(live_put(&live, "k", "old"), FKV_OK);
+
+    failing = true;
+    assert_int_equal(live_put(&live, "k", "new"), FKV_EREADONLY);
+    failing = false;
+
+    /* As if nothing had happened to the disk: it stays read-only. */
+    assert_int_equal(live_put(&live, "l", "new"), FKV_EREADONLY);
+    check_value("k", "old");
+    check_absent("l");
+
+    fkv_stats(live.store, &stats);
+    assert_true(stats.readonly);
+    assert_non_null(strstr(stats.cause, "writing the log failed"));
+    assert_int_equal(stats.errors_io, 1);
+
+    live_detach_close(&live);
+    live_open(&live, MEMORY, FKV_SYNC_ALWAYS);
+    live_attach(&live, FKV_WORKER);
+    check_value("k", "old");
+    assert_int_equal(live_put(&live, "k", "newer"), FKV_OK);
+}
+
+
+static void
+both_back_ends_write_and_read(void **state)
+{
+    static const fkv__io_ops_t  *ops[] = { &fkv__io_pool, NULL };
+    char                         key[16];
+
+    (void) state;
+
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(live_open_with(&live, (fkv_options_t) {
+                                            .memory = MEMORY,
+                                            .sync = FKV_SYNC_ALWAYS,
+                                            .io = ops[i]
+                                        }), FKV_OK);
+        live_attach(&live, FKV_WORKER);
+
+        for (unsigned n = 0; n < 100; n++) {
+            (void) sprintf(key, "key%u", n);
+            assert_int_equal(live_put(&live, key, key), FKV_OK);
+        }
+
+        live_detach_close(&live);
+        live_open(&live, MEMORY, FKV_SYNC_ALWAYS);
+        live_attach(&live, FKV_WORKER);
+
+        for (unsigned n = 0; n < 100; n++) {
+            (void) sprintf(key, "key%u", n);
+            check_value(key, key);
+        }
+
+        live_detach_close(&live);
+    }
+}
+
+
+static void
+one_write_may_ask_for_more_or_less_than_the_store(void **state)
+{
+    fkv_stats_t   stats;
+    bool          done = false;
+    fkv_change_t  change = { .key = FKV_STR("less"), .blind = true,
+                             .action = FKV_PUT, .value = FKV_STR("v") };
+    fkv_update_t  u = { .changes = &change, .n = 1, .sync = FKV_SYNC_OFF,
+                        .op = { .on_done = live_done, .data = &done } };
+
+    (void) state;
+
+    live_open(&live, MEMORY, FKV_SYNC_EVERYSEC);
+    live_attach(&live, FKV_WORKER);
+    assert_int_equal(live_put_at(&live, "k", FKV_STR("v"), 0,
+                                 FKV_SYNC_ALWAYS), FKV_OK);
+    fkv_stats(live.store, &stats);
+    assert_int_equal(stats.lsn_durable, stats.lsn_ready);
+    assert_true(stats.syncs > 0);
+    live_detach_close(&live);
+
+    live_open(&live, MEMORY, FKV_SYNC_ALWAYS);
+    live_attach(&live, FKV_WORKER);
+    u.store = live.store;
+    assert_int_equal(fkv_update(&u), FKV_OK);
+    check_absent("less");
+
+    for (unsigned i = 0; i < 100 && !fkv_in_flight(live.store); i++) {
+        live_loop(&live, 5);
+    }
+
+    check_value("less", "v");
+}
+
+
+static int
+swap_decide(fkv_update_t *u)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        const fkv_change_t  *other = &u->changes[1 - i];
+
+        u->changes[i].action = other->exists ? FKV_PUT : FKV_DELETE;
+        u->changes[i].value = other->current.data;
+    }
+
+    return FKV_OK;
+}
+
+
+static int
+refuse_decide(fkv_update_t *u)
+{
+    u->changes[0].action = FKV_PUT;
+    u->changes[0].value = FKV_STR("never");
+
+    return FKV_PRECONDITION;
+}
+
+
+static void
+an_update_of_several_keys_is_all_or_nothing(void **state)
+{
+    bool          done = false;
+    fkv_change_t  changes[2] = { { .key = FKV_STR("a") },
+                                 { .key = FKV_STR("b") } };
+    fkv_update_t  u = { .changes = changes, .n = 2, .decide = swap_decide,
+                        .op = { .on_done = live_done, .data = &done } };
+
+    (void) state;
+
+    live_open(&live, MEMORY, FKV_SYNC_ALWAYS);
+    live_attach(&live, FKV_WORKER);
+    u.store = live.store;
+
+    assert_int_equal(live_put(&live, "a", "one"), FKV_OK);
+    assert_int_equal(live_wait(&live, &u.op, fkv_update(&u), &done), FKV_OK);
+    check_absent("a");
+    check_value("b", "one");
+    assert_true(changes[0].version < changes[1].version);
+
+    u.decide = refuse_decide;
+    done = false;
+    assert_int_equal(live_wait(&live, &u.op, fkv_update(&u), &done),
+                     FKV_PRECONDITION);
+    check_absent("a");
+    check_value("b", "one");
+}
+
+
 static void
 options_that_cannot_work_are_named(void **state)
 {
@@ -474,6 +656,10 @@ main(void)
         TEST(more_than_memory_goes_through_flush_and_compaction),
         TEST(two_processes_count_exactly),
         TEST(a_worker_may_die_at_any_step),
+        TEST(a_failed_log_write_makes_the_store_read_only),
+        TEST(both_back_ends_write_and_read),
+        TEST(one_write_may_ask_for_more_or_less_than_the_store),
+        TEST(an_update_of_several_keys_is_all_or_nothing),
         TEST(options_that_cannot_work_are_named),
         TEST(a_value_or_key_that_is_too_large_writes_nothing),
     };
