@@ -97,7 +97,11 @@ typedef enum {
 int fkv_attach(fkv_t *store, fkv_process_e as, const fkv_log_t *log,
     void (*on_turn)(void *data), void *data, char *error);
 
-/* Ends every operation that is in flight without on_done, frees the slot. */
+/*
+ * Ends every operation that is in flight without on_done, brings what was
+ * answered to disk whatever sync= is (for at most some seconds), frees the
+ * slot.  Of an operation not ended nothing may be called afterwards.
+ */
 void fkv_detach(fkv_t *store);
 
 int      fkv_eventfd(const fkv_t *store);   /* watch edge-triggered; not ours
@@ -232,12 +236,16 @@ int fkv_update(fkv_update_t *update);
  *   start       first key, inclusive, or behind it if after is set; may be
  *               empty
  *   end         exclusive; empty = none
- *   limit       entries at most; bytes_max: of keys and values together
+ *   snapshot    one that lies in the future means what is ready now
+ *   limit       entries at most; bytes_max: of keys and values together, the
+ *               first entry is given whatever its size; 0 = no bound
  *   on_entry    called for each, in order, also from inside fkv_scan(); key
  *               and value are valid during the call; any other answer than
- *               FKV_OK ends the scan before this entry with that code
- * FKV_OK complete says whether the range is exhausted · FKV_AGAIN
- * · FKV_ECORRUPT · FKV_EIO · FKV_ENOMEM
+ *               FKV_OK ends the scan before this entry with that code, which
+ *               must not be FKV_AGAIN
+ * FKV_OK complete says whether the range is known to be exhausted · FKV_AGAIN
+ * · FKV_GONE versions of that snapshot may have been dropped · FKV_ECORRUPT
+ * · FKV_EVERSION · FKV_EIO · FKV_ENOMEM
  */
 typedef struct fkv_scan_s   fkv_scan_t;
 typedef struct fkv__scan_s  fkv__scan_t;

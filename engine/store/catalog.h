@@ -43,8 +43,8 @@ typedef struct {
 
 /*
  * Opens the current manifest for appending, for the first time or again: loads
- * the version and syncs file and directory.  If anything stands behind the last edit, a torn record or
- * the zeros of a withdrawn one, it rotates: nothing is appended behind it.
+ * the version and syncs file and directory.  If anything stands behind the
+ * last edit, a torn record or the zeros of a withdrawn one, it rotates.
  * FKV_OK · as fkv__version_load, FKV_EFULL
  */
 int fkv__catalog_open(fkv__catalog_t *catalog, char *error);

@@ -12,12 +12,16 @@
 #include "store/commit.h"
 #include "format/log.h"
 #include "shared/arena.h"
+#include "store/reap.h"
 #include "store/store.h"
 
+#include <poll.h>
 #include <string.h>
 
 #define PAGE            4096
 #define LAZY_BYTES_MAX  (128 * 1024)    /* sync=off: written at the latest */
+#define DRAIN_MS        5000            /* a leaving process waits so long */
+#define DRAIN_STEP_MS   10
 
 
 int
@@ -565,5 +569,31 @@ fkv__commit_run_waiters(fkv_t *store)
         } else {
             fkv__list_append(&store->durable_waiters, &wait->link);
         }
+    }
+}
+
+
+void
+fkv__commit_drain(fkv_t *store)
+{
+    fkv__log_shm_t  *log = &store->seg->log;
+    uint64_t         target = fkv__commit_advance(store);
+    struct pollfd    done = { store->eventfds[store->slot], POLLIN, 0 };
+
+    (void) raise(&log->sync_wanted, target);
+
+    for (unsigned i = 0; i < DRAIN_MS / DRAIN_STEP_MS; i++) {
+        if (__atomic_load_n(&log->durable, __ATOMIC_SEQ_CST) >= target
+            || __atomic_load_n(&store->seg->state.readonly, __ATOMIC_ACQUIRE))
+        {
+            return;
+        }
+
+        /* Another process may lead; if it died, nobody would. */
+        fkv__commit_turn(store);
+        fkv__io_flush(&store->io);
+        (void) poll(&done, 1, DRAIN_STEP_MS);
+        (void) fkv__io_reap(&store->io);
+        (void) fkv__reap_sweep(store);
     }
 }

@@ -71,5 +71,11 @@ void fkv__commit_turn(fkv_t *store);
 /* Runs waiters whose position has been reached. */
 void fkv__commit_run_waiters(fkv_t *store);
 
+/*
+ * For a process that leaves: everything that is ready now becomes durable, or
+ * the disk fails, or it takes too long.  Blocks; nobody waits here any more.
+ */
+void fkv__commit_drain(fkv_t *store);
+
 
 #endif /* FKV_STORE_COMMIT_H */

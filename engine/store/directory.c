@@ -215,7 +215,7 @@ directory_sync_parent(const fkv__fs_t *fs, const char *path)
     (void) snprintf(parent, sizeof(parent), "%.*s", (int) (slash - path + 1),
                     path);
 
-    /* Who may create in it but not list it cannot sync it: no reason to stop. */
+    /* Who may create in it but not list it cannot sync it: go on. */
     fd = fs->open(fs, AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0);
 
     if (fd >= 0) {

@@ -398,6 +398,7 @@ fkv_attach(fkv_t *store, fkv_process_e as, const fkv_log_t *log,
     store->process = as;
     store->on_turn = on_turn;
     store->on_turn_data = data;
+    store->turn_wanted = false;
 
     rc = log_files_open(store, error);
 
@@ -452,6 +453,15 @@ fkv_detach(fkv_t *store)
     }
 
     fkv_helper_stop(store);
+
+    fkv__list_init(&store->durable_waiters);
+    fkv__list_init(&store->retry);
+    fkv__list_init(&store->runnable);
+    store->turn_wanted = true;              /* nobody is called any more */
+
+    if (store->tables != NULL) {
+        fkv__commit_drain(store);
+    }
 
     if (store->io.ops != NULL) {
         fkv__io_close(&store->io);

@@ -1,9 +1,9 @@
 /*
  * spill.c - a radix sort, and the loop that feeds tables.
  *
- * qsort() would be most of the time that a replay takes: 1.8 million entries need
- * 0.4 to 0.5 s, here 0.05 s.  The radix sort is stable, so entries of one key
- * stay in the order of the log and the last one is the newest.
+ * qsort() would be most of the time that a replay takes: 1.8 million entries
+ * need 0.4 to 0.5 s, here 0.05 s.  The radix sort is stable, so entries of one
+ * key stay in the order of the log and the last one is the newest.
  */
 
 #include "store/spill.h"

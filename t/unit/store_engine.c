@@ -543,6 +543,32 @@ one_write_may_ask_for_more_or_less_than_the_store(void **state)
 }
 
 
+static void
+a_store_that_is_left_in_peace_loses_nothing(void **state)
+{
+    static const fkv_sync_e  syncs[] = { FKV_SYNC_EVERYSEC, FKV_SYNC_OFF };
+    char                     key[16];
+
+    (void) state;
+
+    for (unsigned i = 0; i < 2; i++) {
+        live_open(&live, MEMORY, syncs[i]);
+        live_attach(&live, FKV_WORKER);
+
+        for (unsigned n = 0; n < 100; n++) {
+            (void) sprintf(key, "key%u-%u", i, n);
+            assert_int_equal(live_put(&live, key, key), FKV_OK);
+        }
+
+        live_detach_close(&live);
+        live_open(&live, MEMORY, syncs[i]);
+        live_attach(&live, FKV_WORKER);
+        check_value(key, key);
+        live_detach_close(&live);
+    }
+}
+
+
 static int
 swap_decide(fkv_update_t *u)
 {
@@ -659,6 +685,7 @@ main(void)
         TEST(a_failed_log_write_makes_the_store_read_only),
         TEST(both_back_ends_write_and_read),
         TEST(one_write_may_ask_for_more_or_less_than_the_store),
+        TEST(a_store_that_is_left_in_peace_loses_nothing),
         TEST(an_update_of_several_keys_is_all_or_nothing),
         TEST(options_that_cannot_work_are_named),
         TEST(a_value_or_key_that_is_too_large_writes_nothing),

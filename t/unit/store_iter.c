@@ -286,7 +286,7 @@ a_merge_is_ordered_and_has_no_twins(void **state)
 
     (void) state;
 
-    /* Table t has every (t + 1)-th key; the fourth source is the first table. */
+    /* Table t has every (t + 1)-th key; the fourth source is the first. */
     for (unsigned t = 0; t < 3; t++) {
         shelf_table_t  table;
         fkv__edit_t    edit;

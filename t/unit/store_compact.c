@@ -1,0 +1,446 @@
+/*
+ * store_compact.c - compaction against a model of everything that was written.
+ */
+
+#include "disk.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#define MEMORY  FKV_MEMORY_MIN
+
+static disk_t  disk;
+
+
+static int
+compact_setup(void **state)
+{
+    (void) state;
+
+    disk_begin(&disk, MEMORY);
+
+    /* Levels so small that a few hundred keys fill several. */
+
+    disk.helper->table_bytes = 16 * 1024;
+    disk.helper->pick.l1_bytes = 16 * 1024;
+
+    return 0;
+}
+
+
+static int
+compact_teardown(void **state)
+{
+    (void) state;
+    disk_end(&disk);
+
+    return 0;
+}
+
+
+static void
+flush_rounds(unsigned rounds, unsigned writes, bool expiry)
+{
+    for (unsigned i = 0; i < rounds; i++) {
+        disk_churn(&disk, writes, expiry);
+        disk_flush(&disk);
+    }
+}
+
+
+static unsigned
+deepest(void)
+{
+    unsigned  level = FKV__LEVELS;
+
+    while (level-- > 0) {
+        if (disk_state(&disk)->levels[level] > 0) {
+            return level;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+tables_agree_with_the_model_on_every_level(void **state)
+{
+    unsigned  compactions = 0;
+
+    (void) state;
+
+    for (unsigned round = 0; round < 40; round++) {
+        flush_rounds(1, 150, false);
+        compactions += disk_compact(&disk);
+        (void) disk_check(&disk, UINT64_MAX);
+    }
+
+    assert_true(compactions > 40);
+    assert_true(deepest() >= 3);
+    assert_true(disk_state(&disk)->levels[0] < FKV__PICK_L0);
+    assert_int_equal(disk_files(&disk), disk_state(&disk)->tables);
+    assert_int_equal(disk_count(&disk, FKV__STAT_compactions), compactions);
+    assert_true(disk_count(&disk, FKV__STAT_compaction_read) > 0);
+    assert_true(disk_count(&disk, FKV__STAT_compaction_written) > 0);
+    disk_check_gets(&disk);
+
+    disk_close(&disk);
+    disk_open(&disk, MEMORY);
+    disk_attach(&disk);
+    disk_check_gets(&disk);
+}
+
+
+static void
+values_that_expire_do_not_uncover_older_ones(void **state)
+{
+    (void) state;
+
+    for (unsigned round = 0; round < 40; round++) {
+        flush_rounds(1, 150, true);
+        disk_pass(&disk, check_random(&disk.random) % 30000);
+        fkv__clock_tick(disk.store);
+        (void) disk_compact(&disk);
+        (void) disk_check(&disk, UINT64_MAX);
+    }
+
+    assert_true(disk_count(&disk, FKV__STAT_expired_dropped) > 0);
+    disk_check_gets(&disk);
+}
+
+
+static void
+published_snapshots_go_on_seeing_what_they_saw(void **state)
+{
+    uint64_t  snapshots[4] = { 0 };
+
+    (void) state;
+
+    for (unsigned round = 0; round < 24; round++) {
+        unsigned  i = round % 4;
+
+        /* The oldest of four ends, a new one begins. */
+
+        snapshots[i] = fkv__visible(disk.store);
+        disk.store->seg->slots[20 + i].snapshot = snapshots[i];
+
+        flush_rounds(1, 120, round % 2);
+        disk_pass(&disk, 5000);
+        (void) disk_compact(&disk);
+
+        for (unsigned k = 0; k < 4 && k <= round; k++) {
+            (void) disk_check(&disk, snapshots[k]);
+        }
+
+        (void) disk_check(&disk, UINT64_MAX);
+    }
+
+    memset(&disk.store->seg->slots[20], 0, 4 * sizeof(fkv__slot_shm_t));
+}
+
+
+static void
+deleting_everything_gives_the_space_back(void **state)
+{
+    (void) state;
+
+    flush_rounds(8, 300, false);
+    (void) disk_compact(&disk);
+    assert_true(disk_state(&disk)->table_bytes > 100000);
+
+    for (unsigned i = 0; i < FKV__PICK_L0; i++) {
+        for (unsigned key = i; key < DISK_KEYS; key += FKV__PICK_L0) {
+            disk_delete(&disk, key);
+        }
+
+        disk_flush(&disk);
+    }
+
+    (void) disk_compact(&disk);
+
+    for (unsigned i = 0; i < FKV__PICK_L0; i++) {
+        disk_delete(&disk, 0);
+        disk_delete(&disk, DISK_KEYS - 1);
+        disk_flush(&disk);
+    }
+
+    (void) disk_compact(&disk);
+    (void) disk_check(&disk, UINT64_MAX);
+    assert_true(disk_state(&disk)->table_bytes < 10000);
+}
+
+
+static void
+what_has_wholly_expired_goes_without_being_read(void **state)
+{
+    uint64_t  at = fkv_now_ms(disk.store) + 50000;
+
+    (void) state;
+
+    for (unsigned key = 0; key < 300; key++) {
+        disk_write(&disk, key, ++disk.values, at);
+    }
+
+    disk_flush(&disk);
+    assert_int_equal(disk_compact(&disk), 0);
+    assert_int_equal(disk_state(&disk)->tables, 1);
+
+    /* As time passes; a step of the wall would delay it. */
+
+    for (unsigned i = 0; i < 51; i++) {
+        disk_pass(&disk, 1000);
+        fkv__clock_tick(disk.store);
+    }
+
+    assert_int_equal(disk_compact(&disk), 1);
+    assert_int_equal(disk_state(&disk)->tables, 0);
+    assert_int_equal(disk_files(&disk), 0);
+    assert_int_equal(disk_count(&disk, FKV__STAT_expired_dropped), 300);
+    assert_int_equal(disk_count(&disk, FKV__STAT_compaction_read), 0);
+    (void) disk_check(&disk, UINT64_MAX);
+}
+
+
+static void
+after_a_step_of_the_wall_nothing_is_dropped_for_an_hour(void **state)
+{
+    uint64_t  at = fkv_now_ms(disk.store) + 10000;
+    unsigned  records;
+
+    (void) state;
+
+    for (unsigned i = 0; i < FKV__PICK_L0; i++) {
+        for (unsigned key = i * 50; key < i * 50 + 100; key++) {
+            disk_write(&disk, key, ++disk.values, at);
+        }
+
+        disk_flush(&disk);
+    }
+
+    disk.stepped_ms = DISK_HOUR / 2;
+    fkv__clock_tick(disk.store);
+    assert_true(fkv_now_ms(disk.store) > at);
+
+    assert_true(disk_compact(&disk) > 0);
+    records = disk_check(&disk, UINT64_MAX);
+    assert_int_equal(records, FKV__PICK_L0 * 50 + 50);
+
+    /* It was a mistake: the data of the next hour are all there. */
+
+    disk_pass(&disk, DISK_HOUR);
+    assert_true(disk_compact(&disk) > 0);
+    assert_int_equal(disk_check(&disk, UINT64_MAX), 0);
+    assert_int_equal(disk_state(&disk)->tables, 0);
+}
+
+
+static void
+ascending_keys_are_moved_not_rewritten(void **state)
+{
+    (void) state;
+
+    for (unsigned i = 0; i < FKV__PICK_L0; i++) {
+        for (unsigned key = i * 100; key < i * 100 + 100; key++) {
+            disk_put(&disk, key);
+        }
+
+        disk_flush(&disk);
+    }
+
+    /* Level 0's are merged, being small; level 1's move. */
+
+    assert_true(disk_compact(&disk) > 0);
+    assert_true(deepest() >= 2);
+    assert_true(disk_count(&disk, FKV__STAT_compaction_written)
+                < 2 * disk_state(&disk)->table_bytes);
+    assert_int_equal(disk_check(&disk, UINT64_MAX), FKV__PICK_L0 * 100);
+    assert_int_equal(disk_files(&disk), disk_state(&disk)->tables);
+}
+
+
+/* Any table's file that lies there. */
+static void
+some_file(char *path)
+{
+    char            dir[100];
+    DIR            *entries;
+    struct dirent  *entry;
+
+    (void) sprintf(dir, "%s/sst", disk.live.dir);
+    entries = opendir(dir);
+    assert_non_null(entries);
+
+    while ((entry = readdir(entries)) != NULL) {
+        if (entry->d_name[0] != '.') {
+            (void) snprintf(path, 400, "%s/%s", dir, entry->d_name);
+        }
+    }
+
+    (void) closedir(entries);
+}
+
+
+static void
+check_stopped(const char *path)
+{
+    uint64_t  edit = disk_state(&disk)->edit;
+    unsigned  files = disk_files(&disk);
+
+    assert_int_equal(fkv__compact(disk.helper), FKV_ECORRUPT);
+    assert_int_equal(disk_state(&disk)->compaction_stopped, 1);
+    assert_non_null(strstr(disk.live.logged, strrchr(path, '/') + 1));
+    assert_int_equal(disk_state(&disk)->edit, edit);
+    assert_int_equal(disk_files(&disk), files);
+
+    assert_int_equal(fkv__compact(disk.helper), FKV_END);
+
+    /* Flush goes on. */
+    flush_rounds(1, 20, false);
+    assert_true(disk_state(&disk)->edit > edit);
+}
+
+
+static void
+a_damaged_input_stops_compaction_and_drops_nothing(void **state)
+{
+    char     path[400] = "";
+    uint8_t  byte;
+    int      fd;
+
+    (void) state;
+
+    flush_rounds(FKV__PICK_L0, 100, false);
+    some_file(path);
+
+    fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, 1000), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, 1000), 1);
+    (void) close(fd);
+
+    check_stopped(path);
+    assert_int_equal(disk_count(&disk, FKV__STAT_errors_corrupt), 1);
+}
+
+
+static void
+a_missing_input_stops_compaction_and_drops_nothing(void **state)
+{
+    char  path[400] = "";
+
+    (void) state;
+
+    flush_rounds(FKV__PICK_L0, 100, false);
+    some_file(path);
+    assert_int_equal(unlink(path), 0);
+    check_stopped(path);
+}
+
+
+/* Every call that a compaction makes fails once, in turn. */
+static void
+whichever_call_fails_the_next_compaction_succeeds(void **state)
+{
+    static const char  *calls[] = { "open", "pread", "pwrite", "fdatasync" };
+
+    (void) state;
+
+    for (unsigned c = 0; c < 4; c++) {
+        for (unsigned after = 0; after < 8; after++) {
+            int  rc;
+
+            flush_rounds(FKV__PICK_L0, 30, false);
+
+            disk_break(&disk, calls[c], c % 2 ? EIO : ENOSPC, after);
+
+            while ((rc = fkv__compact(disk.helper)) == FKV_OK) {
+                /* go on */
+            }
+
+            disk_mend(&disk);
+            assert_true(rc == FKV_END || rc == FKV_EIO || rc == FKV_EFULL);
+            assert_int_equal(disk_state(&disk)->compaction_stopped, 0);
+
+            (void) disk_check(&disk, UINT64_MAX);
+            (void) disk_compact(&disk);
+            (void) disk_check(&disk, UINT64_MAX);
+        }
+    }
+
+    disk_check_gets(&disk);
+}
+
+
+static void
+a_compaction_that_is_asked_to_stop_leaves_nothing(void **state)
+{
+    unsigned  files;
+
+    (void) state;
+
+    flush_rounds(FKV__PICK_L0, 200, false);
+    files = disk_files(&disk);
+
+    disk.helper->stop = true;
+    assert_int_equal(fkv__compact(disk.helper), FKV_ECANCELED);
+    disk.helper->stop = false;
+
+    assert_int_equal(disk_files(&disk), files);
+    assert_true(disk_compact(&disk) > 0);
+    (void) disk_check(&disk, UINT64_MAX);
+}
+
+
+static void
+orphans_are_removed_by_the_next_owner(void **state)
+{
+    char      path[200];
+    unsigned  files;
+    int       fd;
+
+    (void) state;
+
+    flush_rounds(2, 50, false);
+    files = disk_files(&disk);
+
+    (void) sprintf(path, "%s/sst/000777.sst", disk.live.dir);
+    fd = open(path, O_CREAT | O_WRONLY, 0600);
+    assert_true(fd >= 0);
+    (void) close(fd);
+
+    fkv__helper_free(disk.helper);
+    disk.helper = fkv__helper_new(disk.store);
+    assert_int_equal(fkv__helper_open(disk.helper), FKV_OK);
+
+    assert_int_equal(disk_files(&disk), files);
+    (void) disk_check(&disk, UINT64_MAX);
+}
+
+
+int
+main(void)
+{
+#define TEST(name)                                                            \
+    cmocka_unit_test_setup_teardown(name, compact_setup, compact_teardown)
+
+    const struct CMUnitTest  tests[] = {
+        TEST(tables_agree_with_the_model_on_every_level),
+        TEST(values_that_expire_do_not_uncover_older_ones),
+        TEST(published_snapshots_go_on_seeing_what_they_saw),
+        TEST(deleting_everything_gives_the_space_back),
+        TEST(what_has_wholly_expired_goes_without_being_read),
+        TEST(after_a_step_of_the_wall_nothing_is_dropped_for_an_hour),
+        TEST(ascending_keys_are_moved_not_rewritten),
+        TEST(a_damaged_input_stops_compaction_and_drops_nothing),
+        TEST(a_missing_input_stops_compaction_and_drops_nothing),
+        TEST(whichever_call_fails_the_next_compaction_succeeds),
+        TEST(a_compaction_that_is_asked_to_stop_leaves_nothing),
+        TEST(orphans_are_removed_by_the_next_owner),
+    };
+
+    cmocka_set_message_output(CM_OUTPUT_TAP);
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
