@@ -148,7 +148,8 @@ typedef struct {
  * where) · FKV_EIO · FKV_ENOMEM
  *
  * value points into the engine's memory: copy what you need and call
- * fkv_get_done() before returning to the event loop.
+ * fkv_get_done() before returning to the event loop, whatever the answer was
+ * unless it was FKV_AGAIN.
  */
 typedef struct fkv__get_s  fkv__get_t;
 

@@ -237,18 +237,15 @@ ngx_ferrokv_set_timer(ngx_ferrokv_open_t *open)
 
     timer->cancelable = !busy;
 
-    if (ms < 0) {
-        if (timer->timer_set) {
-            ngx_del_timer(timer);
-        }
+    /*
+     * A timer that is set for earlier, or not needed, may stay: one needless
+     * fkv_poll() costs less than the tree does in every turn.  ngx_add_timer()
+     * would let one stay that is set for later, too.
+     */
 
+    if (ms < 0) {
         return;
     }
-
-    /*
-     * A timer that is set for earlier may stay: a needless fkv_poll() costs
-     * less than the tree.  ngx_add_timer() would let a later one stay, too.
-     */
 
     key = ngx_current_msec + (ngx_msec_t) ms;
 

@@ -223,7 +223,7 @@ ngx_int_t ngx_http_ferrokv_send_problem(ngx_http_request_t *r,
 
 /* A failed operation: to the log if it is a failure, and to the client. */
 ngx_int_t ngx_http_ferrokv_send_failure(ngx_http_ferrokv_target_t *target,
-    const char *what, int rc);
+    int rc);
 
 /* A header whose name and value are string constants or in r->pool. */
 ngx_table_elt_t *ngx_http_ferrokv_add_header(ngx_http_request_t *r,

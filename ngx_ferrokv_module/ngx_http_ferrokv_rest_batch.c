@@ -200,8 +200,7 @@ ngx_http_ferrokv_batch_body(ngx_http_request_t *r,
     }
 
     if (ngx_http_ferrokv_batch_slots(batch) != NGX_OK) {
-        return ngx_http_ferrokv_send_failure(&batch->target, "POST batch",
-                                             FKV_ENOMEM);
+        return ngx_http_ferrokv_send_failure(&batch->target, FKV_ENOMEM);
     }
 
     ngx_http_ferrokv_batch_expiry(batch);
@@ -409,7 +408,7 @@ ngx_http_ferrokv_batch_failed(ngx_http_ferrokv_batch_t *batch, int rc)
         return ngx_http_ferrokv_send_problem(r, &problem);
     }
 
-    return ngx_http_ferrokv_send_failure(&batch->target, "POST batch", rc);
+    return ngx_http_ferrokv_send_failure(&batch->target, rc);
 }
 
 

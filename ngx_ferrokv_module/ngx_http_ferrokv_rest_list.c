@@ -441,7 +441,7 @@ ngx_http_ferrokv_list_answer(void *data, int rc)
     r = list->target.request;
 
     if (rc != FKV_OK) {
-        return ngx_http_ferrokv_send_failure(&list->target, "GET list", rc);
+        return ngx_http_ferrokv_send_failure(&list->target, rc);
     }
 
     if (ngx_http_ferrokv_list_end(list) != NGX_OK) {

@@ -120,7 +120,7 @@ ngx_http_ferrokv_read_answer(void *data, int rc)
 
     if (rc != FKV_OK) {
         fkv_get_done(&read->get);
-        return ngx_http_ferrokv_send_failure(&read->target, "GET", rc);
+        return ngx_http_ferrokv_send_failure(&read->target, rc);
     }
 
     if (read->meta) {

@@ -224,20 +224,18 @@ ngx_http_ferrokv_drop_body(ngx_http_request_t *r)
 
 
 ngx_int_t
-ngx_http_ferrokv_send_failure(ngx_http_ferrokv_target_t *target,
-    const char *what, int rc)
+ngx_http_ferrokv_send_failure(ngx_http_ferrokv_target_t *target, int rc)
 {
-    ngx_str_t                    name;
     ngx_http_request_t          *r;
     ngx_http_ferrokv_problem_t   problem;
+
+    static ngx_str_t  directive = ngx_string("ferrokv_rest");
 
     r = target->request;
 
     if (rc < 0) {
-        name.data = (u_char *) what;
-        name.len = ngx_strlen(what);
-
-        ngx_http_ferrokv_log_failure(r->connection->log, &name, target->store,
+        ngx_http_ferrokv_log_failure(r->connection->log, &directive,
+                                     target->store,
                                      ngx_ferrokv_str(&target->key), rc);
     }
 

@@ -12,7 +12,6 @@ typedef struct {
     ngx_http_ferrokv_target_t  target;
     ngx_http_ferrokv_body_t    body;
     ngx_http_ferrokv_expiry_t  expiry;
-    const char                *what;        /* for the log */
 
     fkv_update_t               update;
     fkv_change_t               change;
@@ -32,8 +31,7 @@ typedef struct {
 
 
 static ngx_http_ferrokv_write_t *ngx_http_ferrokv_write_create(
-    ngx_http_ferrokv_target_t *target, const char *what,
-    int (*decide)(fkv_update_t *update));
+    ngx_http_ferrokv_target_t *target, int (*decide)(fkv_update_t *update));
 static ngx_int_t ngx_http_ferrokv_write_query(ngx_http_ferrokv_write_t *write,
     ngx_http_ferrokv_query_t *query, ngx_uint_t allowed,
     ngx_http_ferrokv_problem_t *problem);
@@ -73,8 +71,7 @@ ngx_http_ferrokv_rest_put(ngx_http_ferrokv_target_t *target)
 
     r = target->request;
 
-    write = ngx_http_ferrokv_write_create(target, "PUT",
-                                          ngx_http_ferrokv_decide_put);
+    write = ngx_http_ferrokv_write_create(target, ngx_http_ferrokv_decide_put);
     if (write == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -161,8 +158,7 @@ ngx_http_ferrokv_rest_post(ngx_http_ferrokv_target_t *target)
 
     r = target->request;
 
-    write = ngx_http_ferrokv_write_create(target, "POST incr",
-                                          ngx_http_ferrokv_decide_incr);
+    write = ngx_http_ferrokv_write_create(target, ngx_http_ferrokv_decide_incr);
     if (write == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -211,7 +207,7 @@ ngx_http_ferrokv_rest_patch(ngx_http_ferrokv_target_t *target)
 
     r = target->request;
 
-    write = ngx_http_ferrokv_write_create(target, "PATCH",
+    write = ngx_http_ferrokv_write_create(target,
                                           ngx_http_ferrokv_decide_touch);
     if (write == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -252,7 +248,7 @@ ngx_http_ferrokv_rest_delete(ngx_http_ferrokv_target_t *target)
         return ngx_http_ferrokv_delete_many(target);
     }
 
-    write = ngx_http_ferrokv_write_create(target, "DELETE",
+    write = ngx_http_ferrokv_write_create(target,
                                           ngx_http_ferrokv_decide_delete);
     if (write == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -310,7 +306,7 @@ ngx_http_ferrokv_delete_many(ngx_http_ferrokv_target_t *target)
 
 static ngx_http_ferrokv_write_t *
 ngx_http_ferrokv_write_create(ngx_http_ferrokv_target_t *target,
-    const char *what, int (*decide)(fkv_update_t *update))
+    int (*decide)(fkv_update_t *update))
 {
     ngx_http_ferrokv_write_t  *write;
 
@@ -321,7 +317,6 @@ ngx_http_ferrokv_write_create(ngx_http_ferrokv_target_t *target,
     }
 
     write->target = *target;
-    write->what = what;
 
     write->change.ns = FKV_NAMESPACE_USER;
     write->change.key = ngx_ferrokv_str(&target->key);
@@ -435,7 +430,7 @@ ngx_http_ferrokv_write_answer(void *data, int rc)
             return ngx_http_ferrokv_send_problem(r, &problem);
         }
 
-        return ngx_http_ferrokv_send_failure(&write->target, write->what, rc);
+        return ngx_http_ferrokv_send_failure(&write->target, rc);
     }
 
     if (write->change.action == FKV_DELETE) {

@@ -61,7 +61,8 @@ $http->delete('/kv/d');
 $http->put('/kv/d2?ttl=50ms', 'x');
 select undef, undef, undef, 0.1;
 
-is(keys_of(''), 'a b c/1 c/2 ttl =//4=', 'all keys in order, none that is gone');
+is(keys_of(''), 'a b c/1 c/2 ttl =//4=',
+    'all keys in order, none that is gone');
 is($http->head('/kv/')->status, 200, 'HEAD of the listing');
 
 $list = $http->get('/kv/')->json;
@@ -91,7 +92,8 @@ is(keys_of('start=bb'), 'c/1 c/2 ttl =//4=', 'start between keys');
 is(keys_of('end=b'), 'a', 'end');
 is(keys_of('start=x&end=b'), '', 'an empty range');
 is(keys_of('prefix=c/&start=c/2'), 'c/2', 'prefix and start');
-is(keys_of('prefix=&start=&end='), keys_of(''), 'empty ones are as good as none');
+is(keys_of('prefix=&start=&end='), keys_of(''),
+    'empty ones are as good as none');
 is(keys_of('prefix=%ff'), '=//4=', 'bytes');
 
 # Pages.
@@ -129,8 +131,9 @@ like($list->{cursor}, qr/^[A-Za-z0-9_-]+$/, 'a cursor needs no encoding');
 # Bad ones.
 
 my $cursor = $list->{cursor};
-for my $bad ('', 'x', 'AAAA', '!!!', substr($cursor, 1), substr($cursor, 0, -1),
-             $cursor =~ s/.\z//r . ($cursor =~ /A\z/ ? 'Q' : 'A'), "$cursor$cursor")
+for my $bad ('', 'x', 'AAAA', '!!!', substr($cursor, 1),
+             substr($cursor, 0, -1), "$cursor$cursor",
+             $cursor =~ s/.\z//r . ($cursor =~ /A\z/ ? 'Q' : 'A'))
 {
     problem_is($http->get("/kv/?prefix=page/&cursor=$bad"), 400, 'bad_cursor',
         "cursor '$bad'");
@@ -163,7 +166,8 @@ my @lines = map { JSON::PP::decode_json($_) } split /\n/, $r->body;
 is(scalar @lines, 4, 'a line an entry and one more');
 is($lines[0]{key}, 'page/0001', 'an entry');
 ok(!$lines[3]{complete} && $lines[3]{cursor}, 'the end says how to go on');
-$r = $http->get('/kv/?prefix=nothing', Accept => 'text/html, application/x-ndjson;q=0.5');
+$r = $http->get('/kv/?prefix=nothing',
+    Accept => 'text/html, application/x-ndjson;q=0.5');
 is($r->body, qq({"complete":true,"cursor":null}\n), 'NDJSON of nothing');
 
 # A location's prefix.
