@@ -5,20 +5,16 @@
  *             |  ^------------'
  *             |--conflict, latch, arena: READ again
  *             v
- *           latch -> check -> reserve -> fill -> link -> unlatch -> READY
+ *           frame.c: latch, check, reserve, link, fill, READY
  *             v                              (one turn, no wait between)
  *           WAIT until durable, or visible, or at once -> done
- *
- * The order of the log is the order of versions because a key's latch is held
- * from the check of what was read over the reservation to the link.
  */
 
 #include "store/update.h"
-#include "base/crc32c.h"
 #include "base/hash.h"
 #include "format/log.h"
-#include "shared/arena.h"
 #include "shared/latch.h"
+#include "store/frame.h"
 #include "store/read.h"
 #include "store/reap.h"
 #include "store/switch.h"
@@ -277,292 +273,6 @@ keys_read(fkv_update_t *u, uint64_t set, fkv__turn_e *turn)
 }
 
 
-static bool
-change_writes(const fkv_change_t *change)
-{
-    return change->action == FKV_PUT
-           || (change->action == FKV_DELETE
-               && (change->blind || change->exists));
-}
-
-
-static void
-record_of(const fkv_change_t *change, const fkv__update_key_t *key,
-    fkv__record_t *rec)
-{
-    memset(rec, 0, sizeof(*rec));
-    rec->key = key->ikey;
-
-    if (change->action == FKV_DELETE) {
-        rec->kind = FKV__RECORD_TOMBSTONE;
-        return;
-    }
-
-    rec->kind = FKV__RECORD_VALUE;
-    rec->expire_at = change->expire_at;
-    rec->meta = change->content_type;
-    rec->value = change->value;
-}
-
-
-/*
- * Encodes everything but the values and sums the body, before any latch.
- * FKV_OK frame_bytes is set, 0 if nothing is to be written · failure
- */
-static int
-body_encode(fkv_update_t *u)
-{
-    static const uint8_t  zero[FKV__FRAME_ALIGN];
-    fkv__update_t        *own = u->own;
-    uint64_t              bytes = FKV__FRAME_HEADER_BYTES;
-    uint32_t              crc = 0;
-
-    own->bytes.len = own->keys_bytes;
-    own->frame_bytes = 0;
-
-    for (unsigned i = 0; i < u->n; i++) {
-        fkv_change_t       *change = &u->changes[i];
-        fkv__update_key_t  *key = &own->keys[i];
-        fkv__record_t       rec;
-        size_t              head;
-
-        key->head_len = 0;
-
-        if (!change_writes(change)) {
-            continue;
-        }
-
-        if (change->action == FKV_PUT
-            && change->value.len > u->store->options.value_max)
-        {
-            return FKV_ETOOBIG;
-        }
-
-        record_of(change, key, &rec);
-        head = fkv__record_size(&rec) - rec.value.len;
-
-        if (own->bytes.cap - own->bytes.len < head) {
-            return FKV_ETOOBIG;             /* metadata beyond its limit */
-        }
-
-        (void) fkv__record_put(own->bytes.data + own->bytes.len, &rec);
-        key->head = own->bytes.data + own->bytes.len;
-        key->head_len = (uint32_t) head;
-        key->value = rec.value;
-        key->record_at = (uint32_t) bytes;      /* in the frame, for now */
-        own->bytes.len += head;
-
-        crc = fkv__crc32c(crc, key->head, head);
-        crc = fkv__crc32c(crc, rec.value.data, rec.value.len);
-
-        bytes += head + rec.value.len;
-
-        if (bytes > u->store->seg->arena_bytes / 4) {
-            return FKV_ETOOBIG;
-        }
-    }
-
-    if (bytes > FKV__FRAME_HEADER_BYTES) {
-        uint64_t  whole = fkv__align(bytes, FKV__FRAME_ALIGN);
-
-        own->body_crc = fkv__crc32c(crc, zero, whole - bytes);
-        own->frame_bytes = (uint32_t) whole;
-    }
-
-    return FKV_OK;
-}
-
-
-/*
- * Under the latches: is every key as it was read?  Also finds out how many
- * node bytes the active memtable needs.
- */
-static bool
-keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
-{
-    *node_bytes = 0;
-
-    for (unsigned i = 0; i < u->n; i++) {
-        fkv__update_key_t    *key = &u->own->keys[i];
-        fkv__memtable_t       mt;
-        fkv__memtable_pos_t   pos, active;
-        uint64_t              newest = 0;
-
-        if (fkv__read_memtables(u->store, set, key->ikey, key->hash,
-                                UINT64_MAX, &mt, &pos, &active))
-        {
-            newest = pos.version;
-        }
-
-        if (key->head_len > 0) {
-            *node_bytes += fkv__memtable_nodes(key->hash, active.node == 0);
-        }
-
-        if (u->changes[i].blind) {
-            continue;
-        }
-
-        if (newest != 0) {
-            if (newest != key->seen) {
-                return false;
-            }
-
-        } else if (!key->looked
-                   || key->read_at < fkv__read_oldest(u->store, set))
-        {
-            return false;                   /* it may be in a table by now */
-        }
-    }
-
-    return true;
-}
-
-
-/* Header, heads and links; the caller holds the latches. */
-static void
-frame_link(fkv_update_t *u, fkv__memtable_t *mt,
-    const fkv__arena_room_t *room)
-{
-    fkv_t          *store = u->store;
-    fkv__update_t  *own = u->own;
-    uint8_t        *frame = mt->mem + room->frame;
-    uint32_t        nodes = room->nodes;
-
-    /* First of all: without it a reaper could not finish the links. */
-    __atomic_store_n((uint32_t *) (void *) (frame + 4), nodes,
-                     __ATOMIC_RELEASE);
-
-    fkv__frame_seal(frame, fkv__frame_stamp(own->frame_bytes, store->slot,
-                                            FKV__FRAME_BATCH),
-                    __atomic_load_n(&store->seg->log.durable,
-                                    __ATOMIC_RELAXED),
-                    own->body_crc, mt->shm->base + room->frame,
-                    mt->shm->incarnation);
-
-    FKV_STEP("update.2");
-
-    for (unsigned i = 0; i < u->n; i++) {
-        fkv__update_key_t  *key = &own->keys[i];
-
-        if (key->head_len > 0) {
-            memcpy(frame + key->record_at, key->head, key->head_len);
-        }
-    }
-
-    FKV_STEP("update.3");
-
-    for (unsigned i = 0; i < u->n; i++) {
-        fkv__update_key_t  *key = &own->keys[i];
-        fkv_str_t           ikey;
-
-        if (key->head_len == 0) {
-            continue;
-        }
-
-        /* A record's head ends with its key. */
-        ikey.data = frame + key->record_at + key->head_len - key->ikey.len;
-        ikey.len = key->ikey.len;
-
-        u->changes[i].version = mt->shm->base + room->frame + key->record_at;
-
-        fkv__memtable_link(mt, ikey, key->hash, room->frame,
-                           room->frame + key->record_at, &nodes);
-    }
-}
-
-
-/* Copies the values, outside of the latches, and makes the frame READY. */
-static uint64_t
-frame_fill(fkv_update_t *u, fkv__memtable_t *mt, const fkv__arena_room_t *room)
-{
-    fkv__update_t  *own = u->own;
-    uint8_t        *frame = mt->mem + room->frame;
-
-    for (unsigned i = 0; i < u->n; i++) {
-        fkv__update_key_t  *key = &own->keys[i];
-
-        if (key->head_len == 0) {
-            continue;
-        }
-
-        if (key->value.len > 0) {
-            memcpy(frame + key->record_at + key->head_len, key->value.data,
-                   key->value.len);
-        }
-
-        if (u->changes[i].action == FKV_PUT) {
-            fkv__count(u->store, puts, 1);
-
-        } else {
-            fkv__count(u->store, deletes, 1);
-        }
-    }
-
-    FKV_STEP("update.5");
-
-    /* Invariant 1 of commit.h. */
-    __atomic_store_n((uint32_t *) (void *) frame, FKV__FRAME_READY,
-                     __ATOMIC_SEQ_CST);
-
-    FKV_STEP("update.6");
-
-    return mt->shm->base + room->frame + own->frame_bytes;
-}
-
-
-/*
- * Latch, check, reserve, link, fill.
- * FKV_OK *end is the LSN behind the frame · FKV_CONFLICT a key has changed
- * · FKV_EBUSY a latch is taken · FKV_EFULL the active arena is
- */
-static int
-write_frame(fkv_update_t *u, uint64_t *end)
-{
-    int                 rc;
-    fkv_t              *store = u->store;
-    fkv__update_t      *own = u->own;
-    uint64_t            set;
-    uint32_t            node_bytes;
-    fkv__memtable_t     mt;
-    fkv__arena_room_t   room;
-
-    rc = fkv__latch_take(store->seg, own->stripes, own->n_stripes,
-                         store->slot, &own->blocker);
-    if (rc != FKV_OK) {
-        return rc;
-    }
-
-    FKV_STEP("update.1");
-
-    /* The pin of our caller is older and protects this set as well. */
-    set = fkv__pin(store);
-
-    if (!keys_unchanged(u, set, &node_bytes)) {
-        rc = FKV_CONFLICT;
-
-    } else {
-        fkv__memtable_init(&mt, store->seg, fkv__set_arena(set, 0));
-        rc = fkv__arena_reserve(mt.shm, mt.mem, store->slot, own->frame_bytes,
-                                node_bytes, &room);
-    }
-
-    if (rc == FKV_OK) {
-        frame_link(u, &mt, &room);
-        FKV_STEP("update.4");
-    }
-
-    fkv__latch_drop(store->seg, own->stripes, own->n_stripes);
-
-    if (rc == FKV_OK) {
-        *end = frame_fill(u, &mt, &room);
-    }
-
-    fkv__unpin(store);
-
-    return rc;
-}
-
-
 /* After the frame is READY: what must be waited for before the answer? */
 static fkv__turn_e
 update_written(fkv_update_t *u, uint64_t end)
@@ -596,7 +306,7 @@ update_write(fkv_update_t *u)
     fkv_t     *store = u->store;
     uint64_t   end;
 
-    switch (write_frame(u, &end)) {
+    switch (fkv__frame_write(u, &end)) {
 
     case FKV_OK:
         return update_written(u, end);
@@ -693,7 +403,7 @@ update_attempt(fkv_update_t *u)
     }
 
     if (rc == FKV_OK) {
-        rc = body_encode(u);
+        rc = fkv__frame_encode(u);
     }
 
     if (rc != FKV_OK || u->own->frame_bytes == 0) {

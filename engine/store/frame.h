@@ -1,0 +1,35 @@
+/*
+ * frame.h - from what decide() has chosen to one complete frame of the log.
+ *
+ * Shape      encode (no latch) | latch, check, reserve, header and heads, link,
+ *            unlatch | values, READY
+ * Processes  any worker; the order of the log is the order of versions because
+ *            a key's latch is held from the check of what was read over the
+ *            reservation to the link
+ * If killed  update.1 latches only. update.2 to update.5 a frame that is not
+ *            READY: reap.h finishes or voids it. update.6 it is READY, nobody
+ *            was told
+ */
+
+#ifndef FKV_STORE_FRAME_H
+#define FKV_STORE_FRAME_H
+
+#include "store/update.h"
+
+/*
+ * Encodes everything but the values and sums the body; own->frame_bytes is
+ * set, 0 if there is nothing to write.
+ * FKV_OK · FKV_ETOOBIG
+ */
+int fkv__frame_encode(fkv_update_t *u);
+
+/*
+ * Writes it; the memtable set is pinned by the caller.
+ * FKV_OK *end is the LSN behind the frame · FKV_CONFLICT a key has changed
+ * · FKV_EBUSY own->blocker holds a latch · FKV_EFULL the active arena is full;
+ * nothing has been written then
+ */
+int fkv__frame_write(fkv_update_t *u, uint64_t *end);
+
+
+#endif /* FKV_STORE_FRAME_H */
