@@ -295,7 +295,9 @@ sub wait_until {
 }
 
 
-# Every process of our group that is not a zombie: { pid => title }.
+# Every process of our group that is not a zombie: { pid => title }.  One whose
+# first thread is gone but not the others still holds files and locks; such
+# a process has no title any more.
 sub processes {
     my ($self) = @_;
     my %title;
@@ -305,10 +307,11 @@ sub processes {
         my $stat = _slurp("$path/stat");
 
         next if $stat !~ /\) (\S) \d+ (\d+) /;
-        next if $2 != ($self->{pgrp} // -1) || $1 eq 'Z';
+        next if $2 != ($self->{pgrp} // -1);
+        next if $1 eq 'Z' && (() = glob "$path/task/*") < 2;
 
         $title{$pid} = _slurp("$path/cmdline") =~ tr/\0/ /r
-            =~ s/ +$//r;
+            =~ s/ +$//r || 'ending';
     }
 
     return \%title;
@@ -351,27 +354,32 @@ sub kill {
     my ($self, $signal, @pids) = @_;
 
     my $ours = $self->processes;
-    @pids = keys %$ours if !@pids;
 
-    for my $pid (@pids) {
+    return 1 if !@pids && !%$ours;
+
+    # All: by the group, or the master could start one more meanwhile.
+    my @to = @pids ? @pids : -$self->{pgrp};
+
+    for my $pid (@pids ? @pids : keys %$ours) {
         die "$pid is not ours" if !$ours->{$pid} && CORE::kill(0, $pid);
         $self->{killed}{$pid} = 1;
     }
 
-    CORE::kill($signal, @pids);
+    CORE::kill($signal, @to);
 
     return $self->wait_gone(@pids) if $signal eq 'KILL';
     return 1;
 }
 
 
+# These, or all.
 sub wait_gone {
     my ($self, @pids) = @_;
 
     return $self->wait_until(sub {
         $self->_reap;
         my $ours = $self->processes;
-        return !grep { $ours->{$_} } @pids;
+        return !grep { $ours->{$_} } @pids ? @pids : keys %$ours;
     }, 20);
 }
 
