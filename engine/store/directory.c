@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,9 @@
 
 #define LOCK_BYTE    0
 #define HOLDERS_MAX  24         /* pids that one sentence has room for */
+
+#define DYING_STEPS    200      /* two seconds for the dead to let go */
+#define DYING_STEP_MS  10
 #define NUMBER_MAX   20         /* digits */
 
 
@@ -400,8 +404,22 @@ directory_lock(fkv__directory_t *d, const char *path, uid_t uid, gid_t gid,
 
     rc = fkv__file_lock_take(d->lock, LOCK_BYTE);
 
-    if (rc == FKV_EBUSY) {
+    /*
+     * A process that was killed just now may hold the lock for a moment when
+     * /proc shows its descriptors no more.
+     */
+    for (unsigned i = 0; rc == FKV_EBUSY && i < DYING_STEPS; i++) {
         directory_holders(d->lock, holders, sizeof(holders));
+
+        if (holders[0] != '\0') {
+            break;
+        }
+
+        (void) poll(NULL, 0, DYING_STEP_MS);
+        rc = fkv__file_lock_take(d->lock, LOCK_BYTE);
+    }
+
+    if (rc == FKV_EBUSY) {
         return directory_failed(error, rc, "\"%.160s\" is in use by another "
                                 "nginx%s", path, holders);
     }

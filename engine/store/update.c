@@ -304,7 +304,7 @@ static fkv__turn_e
 update_write(fkv_update_t *u)
 {
     fkv_t     *store = u->store;
-    uint64_t   end;
+    uint64_t   end = 0;
 
     switch (fkv__frame_write(u, &end)) {
 
