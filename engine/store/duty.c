@@ -81,7 +81,8 @@ disk_full(fkv_t *store, bool full)
 
     if (full && !was) {
         fkv__log(store->log, FKV_LOG_ERROR, "the disk is full: store \"%s\" "
-                 "takes no writes until there is room again", store->path);
+                 "takes nothing but deletes until there is room again",
+                 store->path);
 
     } else if (!full && was) {
         fkv__log(store->log, FKV_LOG_NOTICE, "the disk has room again: store "
@@ -143,9 +144,9 @@ flush_turn(fkv__helper_t *helper, retry_t *retry)
         return IDLE_MS;
     }
 
-    /* Nobody waits for a sync=off log but the flush. */
+    /* Full memory cannot wait for the second to be over. */
 
-    if (store->options.sync == FKV_SYNC_OFF && fkv__flush_wanted(store)) {
+    if (fkv__flush_needs_sync(store)) {
         (void) fkv__log_sync(store);
     }
 
@@ -238,13 +239,12 @@ flush_wait(fkv_t *store, int ms)
 }
 
 
-void *
-fkv__duty_flush(void *data)
+void
+fkv__duty_flush(fkv__helper_t *helper)
 {
-    fkv__helper_t  *helper = data;
-    fkv_t          *store = helper->store;
-    retry_t         retry = { .what = "flush" };
-    uint64_t        second_at = 0, ready = 0;
+    fkv_t     *store = helper->store;
+    retry_t    retry = { .what = "flush" };
+    uint64_t   second_at = 0, ready = 0;
 
     while (!fkv__helper_stopping(helper)) {
         uint64_t  now = monotonic_ms(), at;
@@ -267,8 +267,6 @@ fkv__duty_flush(void *data)
             flush_wait(store, ms);
         }
     }
-
-    return NULL;
 }
 
 
@@ -303,12 +301,11 @@ compact_wait(fkv__helper_t *helper, uint64_t ms)
 }
 
 
-void *
-fkv__duty_compact(void *data)
+void
+fkv__duty_compact(fkv__helper_t *helper)
 {
-    fkv__helper_t  *helper = data;
-    retry_t         retry = { .what = "compaction" };
-    bool            full = false;
+    retry_t  retry = { .what = "compaction" };
+    bool     full = false;
 
     while (!fkv__helper_stopping(helper)) {
         uint64_t  now = monotonic_ms();
@@ -340,6 +337,4 @@ fkv__duty_compact(void *data)
             compact_wait(helper, SECOND_MS);
         }
     }
-
-    return NULL;
 }

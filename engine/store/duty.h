@@ -1,7 +1,8 @@
 /*
  * duty.h - what the helper's two threads do as long as they run.
  *
- *     FLUSH    again and again   flush, then make arenas ready
+ *     FLUSH    again and again   sync the log if a flush waits for that,
+ *                                flush, make arenas ready
  *              every second      tick the clock, sync the log
  *              every 10 minutes  let the catalog know the time
  *     COMPACT  again and again   compact; when nothing is due, look again
@@ -17,8 +18,8 @@
 
 #include "store/helper.h"
 
-/* Bodies of the threads; they return when helper->stop is set. */
-void *fkv__duty_flush(void *helper);
-void *fkv__duty_compact(void *helper);
+/* What the threads run; they return when helper->stop is set. */
+void fkv__duty_flush(fkv__helper_t *helper);
+void fkv__duty_compact(fkv__helper_t *helper);
 
 #endif /* FKV_STORE_DUTY_H */

@@ -62,6 +62,19 @@ fkv__flush_wanted(fkv_t *store)
 }
 
 
+bool
+fkv__flush_needs_sync(fkv_t *store)
+{
+    const fkv__log_shm_t  *log = &store->seg->log;
+    unsigned               arena;
+    uint64_t               end;
+
+    return flush_oldest(store, &arena, &end)
+           && __atomic_load_n(&log->written, __ATOMIC_ACQUIRE) >= end
+           && __atomic_load_n(&log->durable, __ATOMIC_ACQUIRE) < end;
+}
+
+
 static bool
 flush_allowed(fkv_t *store, uint64_t end)
 {

@@ -22,8 +22,11 @@
 
 #define FKV__FLUSH_TABLE_BYTES  (64 * 1024 * 1024)
 
-/* Is there a sealed arena that has not been flushed?  Perhaps not durable. */
+/* Is there a sealed arena that has not been flushed? */
 bool fkv__flush_wanted(fkv_t *store);
+
+/* Does the oldest of them wait for nothing but a sync of the log? */
+bool fkv__flush_needs_sync(fkv_t *store);
 
 /*
  * Flushes the oldest arena, if it may be.

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -277,6 +276,7 @@ helper_init(fkv__helper_t *helper, fkv_t *store)
     FKV_ASSERT(pthread_condattr_init(&attr) == 0);
     FKV_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
     FKV_ASSERT(pthread_cond_init(&helper->compact_wake, &attr) == 0);
+    FKV_ASSERT(pthread_cond_init(&helper->ended, &attr) == 0);
     (void) pthread_condattr_destroy(&attr);
 }
 
@@ -302,8 +302,39 @@ fkv__helper_free(fkv__helper_t *helper)
     fkv__catalog_close(&helper->catalog);
     fkv__pick_done(&helper->pick);
     (void) pthread_cond_destroy(&helper->compact_wake);
+    (void) pthread_cond_destroy(&helper->ended);
     (void) pthread_mutex_destroy(&helper->mutex);
     fkv__free(helper);
+}
+
+
+static void
+thread_ends(fkv__helper_t *helper)
+{
+    (void) pthread_mutex_lock(&helper->mutex);
+    helper->running--;
+    (void) pthread_cond_signal(&helper->ended);
+    (void) pthread_mutex_unlock(&helper->mutex);
+}
+
+
+static void *
+flush_thread(void *helper)
+{
+    fkv__duty_flush(helper);
+    thread_ends(helper);
+
+    return NULL;
+}
+
+
+static void *
+compact_thread(void *helper)
+{
+    fkv__duty_compact(helper);
+    thread_ends(helper);
+
+    return NULL;
 }
 
 
@@ -312,12 +343,13 @@ static int
 threads_start(fkv__helper_t *helper)
 {
     static const char *const  names[2] = { "fkv flush", "fkv compact" };
-    void                   *(*bodies[2])(void *) = { fkv__duty_flush,
-                                                     fkv__duty_compact };
+    void                   *(*bodies[2])(void *) = { flush_thread,
+                                                     compact_thread };
     sigset_t                  all, old;
 
     (void) sigfillset(&all);
     (void) pthread_sigmask(SIG_SETMASK, &all, &old);
+    (void) pthread_mutex_lock(&helper->mutex);
 
     for (unsigned i = 0; i < 2; i++) {
         if (pthread_create(&helper->thread[i], NULL, bodies[i], helper) != 0) {
@@ -326,8 +358,10 @@ threads_start(fkv__helper_t *helper)
 
         (void) pthread_setname_np(helper->thread[i], names[i]);
         helper->threads++;
+        helper->running++;
     }
 
+    (void) pthread_mutex_unlock(&helper->mutex);
     (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
 
     return (helper->threads == 2) ? FKV_OK : FKV_ENOMEM;
@@ -339,6 +373,8 @@ static bool
 threads_stop(fkv__helper_t *helper)
 {
     struct timespec  until;
+    bool             ended;
+    int              rc = 0;
 
     __atomic_store_n(&helper->stop, true, __ATOMIC_RELEASE);
     fkv__helper_wake_compact(helper);
@@ -347,15 +383,20 @@ threads_stop(fkv__helper_t *helper)
     FKV_ASSERT(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
     until.tv_sec += JOIN_SECONDS;
 
-    while (helper->threads > 0
-           && pthread_clockjoin_np(helper->thread[helper->threads - 1], NULL,
-                                   CLOCK_MONOTONIC, &until)
-              == 0)
-    {
-        helper->threads--;
+    (void) pthread_mutex_lock(&helper->mutex);
+
+    while (helper->running > 0 && rc == 0) {
+        rc = pthread_cond_timedwait(&helper->ended, &helper->mutex, &until);
     }
 
-    return helper->threads == 0;
+    ended = (helper->running == 0);
+    (void) pthread_mutex_unlock(&helper->mutex);
+
+    while (ended && helper->threads > 0) {
+        (void) pthread_join(helper->thread[--helper->threads], NULL);
+    }
+
+    return ended;
 }
 
 

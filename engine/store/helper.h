@@ -36,12 +36,14 @@ struct fkv__helper_s {
     uid_t             uid;              /* owner of new files, -1: ours */
     gid_t             gid;
 
-    pthread_mutex_t   mutex;            /* of these four */
+    pthread_mutex_t   mutex;            /* of these five */
     fkv__catalog_t    catalog;
     uint64_t          next_file;
     bool              swept;            /* orphans are removed */
     bool              compact_due;      /* look for work */
+    unsigned          running;          /* threads that have not ended */
     pthread_cond_t    compact_wake;     /* with mutex */
+    pthread_cond_t    ended;            /* with mutex */
 
     bool              stop;             /* atomic */
     fkv__pick_t       pick;             /* COMPACT's own */

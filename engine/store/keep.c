@@ -43,8 +43,6 @@ fkv__keep_floor(fkv_t *store)
         /* old was loaded anew */
     }
 
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-
     return lowest_snapshot(seg, floor);
 }
 

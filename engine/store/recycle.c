@@ -1,5 +1,8 @@
 /*
  * recycle.c - taking arenas out of the set, zeroing them, filling their files.
+ *
+ * Set, states and pins are read and written sequentially consistent: pair 3 of
+ * commit.h.
  */
 
 #include "store/recycle.h"
@@ -37,8 +40,6 @@ in_set(uint64_t set, unsigned id)
 static bool
 pins_gone(const fkv__segment_shm_t *seg, uint64_t number)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-
     for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
         const fkv__slot_shm_t  *slot = &seg->slots[i];
         uint64_t                pin;

@@ -48,9 +48,11 @@ only_what_is_sealed_and_durable_is_flushed(void **state)
 
     disk_seal(&disk);
     assert_true(fkv__flush_wanted(disk.store));
+    assert_true(fkv__flush_needs_sync(disk.store));
     assert_int_equal(fkv__flush(disk.helper), FKV_END);
 
     assert_int_equal(fkv__log_sync(disk.store), FKV_OK);
+    assert_false(fkv__flush_needs_sync(disk.store));
     assert_int_equal(fkv__log_sync(disk.store), FKV_END);
     assert_int_equal(disk.store->seg->log.durable, end);
     assert_int_equal(fkv__flush(disk.helper), FKV_OK);
