@@ -61,7 +61,10 @@ typedef struct {
 #define FKV_BATCH_KEYS_MAX  1024        /* changes in one update */
 #define FKV_ERROR_BYTES     512         /* room for one error sentence */
 
-/* memory / 64, at most 16 MiB. */
+/*
+ * memory / 64, at most 16 MiB, and what fits into a quarter of a memtable
+ * beside a key of 64 KiB.  (A zero byte in a key takes the room of two.)
+ */
 uint64_t fkv_value_max_default(uint64_t memory);
 
 /*
@@ -189,7 +192,8 @@ void fkv_get_done(fkv_get_t *get);
  * FKV_OK version is set in each change written · decide()'s code · FKV_AGAIN
  * · FKV_CONFLICT after too many tries · FKV_ETOOBIG value over value_max or
  * batch over a quarter of an arena · FKV_EREADONLY · FKV_EFULL disk full
- * · FKV_ECORRUPT · FKV_EIO · FKV_ENOMEM; nothing is written then
+ * · FKV_ECORRUPT · FKV_EIO · FKV_ENOMEM; nothing is written then, but what had
+ * waited for a log that then failed may be there after a restart
  */
 typedef struct fkv_update_s    fkv_update_t;
 typedef struct fkv__update_s   fkv__update_t;

@@ -264,12 +264,13 @@ fkv__catalog_rotate(fkv__catalog_t *catalog, fkv__version_t *version)
         }
     }
 
-    fkv__manifest_name(old, catalog->number);
+    /* The last one stays: who has not heard of the new one may open it. */
+    fkv__manifest_name(old, catalog->number - 1);
     catalog_unusable(catalog);
 
     if (rc == FKV_OK) {
         /* What stays behind is unlinked when the store is opened. */
-        if (catalog->number != 0) {
+        if (catalog->number > 1) {
             (void) catalog->fs->unlink(catalog->fs, catalog->dir, old);
         }
 

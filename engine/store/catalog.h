@@ -14,8 +14,8 @@
  *   2  Nothing is appended behind anything but the last valid record, and not
  *      to a manifest that CURRENT may stop naming after a crash: whoever is in
  *      doubt starts a new one.
- *   3  The file that CURRENT named is unlinked after the directory with the
- *      new CURRENT is on disk.
+ *   3  A manifest is unlinked when the second one after it counts: who was told
+ *      of the one before may still be reading it.
  */
 
 #ifndef FKV_STORE_CATALOG_H
@@ -51,9 +51,8 @@ int fkv__catalog_open(fkv__catalog_t *catalog, char *error);
 
 /*
  * Starts a new manifest that begins with a snapshot of version, syncs it and
- * its directory, and makes CURRENT name it.  The old file is unlinked.  Also
- * for a new store.  version's edit must not be 0; FKV_OK takes the caller's
- * reference over.
+ * its directory, and makes CURRENT name it.  Also for a new store.  version's
+ * edit must not be 0; FKV_OK takes the caller's reference over.
  * FKV_OK · FKV_EIO · FKV_EFULL · FKV_ENOMEM; the catalog is unusable then, it
  * must be opened again.  The state on disk is the old one, unless only the
  * directory's sync failed: then it is either.

@@ -70,7 +70,11 @@ chain_first(const fkv__chain_t *chain)
 }
 
 
-/* The file that goes on where the log has ended so far. */
+/*
+ * The file that goes on where the log has ended so far.  They are in order of
+ * base, and the log goes forward only: of two that claim the same end each is
+ * followed once.
+ */
 static const fkv__log_file_t *
 chain_next(const fkv__chain_t *chain)
 {
@@ -79,7 +83,7 @@ chain_next(const fkv__chain_t *chain)
 
         if (file->header.base >= chain->end
             && file->header.prev_end == chain->end
-            && file != chain->end_file)
+            && (chain->end_file == NULL || file > chain->end_file))
         {
             return file;
         }

@@ -199,7 +199,7 @@ work_wanted(fkv_t *store, uint64_t ready)
         return true;
     }
 
-    if (store->options.sync != FKV_SYNC_OFF) {
+    if (store->options.sync != FKV_SYNC_OFF || store->lazy_due) {
         return ready > written;
     }
 
@@ -333,6 +333,38 @@ sync_start(fkv_t *store)
 }
 
 
+/*
+ * A leader that died before it raised written may have raised durable: then
+ * its bytes are done with, and so may be their arena.
+ */
+static uint64_t
+written_until(const fkv_t *store)
+{
+    const fkv__log_shm_t  *log = &store->seg->log;
+    uint64_t               written, durable;
+
+    written = __atomic_load_n(&log->written, __ATOMIC_ACQUIRE);
+    durable = __atomic_load_n(&log->durable, __ATOMIC_SEQ_CST);
+
+    return fkv__max(written, durable);
+}
+
+
+/* A sync that somebody waits for is not put off by ever more writes. */
+static bool
+sync_is_next(const fkv_t *store, uint64_t written)
+{
+    const fkv__log_shm_t  *log = &store->seg->log;
+    uint64_t               wanted, durable;
+
+    wanted = __atomic_load_n(&log->sync_wanted, __ATOMIC_SEQ_CST);
+    durable = __atomic_load_n(&log->durable, __ATOMIC_SEQ_CST);
+
+    return store->options.sync != FKV_SYNC_ALWAYS && wanted > durable
+           && wanted <= written;
+}
+
+
 /* As leader: starts what there is to do; false if there is nothing. */
 static bool
 lead_start(fkv_t *store)
@@ -348,8 +380,9 @@ lead_start(fkv_t *store)
     }
 
     set = fkv__pin(store);
-    written = __atomic_load_n(&log->written, __ATOMIC_ACQUIRE);
-    id = (ready > written) ? arena_at(store, set, written, &end) : -1;
+    written = written_until(store);
+    id = (ready > written && !sync_is_next(store, written))
+         ? arena_at(store, set, written, &end) : -1;
 
     if (id >= 0) {
         uint64_t  base = store->seg->arenas[id].base;
@@ -358,6 +391,8 @@ lead_start(fkv_t *store)
         commit->to = fkv__min(ready, end);
         commit->frames = __atomic_load_n(&log->ready_frames,
                                          __ATOMIC_RELAXED);
+        store->lazy_since_ms = 0;
+        store->lazy_due = false;
         write_start(store, (unsigned) id, from - base, commit->to - base);
 
     } else if (store->options.sync != FKV_SYNC_ALWAYS) {
@@ -570,6 +605,30 @@ fkv__commit_run_waiters(fkv_t *store)
             fkv__list_append(&store->durable_waiters, &wait->link);
         }
     }
+}
+
+
+void
+fkv__commit_lazy(fkv_t *store)
+{
+    const fkv__log_shm_t  *log = &store->seg->log;
+    uint64_t               now;
+
+    if (__atomic_load_n(&log->ready, __ATOMIC_RELAXED)
+        <= __atomic_load_n(&log->written, __ATOMIC_RELAXED))
+    {
+        store->lazy_since_ms = 0;
+        store->lazy_due = false;
+        return;
+    }
+
+    now = store->clock->boot_ms(store->clock);
+
+    if (store->lazy_since_ms == 0) {
+        store->lazy_since_ms = now;
+    }
+
+    store->lazy_due = (now - store->lazy_since_ms >= FKV__LAZY_MS);
 }
 
 

@@ -26,6 +26,8 @@
 
 #include "fkv.h"
 
+#define FKV__LAZY_MS  1000      /* sync=off: the log is written after it */
+
 /* A leader's private state. */
 typedef struct {
     fkv__io_req_t  req;
@@ -70,6 +72,12 @@ void fkv__commit_turn(fkv_t *store);
 
 /* Runs waiters whose position has been reached. */
 void fkv__commit_run_waiters(fkv_t *store);
+
+/*
+ * sync=off: from now on what is ready and not written counts as waiting, and
+ * after a second as due.
+ */
+void fkv__commit_lazy(fkv_t *store);
 
 /*
  * For a process that leaves: everything that is ready now becomes durable, or

@@ -5,6 +5,8 @@
 
 #define _GNU_SOURCE
 #include "store/store.h"
+#include "format/log.h"
+#include "format/record.h"
 #include "shared/arena.h"
 #include "store/catalog.h"
 #include "store/directory.h"
@@ -24,17 +26,33 @@
 #include <unistd.h>
 
 #define IO_DEPTH         256
+#define DRAIN_DEPTH      8
 #define LIVENESS_MS      10         /* a waiter looks whether its hope lives */
+#define MOVING_MS        100        /* the same while the log moves */
 #define LATCH_MS         1
-#define LAZY_MS          1000       /* sync=off: the log is written after it */
 #define NO_HELPER_MS     200        /* then a waiting worker does its work */
 #define VALUE_MAX_MAX    (16 * 1024 * 1024)
+#define VALUE_OVERHEAD   (FKV__FRAME_HEADER_BYTES + FKV__RECORD_HEAD_MAX      \
+                          + FKV__UPDATE_META_MAX + FKV_KEY_BYTES_MAX + 3)
+
+
+/* A value shares a quarter of an arena with the longest key. */
+static uint64_t
+value_max_limit(uint64_t memory)
+{
+    fkv__segment_layout_t  layout;
+
+    fkv__segment_layout(memory, &layout);
+
+    return layout.arena_bytes / 4 - VALUE_OVERHEAD;
+}
 
 
 uint64_t
 fkv_value_max_default(uint64_t memory)
 {
-    return fkv__min(memory / 64, VALUE_MAX_MAX);
+    return fkv__min(fkv__min(memory / 64, VALUE_MAX_MAX),
+                    value_max_limit(memory));
 }
 
 
@@ -51,7 +69,9 @@ fkv_options_check(const fkv_options_t *opt, char *error)
         return FKV_EINVAL;
     }
 
-    if (opt->memory / FKV__ARENAS > UINT32_MAX) {
+    fkv__segment_layout(opt->memory, &layout);
+
+    if (layout.arena_bytes > UINT32_MAX) {
         (void) snprintf(error, FKV_ERROR_BYTES, "memory=%llu is too large, "
                         "a store takes at most 32g",
                         (unsigned long long) opt->memory);
@@ -62,14 +82,12 @@ fkv_options_check(const fkv_options_t *opt, char *error)
         value_max = fkv_value_max_default(opt->memory);
     }
 
-    fkv__segment_layout(opt->memory, &layout);
-
-    if (value_max > layout.arena_bytes / 4) {
+    if (value_max > value_max_limit(opt->memory)) {
         (void) snprintf(error, FKV_ERROR_BYTES, "memory=%llu is too small for "
                         "max_value=%llu, which may be at most %llu with it",
                         (unsigned long long) opt->memory,
                         (unsigned long long) value_max,
-                        (unsigned long long) layout.arena_bytes / 4);
+                        (unsigned long long) value_max_limit(opt->memory));
         return FKV_EINVAL;
     }
 
@@ -166,7 +184,7 @@ segment_begin(fkv_t *store, const fkv__recovered_t *recovered)
     seg->state.incarnation = first->incarnation;
     seg->state.memtables = fkv__set_make(0, 1, 1);
 
-    fkv__clock_init(store, recovered->clock_ms);
+    fkv__clock_init(store, recovered->stopped_ms);
     fkv__announce(store, &(fkv__catalog_t) {
                              .version = recovered->version,
                              .number = recovered->manifest,
@@ -284,6 +302,11 @@ fkv_close(fkv_t *store)
     fds_close(&store->log_dir, 1);
     fds_close(&store->sst_dir, 1);
     fds_close(&store->lock, 1);
+
+    /* A thread that hangs still looks at these. */
+    if (store->helper != NULL) {
+        return;
+    }
 
     if (store->seg != NULL) {
         fkv__segment_unmap(store->seg);
@@ -445,6 +468,39 @@ slot_give_back(fkv_t *store)
 }
 
 
+/*
+ * Operations that were in flight end with their I/O, unheard; then, with I/O
+ * of its own, the log is brought to disk.
+ */
+static void
+worker_close(fkv_t *store)
+{
+    fkv__list_init(&store->durable_waiters);
+    fkv__list_init(&store->retry);
+    fkv__list_init(&store->runnable);
+    store->turn_wanted = true;              /* nobody is called any more */
+
+    if (store->io.ops != NULL) {
+        fkv__io_close(&store->io);
+    }
+
+    if (store->tables != NULL) {
+        fkv__tables_close(store);
+        store->commit.busy = false;
+
+        if (fkv__io_open(&store->io, store->options.io, DRAIN_DEPTH,
+                         store->eventfds[store->slot], NULL)
+            == FKV_OK)
+        {
+            fkv__commit_drain(store);
+            fkv__io_close(&store->io);
+        }
+    }
+
+    fkv__commit_close(store);
+}
+
+
 void
 fkv_detach(fkv_t *store)
 {
@@ -453,25 +509,7 @@ fkv_detach(fkv_t *store)
     }
 
     fkv_helper_stop(store);
-
-    fkv__list_init(&store->durable_waiters);
-    fkv__list_init(&store->retry);
-    fkv__list_init(&store->runnable);
-    store->turn_wanted = true;              /* nobody is called any more */
-
-    if (store->tables != NULL) {
-        fkv__commit_drain(store);
-    }
-
-    if (store->io.ops != NULL) {
-        fkv__io_close(&store->io);
-    }
-
-    if (store->tables != NULL) {
-        fkv__tables_close(store);
-    }
-
-    fkv__commit_close(store);
+    worker_close(store);
 
     while (!fkv__list_empty(&store->updates)) {
         fkv_link_t  *link = store->updates.next;
@@ -480,9 +518,13 @@ fkv_detach(fkv_t *store)
         fkv__update_own_free(fkv__container(link, fkv__update_t, link));
     }
 
-    slot_give_back(store);
-    fds_close(store->log_fds, FKV__ARENAS);
     store->attached = false;
+
+    /* A helper's thread that hangs goes on: only our death frees the slot. */
+    if (store->helper == NULL) {
+        slot_give_back(store);
+        fds_close(store->log_fds, FKV__ARENAS);
+    }
 }
 
 
@@ -532,7 +574,7 @@ run_retries(fkv_t *store)
 static void
 check_liveness(fkv_t *store)
 {
-    uint64_t  now, visible;
+    uint64_t  now, visible, patience;
 
     if (fkv__list_empty(&store->durable_waiters)
         && fkv__list_empty(&store->retry))
@@ -545,13 +587,18 @@ check_liveness(fkv_t *store)
     visible = fkv__visible(store);
 
     if (store->stuck_since_ms == 0 || visible != store->stuck_at) {
+        if (store->stuck_since_ms == 0) {
+            store->checked_ms = now;
+        }
+
         store->stuck_since_ms = now;
         store->stuck_at = visible;
-        store->checked_ms = now;
-        return;
     }
 
-    if (now - store->checked_ms >= LIVENESS_MS) {
+    /* What moves may be another part of the log than the one waited for. */
+    patience = (store->stuck_since_ms == now) ? MOVING_MS : LIVENESS_MS;
+
+    if (now - store->checked_ms >= patience) {
         store->checked_ms = now;
 
         if (fkv__reap_sweep(store)) {
@@ -568,6 +615,22 @@ check_liveness(fkv_t *store)
 }
 
 
+/* Is there something to be written that nobody here may be waiting for? */
+static bool
+log_waits(fkv_t *store)
+{
+    const fkv__log_shm_t  *log = &store->seg->log;
+
+    if (store->options.sync == FKV_SYNC_OFF) {
+        fkv__commit_lazy(store);
+        return store->lazy_due;
+    }
+
+    return __atomic_load_n(&log->ready, __ATOMIC_RELAXED)
+           > __atomic_load_n(&log->written, __ATOMIC_RELAXED);
+}
+
+
 void
 fkv_poll(fkv_t *store)
 {
@@ -579,8 +642,9 @@ fkv_poll(fkv_t *store)
     check_liveness(store);
 
     /* Others may have moved the log, or left it without a leader. */
-    if (!fkv__list_empty(&store->durable_waiters)) {
-        fkv__commit_run_waiters(store);
+    fkv__commit_run_waiters(store);
+
+    if (!fkv__list_empty(&store->durable_waiters) || log_waits(store)) {
         fkv__want_turn(store);
     }
 
@@ -592,6 +656,10 @@ void
 fkv_turn(fkv_t *store)
 {
     store->turn_wanted = false;
+
+    if (store->options.sync == FKV_SYNC_OFF) {
+        fkv__commit_lazy(store);
+    }
 
     fkv__commit_turn(store);
     fkv__io_flush(&store->io);
@@ -615,7 +683,7 @@ fkv_timeout_ms(const fkv_t *store)
         && __atomic_load_n(&log->ready, __ATOMIC_RELAXED)
            > __atomic_load_n(&log->written, __ATOMIC_RELAXED))
     {
-        return LAZY_MS;
+        return FKV__LAZY_MS;
     }
 
     return -1;

@@ -58,8 +58,10 @@ fkv__read_memtables(fkv_t *store, uint64_t set, fkv_str_t ikey, uint64_t hash,
 uint64_t
 fkv__read_oldest(const fkv_t *store, uint64_t set)
 {
-    return store->seg->arenas[fkv__set_arena(set,
-                                             fkv__set_count(set) - 1)].base;
+    unsigned  oldest = fkv__set_arena(set, fkv__set_count(set) - 1);
+
+    /* Between a predecessor's end and the base there is nothing. */
+    return store->seg->arenas[oldest].prev_end;
 }
 
 

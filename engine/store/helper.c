@@ -61,13 +61,7 @@ fkv__announce(fkv_t *store, const fkv__catalog_t *catalog)
 
     FKV_STEP("edit.3");
 
-    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
-        if (__atomic_load_n(&store->seg->slots[i].state, __ATOMIC_ACQUIRE)
-            == FKV__SLOT_LIVE)
-        {
-            fkv__wake(store, i);
-        }
-    }
+    fkv__wake_all(store);
 }
 
 

@@ -391,8 +391,18 @@ fkv__memtable_link(fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash,
 
     newest = __atomic_load_n(&node->versions, __ATOMIC_RELAXED);
 
-    if (newest == at) {
-        return;                             /* linked by the dead */
+    /*
+     * The dead may have linked it and dropped the latch, and others may have
+     * linked newer versions on top.  A writer's own is always the highest.
+     */
+    for (uint32_t v = newest; v != 0; v = version_node(mt, v)->older) {
+        if (v == at) {
+            return;
+        }
+
+        if (version_node(mt, v)->record_at < record_at) {
+            break;
+        }
     }
 
     version->older = newest;

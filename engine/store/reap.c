@@ -182,6 +182,9 @@ fkv__reap_locked(fkv_t *store, unsigned slot)
 
     __atomic_store_n(&dead->state, FKV__SLOT_FREE, __ATOMIC_RELEASE);
     fkv__count(store, reaped, 1);
+
+    /* What the dead would have written, somebody else must. */
+    fkv__wake_all(store);
 }
 
 

@@ -457,9 +457,15 @@ recover_stale_manifests(recover_t *r)
     {
         memcpy(&number, numbers.data + at, sizeof(number));
 
-        if (number != r->out->manifest) {
-            fkv__manifest_name(name, number);
-            (void) r->fs->unlink(r->fs, r->in->directory->dir, name);
+        if (number == r->out->manifest) {
+            continue;
+        }
+
+        fkv__manifest_name(name, number);
+        (void) r->fs->unlink(r->fs, r->in->directory->dir, name);
+
+        /* The one that counted until now is no news. */
+        if (number != r->manifest) {
             fkv__log(r->in->log, FKV_LOG_INFO, "removed %s, which is not the "
                      "current one", name);
         }

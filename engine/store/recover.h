@@ -18,15 +18,18 @@
  *
  * Damage or torn tail.  Every frame says which LSN was durable when it was
  * filled.  If a valid frame behind E says that more than E was durable, bytes
- * that somebody may have been promised are gone: damage.  So is a log header
+ * that somebody may have been promised are gone: damage.  (As long as nothing
+ * of a life is durable its frames say its first_base, the manifest's next_lsn:
+ * no more than that promises nothing.)  Damage is, too, a log header
  * that knows of a later edit than the manifest does, and one that is neither
  * valid nor zero (what it says fits into one sector, so a torn write of it
  * does not exist).  Everything else behind E was never acknowledged.
  *
  * After damage, what came before it is in tables all the same and is read; the
- * store must not be written.  The log files stay as they are and so does the
- * manifest's edit number, so the next open finds the same damage.  After the
- * files that are named have been taken away the store opens for writing.
+ * store must not be written.  The log files stay as they are and so do the
+ * manifest's edit number and next_lsn, so the next open finds the same damage.
+ * After the log files that are named have been taken away the store opens for
+ * writing.
  *
  * Why old frames are never believed again
  *   1  A frame's sum covers its LSN and the incarnation of its file.  Every
@@ -74,7 +77,7 @@ typedef struct {
     uint64_t         first_base;    /* of the first segment, >= floor */
     uint64_t         clock_ms;      /* store time, not less than ever before */
     uint64_t         stopped_ms;    /* the last one that the manifest knew of,
-                                       0 of a new store */
+                                       0 of a new store: for fkv__clock_init */
     uint64_t         incarnation;   /* the first log file gets the next one */
 
     bool             damaged;       /* must become read-only; says why: */

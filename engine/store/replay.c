@@ -37,7 +37,7 @@ fkv__replay_open(fkv__replay_t *replay, const fkv__directory_t *directory,
         return FKV_EIO;
     }
 
-    /* Pages that are not read are never there; read ones go at close. */
+    /* What is not read takes no memory.  Huge pages made it slower. */
     mem = mmap(NULL, replay->bytes + PAGE, PROT_READ | PROT_WRITE,
                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
@@ -47,7 +47,6 @@ fkv__replay_open(fkv__replay_t *replay, const fkv__directory_t *directory,
         return FKV_ENOMEM;
     }
 
-    (void) madvise(mem, replay->bytes + PAGE, MADV_HUGEPAGE);
     replay->mem = mem;
 
     return FKV_OK;

@@ -76,7 +76,6 @@ scan_snapshot(fkv__scan_t *own)
         own->walk.snapshot = fkv__min(snapshot, ready);
         scan_enlist(own);
 
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
         floor = __atomic_load_n(&store->seg->state.gc_floor,
                                 __ATOMIC_SEQ_CST);
 

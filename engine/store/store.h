@@ -59,6 +59,9 @@ struct fkv_s {
     bool                 retry_soon;    /* some of them in 1 ms, not 10 */
     fkv_link_t           runnable;      /* ops that yielded */
 
+    uint64_t             lazy_since_ms; /* sync=off: frames wait to be written
+                                           since then; 0 = none do */
+    bool                 lazy_due;      /* they have waited long enough */
     fkv_link_t           updates;       /* spare fkv__update_t */
 
     fkv__commit_t        commit;
@@ -117,8 +120,9 @@ void fkv__want_turn(fkv_t *store);
 void fkv__yield(fkv_t *store, fkv_op_t *op);
 void fkv__retry(fkv_t *store, fkv_op_t *op, bool soon);
 
-/* Wakes the process of a slot. */
+/* Wakes the process of a slot; every living one. */
 void fkv__wake(fkv_t *store, unsigned slot);
+void fkv__wake_all(fkv_t *store);
 
 /*
  * The store becomes read-only until it is opened again; says why once.  Any

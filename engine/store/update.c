@@ -25,8 +25,9 @@ typedef enum {
     UPDATE_WAIT
 } update_state_e;
 
-#define TRIES_MAX  100
-#define SPINS      1000
+#define TRIES_MAX       100
+#define SPINS           1000
+#define HELD_BYTES_MAX  (16 * 1024 * 1024)  /* of values read from tables */
 
 
 static fkv__update_t *
@@ -235,6 +236,8 @@ key_lookup(fkv_update_t *u, unsigned i)
 static int
 keys_read(fkv_update_t *u, uint64_t set, fkv__turn_e *turn)
 {
+    size_t  held = 0;
+
     u->own->depends = 0;
 
     for (unsigned i = 0; i < u->n; i++) {
@@ -253,6 +256,13 @@ keys_read(fkv_update_t *u, uint64_t set, fkv__turn_e *turn)
                 u->own->depends = fkv__max(u->own->depends,
                                            u->own->keys[i].seen + 1);
             }
+
+            held += u->own->keys[i].looked ? u->changes[i].current.data.len
+                                           : 0;
+
+            if (held > HELD_BYTES_MAX + u->store->options.value_max) {
+                return FKV_ETOOBIG;
+            }
             break;
 
         case FKV_AGAIN:
@@ -262,7 +272,13 @@ keys_read(fkv_update_t *u, uint64_t set, fkv__turn_e *turn)
 
         case FKV_NOTFOUND:
             *turn = key_lookup(u, i);
-            return FKV_AGAIN;
+
+            if (*turn == FKV__TURN_WAIT) {
+                return FKV_AGAIN;
+            }
+
+            i--;                            /* it is in: read this key again */
+            continue;
 
         default:
             return rc;
@@ -330,6 +346,11 @@ update_write(fkv_update_t *u)
             return fkv__op_enter(&u->op, UPDATE_READ);
         }
 
+        /* Deletes are let through a full disk, but not for ever. */
+        if (__atomic_load_n(&store->seg->state.disk_full, __ATOMIC_RELAXED)) {
+            return update_end(u, FKV_EFULL);
+        }
+
         fkv__count(store, wait_arena, 1);
         fkv__retry_arena(store, &u->op);
         u->op.state = UPDATE_READ;
@@ -387,6 +408,10 @@ update_attempt(fkv_update_t *u)
 
     u->own->began_at = fkv__visible(u->store);
     set = fkv__pin(u->store);
+
+    if (u->own->began_at < fkv__read_oldest(u->store, set)) {
+        return FKV__TURN_NEXT;              /* the set shrank between the two */
+    }
 
     rc = keys_read(u, set, &turn);
 

@@ -72,6 +72,19 @@ fkv__wake(fkv_t *store, unsigned slot)
 
 
 void
+fkv__wake_all(fkv_t *store)
+{
+    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
+        if (__atomic_load_n(&store->seg->slots[i].state, __ATOMIC_ACQUIRE)
+            == FKV__SLOT_LIVE)
+        {
+            fkv__wake(store, i);
+        }
+    }
+}
+
+
+void
 fkv__yield(fkv_t *store, fkv_op_t *op)
 {
     fkv__list_append(&store->runnable, &op->link);
@@ -116,11 +129,5 @@ fkv__set_readonly(fkv_t *store, const char *fmt, ...)
              "on, reads go on, restart when the cause is mended: %s",
              store->path, text);
 
-    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
-        if (__atomic_load_n(&store->seg->slots[i].state, __ATOMIC_ACQUIRE)
-            == FKV__SLOT_LIVE)
-        {
-            fkv__wake(store, i);
-        }
-    }
+    fkv__wake_all(store);
 }

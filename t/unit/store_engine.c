@@ -204,6 +204,7 @@ more_than_memory_goes_through_flush_and_compaction(void **state)
 typedef struct {
     uint64_t  acked[4];
     uint64_t  begun[4];
+    bool      others_done;      /* atomic */
 } tally_t;
 
 
@@ -246,12 +247,23 @@ worker_fork(unsigned n, tally_t *tally, unsigned rounds, const char *kill)
         tally->begun[n]++;
 
         if (live_incr(&live, key, 1, &value) != FKV_OK
-            || live_put(&live, own, padded) != FKV_OK)
+            || live_put(&live, own, padded) != FKV_OK
+            || live_put(&live, "shared", own) != FKV_OK)
         {
             _exit(3);
         }
 
         tally->acked[n]++;
+    }
+
+    if (n == 1) {
+        while (!__atomic_load_n(&tally->others_done, __ATOMIC_ACQUIRE)) {
+            live_loop(&live, 1);
+        }
+
+        if (live_put(&live, "shared", "last") != FKV_OK) {
+            _exit(4);
+        }
     }
 
     live_detach_close(&live);
@@ -291,6 +303,8 @@ two_processes_count_exactly(void **state)
     for (unsigned n = 0; n < 2; n++) {
         pids[n] = worker_fork(n, tally, 1000, NULL);
     }
+
+    tally->others_done = true;
 
     for (unsigned n = 0; n < 2; n++) {
         assert_int_equal(waitpid(pids[n], &status, 0), pids[n]);
@@ -354,22 +368,25 @@ survive(const char *kill, fkv_sync_e sync)
 
     assert_int_equal(waitpid(dying, &status, 0), dying);
     died = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    __atomic_store_n(&tally->others_done, true, __ATOMIC_RELEASE);
     assert_int_equal(waitpid(living, &status, 0), living);
 
     if (status != 0) {
         fail_msg("%s: the other worker ended with %d", kill, status);
     }
 
-    live_attach(&live, FKV_WORKER);
-    check_acked(tally);
-    live_detach_close(&live);
-
-    live_open(&live, FKV_MEMORY_MIN, sync);
-    live_attach(&live, FKV_WORKER);
-
-    if (sync == FKV_SYNC_ALWAYS) {
+    for (unsigned life = 0; life < 2; life++) {
+        live_attach(&live, FKV_WORKER);
         check_acked(tally);
+
+        /* Blind writes of one key: the dead must not come out on top. */
+        check_value("shared", "last");
+
+        live_detach_close(&live);
+        live_open(&live, FKV_MEMORY_MIN, sync);
     }
+
+    live_attach(&live, FKV_WORKER);
 
     live_detach_close(&live);
     live_remove(&live);
@@ -401,7 +418,9 @@ a_worker_may_die_at_any_step(void **state)
         (void) snprintf(kill, sizeof(kill), "%s:%u", steps[i], rare ? 1 : 50);
 
         /* The other worker may lead or switch all the time: nobody dies. */
-        if (survive(kill, FKV_SYNC_ALWAYS)) {
+        if (survive(kill, (i & 1) ? FKV_SYNC_ALWAYS : FKV_SYNC_EVERYSEC)
+            || survive(kill, FKV_SYNC_ALWAYS))
+        {
             died++;
 
         } else if (!rare) {
@@ -569,6 +588,133 @@ a_store_that_is_left_in_peace_loses_nothing(void **state)
 }
 
 
+static uint64_t
+durable(void)
+{
+    fkv_stats_t  stats;
+
+    fkv_stats(live.store, &stats);
+
+    return stats.lsn_durable;
+}
+
+
+/* Lets the loop run until the position is durable; false after ms. */
+static bool
+becomes_durable(uint64_t lsn, unsigned ms)
+{
+    uint64_t  until = live_ms() + ms;
+
+    while (durable() <= lsn && live_ms() < until) {
+        live_loop(&live, 20);
+        (void) fkv_helper(live.store);
+    }
+
+    return durable() > lsn;
+}
+
+
+static void
+a_lazy_store_writes_within_some_seconds(void **state)
+{
+    (void) state;
+
+    live_open(&live, MEMORY, FKV_SYNC_OFF);
+    live_attach(&live, FKV_WORKER);
+
+    assert_int_equal(live_put(&live, "k", "v"), FKV_OK);
+    assert_true(becomes_durable(durable(), 5000));
+}
+
+
+static void
+what_a_dead_leader_left_is_written_by_who_is_idle(void **state)
+{
+    int    status;
+    pid_t  pid;
+
+    (void) state;
+
+    live_open(&live, MEMORY, FKV_SYNC_EVERYSEC);
+    live.quiet = true;
+    pid = fork();
+
+    if (pid == 0) {
+        (void) setenv("FKV_KILL", "commit.4", 1);
+        live_attach(&live, FKV_WORKER);
+        (void) live_put(&live, "k", "leader");
+
+        for ( ;; ) {
+            live_loop(&live, 10);
+        }
+    }
+
+    /* It has answered, and died; we write nothing. */
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    live_attach(&live, FKV_WORKER);
+    check_value("k", "leader");
+    assert_true(becomes_durable(durable(), 5000));
+}
+
+
+static void
+a_sync_is_not_put_off_by_other_writes(void **state)
+{
+    bool          done = false;
+    unsigned      others = 0;
+    fkv_change_t  change = { .key = FKV_STR("k"), .blind = true,
+                             .action = FKV_PUT, .value = FKV_STR("v") };
+    fkv_update_t  u = { .changes = &change, .n = 1, .sync = FKV_SYNC_ALWAYS,
+                        .op = { .on_done = live_done, .data = &done } };
+
+    (void) state;
+
+    live_open(&live, MEMORY, FKV_SYNC_EVERYSEC);
+    live_attach(&live, FKV_WORKER);
+    u.store = live.store;
+    assert_int_equal(fkv_update(&u), FKV_AGAIN);
+
+    while (!done && others < 2000) {
+        assert_int_equal(live_put(&live, "other", "x"), FKV_OK);
+        live_loop(&live, 1);
+        others++;
+    }
+
+    assert_true(done);
+}
+
+
+static void
+never_done(fkv_op_t *op)
+{
+    *(bool *) op->data = true;
+}
+
+
+static void
+who_leaves_hears_no_more_of_what_was_in_flight(void **state)
+{
+    bool          done = false;
+    fkv_change_t  change = { .key = FKV_STR("k"), .blind = true,
+                             .action = FKV_PUT, .value = FKV_STR("v") };
+    fkv_update_t  u = { .changes = &change, .n = 1,
+                        .op = { .on_done = never_done, .data = &done } };
+
+    (void) state;
+
+    live_open(&live, MEMORY, FKV_SYNC_ALWAYS);
+    live_attach(&live, FKV_WORKER);
+    u.store = live.store;
+    assert_int_equal(fkv_update(&u), FKV_AGAIN);
+    live_detach_close(&live);
+    assert_false(done);
+
+    live_open(&live, MEMORY, FKV_SYNC_ALWAYS);
+    live_attach(&live, FKV_WORKER);
+    check_value("k", "v");
+}
+
+
 static int
 swap_decide(fkv_update_t *u)
 {
@@ -686,6 +832,10 @@ main(void)
         TEST(both_back_ends_write_and_read),
         TEST(one_write_may_ask_for_more_or_less_than_the_store),
         TEST(a_store_that_is_left_in_peace_loses_nothing),
+        TEST(a_lazy_store_writes_within_some_seconds),
+        TEST(what_a_dead_leader_left_is_written_by_who_is_idle),
+        TEST(a_sync_is_not_put_off_by_other_writes),
+        TEST(who_leaves_hears_no_more_of_what_was_in_flight),
         TEST(an_update_of_several_keys_is_all_or_nothing),
         TEST(options_that_cannot_work_are_named),
         TEST(a_value_or_key_that_is_too_large_writes_nothing),

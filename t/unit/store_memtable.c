@@ -212,6 +212,34 @@ linking_again_links_nothing_twice(void **state)
 }
 
 
+/* Its owner dropped the latch and died; somebody wrote; then it is reaped. */
+static void
+linking_again_below_a_newer_version_changes_nothing(void **state)
+{
+    fkv_str_t             key = FKV_STR("k");
+    uint64_t              hash = fkv__hash(key), newer;
+    uint32_t              dead = put(key, FKV_STR("dead"), true), nodes;
+    fkv__memtable_pos_t   pos;
+    fkv__memtable_iter_t  it;
+
+    (void) state;
+
+    newer = 4096 + 32 + put(key, FKV_STR("newer"), true);
+
+    nodes = fkv__get_le32(mt.mem + dead + 4);
+    fkv__memtable_link(&mt, (fkv_str_t) { mt.mem + dead + 32 + 4, 1 }, hash,
+                       dead, dead + 32, &nodes);
+
+    assert_true(fkv__memtable_find(&mt, key, hash, UINT64_MAX, &pos));
+    assert_int_equal(pos.version, newer);
+
+    fkv__memtable_iter_seek(&it, &mt, key);
+    pos.entry = fkv__memtable_iter_version(&it, pos.entry);
+    assert_int_not_equal(pos.entry, 0);
+    assert_int_equal(fkv__memtable_iter_version(&it, pos.entry), 0);
+}
+
+
 static void *
 put_my_half(void *data)
 {
@@ -273,6 +301,7 @@ main(void)
         TEST(a_void_version_is_passed_over),
         TEST(keys_come_in_order),
         TEST(linking_again_links_nothing_twice),
+        TEST(linking_again_below_a_newer_version_changes_nothing),
         TEST(concurrent_inserts_of_different_keys_lose_none),
     };
 
