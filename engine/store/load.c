@@ -119,6 +119,7 @@ load_current(const fkv__fs_t *fs, int dir, uint64_t *number, char *error)
     }
 
     if (rc != FKV_OK) {
+        fkv__buf_done(&file);
         return load_unreadable(error, rc, "CURRENT");
     }
 
@@ -264,6 +265,7 @@ fkv__version_load(const fkv__fs_t *fs, int dir, fkv__version_t **version,
     }
 
     if (rc != FKV_OK) {
+        fkv__buf_done(&file);
         return load_unreadable(error, rc, name);
     }
 

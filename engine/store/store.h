@@ -120,6 +120,9 @@ void fkv__want_turn(fkv_t *store);
 void fkv__yield(fkv_t *store, fkv_op_t *op);
 void fkv__retry(fkv_t *store, fkv_op_t *op, bool soon);
 
+/* Closes those that are open and sets them to -1. */
+void fkv__fds_close(int *fds, unsigned n);
+
 /* Wakes the process of a slot; every living one. */
 void fkv__wake(fkv_t *store, unsigned slot);
 void fkv__wake_all(fkv_t *store);

@@ -1,0 +1,367 @@
+/*
+ * open.c - what the master does before the fork: checks, directory, recovery,
+ * segment, wakeup descriptors.
+ */
+
+#define _GNU_SOURCE
+#include "store/store.h"
+#include "format/log.h"
+#include "format/record.h"
+#include "shared/arena.h"
+#include "store/catalog.h"
+#include "store/directory.h"
+#include "store/expire.h"
+#include "store/helper.h"
+#include "store/recover.h"
+#include "store/update.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define VALUE_MAX_MAX    (16 * 1024 * 1024)
+#define VALUE_OVERHEAD   (FKV__FRAME_HEADER_BYTES + FKV__RECORD_HEAD_MAX      \
+                          + FKV__UPDATE_META_MAX + FKV_KEY_BYTES_MAX + 3)
+
+
+/* A value shares a quarter of an arena with the longest key. */
+static uint64_t
+value_max_limit(uint64_t memory)
+{
+    fkv__segment_layout_t  layout;
+
+    fkv__segment_layout(memory, &layout);
+
+    return layout.arena_bytes / 4 - VALUE_OVERHEAD;
+}
+
+
+uint64_t
+fkv_value_max_default(uint64_t memory)
+{
+    return fkv__min(fkv__min(memory / 64, VALUE_MAX_MAX),
+                    value_max_limit(memory));
+}
+
+
+int
+fkv_options_check(const fkv_options_t *opt, char *error)
+{
+    uint64_t               value_max = opt->value_max;
+    fkv__segment_layout_t  layout;
+
+    if (opt->memory < FKV_MEMORY_MIN) {
+        (void) snprintf(error, FKV_ERROR_BYTES, "memory=%llu is too small, "
+                        "a store needs at least %u bytes",
+                        (unsigned long long) opt->memory, FKV_MEMORY_MIN);
+        return FKV_EINVAL;
+    }
+
+    fkv__segment_layout(opt->memory, &layout);
+
+    if (layout.arena_bytes > UINT32_MAX) {
+        (void) snprintf(error, FKV_ERROR_BYTES, "memory=%llu is too large, "
+                        "a store takes at most 32g",
+                        (unsigned long long) opt->memory);
+        return FKV_EINVAL;
+    }
+
+    if (value_max == 0) {
+        value_max = fkv_value_max_default(opt->memory);
+    }
+
+    if (value_max > value_max_limit(opt->memory)) {
+        (void) snprintf(error, FKV_ERROR_BYTES, "memory=%llu is too small for "
+                        "max_value=%llu, which may be at most %llu with it",
+                        (unsigned long long) opt->memory,
+                        (unsigned long long) value_max,
+                        (unsigned long long) value_max_limit(opt->memory));
+        return FKV_EINVAL;
+    }
+
+    return FKV_OK;
+}
+
+
+static fkv_t *
+store_new(const fkv_options_t *opt, const fkv_log_t *log)
+{
+    fkv_t  *store = fkv__zalloc(sizeof(*store));
+
+    if (store == NULL) {
+        return NULL;
+    }
+
+    store->options = *opt;
+    store->log = log;
+    store->fs = (opt->fs != NULL) ? opt->fs : &fkv__fs_linux;
+    store->clock = (opt->clock != NULL) ? opt->clock : &fkv__clock_linux;
+    store->dir = store->sst_dir = store->log_dir = store->lock = -1;
+
+    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
+        store->eventfds[i] = -1;
+    }
+
+    for (unsigned i = 0; i < FKV__ARENAS; i++) {
+        store->log_fds[i] = -1;
+    }
+
+    if (opt->value_max == 0) {
+        store->options.value_max = fkv_value_max_default(opt->memory);
+    }
+
+    store->path = fkv__alloc(strlen(opt->path) + 1);
+
+    if (store->path == NULL) {
+        fkv__free(store);
+        return NULL;
+    }
+
+    memcpy(store->path, opt->path, strlen(opt->path) + 1);
+    store->options.path = store->path;
+
+    fkv__list_init(&store->durable_waiters);
+    fkv__list_init(&store->retry);
+    fkv__list_init(&store->runnable);
+    fkv__list_init(&store->updates);
+
+    return store;
+}
+
+
+static int
+eventfds_open(fkv_t *store, char *error)
+{
+    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
+        store->eventfds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+
+        if (store->eventfds[i] < 0) {
+            (void) snprintf(error, FKV_ERROR_BYTES, "\"%s\" needs %u file "
+                            "descriptors for wakeups, and eventfd() failed: "
+                            "%s", store->path, FKV__SLOTS_MAX,
+                            strerror(errno));
+            return FKV_EIO;
+        }
+    }
+
+    return FKV_OK;
+}
+
+
+/* Shared memory as it is when everything old is in tables. */
+static void
+segment_begin(fkv_t *store, const fkv__recovered_t *recovered)
+{
+    fkv__segment_shm_t  *seg = store->seg;
+    fkv__arena_shm_t    *first = &seg->arenas[0];
+
+    for (unsigned id = 0; id < FKV__ARENAS; id++) {
+        fkv__arena_reset(&seg->arenas[id], (uint32_t) seg->arena_bytes);
+    }
+
+    first->used = 1;
+    first->base = recovered->first_base;
+    first->prev_end = recovered->floor;
+    first->incarnation = recovered->incarnation + 1;
+    first->state = FKV__ARENA_USED;
+
+    seg->log.ready = first->base;
+    seg->log.written = first->base;
+    seg->log.durable = first->base;
+
+    seg->state.incarnation = first->incarnation;
+    seg->state.memtables = fkv__set_make(0, 1, 1);
+
+    fkv__clock_init(store, recovered->stopped_ms);
+    fkv__announce(store, &(fkv__catalog_t) {
+                             .version = recovered->version,
+                             .number = recovered->manifest,
+                             .len = recovered->manifest_len
+                         });
+
+    if (recovered->damaged) {
+        fkv__set_readonly(store, "%s", recovered->damage);
+    }
+}
+
+
+/*
+ * Faulting in a gigabyte takes as long as replaying a log, so a thread does
+ * the one during the other.
+ */
+typedef struct {
+    fkv_t      *store;
+    pthread_t   thread;
+    bool        started;
+    int         rc;
+    int         cause;          /* errno */
+} segment_task_t;
+
+
+static void *
+segment_task_run(void *data)
+{
+    segment_task_t  *task = data;
+
+    task->rc = fkv__segment_create(task->store->options.memory,
+                                   &task->store->seg);
+    task->cause = errno;
+
+    return NULL;
+}
+
+
+static void
+segment_task_start(segment_task_t *task, fkv_t *store)
+{
+    sigset_t  all, old;
+
+    task->store = store;
+
+    (void) sigfillset(&all);
+    (void) pthread_sigmask(SIG_SETMASK, &all, &old);
+
+    task->started = (pthread_create(&task->thread, NULL, segment_task_run,
+                                    task) == 0);
+
+    (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+
+static int
+segment_task_join(segment_task_t *task, char *error)
+{
+    fkv_t  *store = task->store;
+
+    if (task->started) {
+        (void) pthread_join(task->thread, NULL);
+
+    } else {
+        (void) segment_task_run(task);
+    }
+
+    if (task->rc != FKV_OK) {
+        (void) snprintf(error, FKV_ERROR_BYTES, "\"%s\" cannot have its "
+                        "memory=%llu: %s", store->path,
+                        (unsigned long long) store->options.memory,
+                        strerror(task->cause));
+    }
+
+    return task->rc;
+}
+
+
+static int
+store_open(fkv_t *store, char *error)
+{
+    int                    rc, made;
+    char                   memory_error[FKV_ERROR_BYTES];
+    char                   cause[FKV_ERROR_BYTES];
+    segment_task_t         task;
+    fkv__directory_t       directory;
+    fkv__recovered_t       recovered;
+    fkv__segment_layout_t  layout;
+
+    rc = fkv__directory_open(&directory, store->fs, store->path,
+                             store->options.uid, store->options.gid, error);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    store->dir = directory.dir;
+    store->log_dir = directory.log_dir;
+    store->sst_dir = directory.sst_dir;
+    store->lock = directory.lock;
+
+    fkv__segment_layout(store->options.memory, &layout);
+    segment_task_start(&task, store);
+
+    rc = fkv__recover(&recovered, &(fkv__recover_t) {
+                          .directory = &directory,
+                          .clock = store->clock,
+                          .log = store->log,
+                          .uid = store->options.uid,
+                          .gid = store->options.gid,
+                          .arena_bytes = layout.arena_bytes
+                      }, cause);
+    made = segment_task_join(&task, memory_error);
+
+    if (rc != FKV_OK) {
+        (void) snprintf(error, FKV_ERROR_BYTES, "\"%.160s\" cannot be opened:"
+                        " %.320s", store->path, cause);
+        return rc;
+    }
+
+    if (made != FKV_OK) {
+        memcpy(error, memory_error, sizeof(memory_error));
+        rc = made;
+
+    } else {
+        rc = eventfds_open(store, error);
+    }
+
+    if (rc == FKV_OK) {
+        segment_begin(store, &recovered);
+    }
+
+    fkv__version_unpin(recovered.version);
+
+    return rc;
+}
+
+
+int
+fkv_open(fkv_t **out, const fkv_options_t *opt, const fkv_log_t *log,
+    char *error)
+{
+    int     rc;
+    fkv_t  *store;
+
+    rc = fkv_options_check(opt, error);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    store = store_new(opt, log);
+    if (store == NULL) {
+        (void) snprintf(error, FKV_ERROR_BYTES, "out of memory");
+        return FKV_ENOMEM;
+    }
+
+    rc = store_open(store, error);
+    if (rc != FKV_OK) {
+        fkv_close(store);
+        return rc;
+    }
+
+    *out = store;
+
+    return FKV_OK;
+}
+
+
+void
+fkv_close(fkv_t *store)
+{
+    fkv__fds_close(store->eventfds, FKV__SLOTS_MAX);
+    fkv__fds_close(&store->dir, 1);
+    fkv__fds_close(&store->log_dir, 1);
+    fkv__fds_close(&store->sst_dir, 1);
+    fkv__fds_close(&store->lock, 1);
+
+    /* A thread that hangs still looks at these. */
+    if (store->helper != NULL) {
+        return;
+    }
+
+    if (store->seg != NULL) {
+        fkv__segment_unmap(store->seg);
+    }
+
+    fkv__free(store->path);
+    fkv__free(store);
+}
