@@ -1,0 +1,456 @@
+package Ferrokv::Model;
+
+# Ferrokv::Model - clients that know what the store must hold.
+#
+#   my $model = Ferrokv::Model->new($nginx->port);
+#   $model->begin;                    # they work, each in its own process
+#   ... kill, reload ...
+#   $model->end;                      # collects what they know
+#   ... kill everything, start again ...
+#   is($model->wrong, '', 'all is there');
+#
+# begin and end may be repeated; what one round knows is where the next begins.
+#
+# Clients   writer    put, put with a TTL, delete, get on keys of its own
+#           count     adds to counters that all of them share
+#           sequence  seq:00000001, seq:00000002 ..., through all workers in
+#                     turn, each begun when the one before is acknowledged
+#           batch     three keys that change together
+# Options   keys (of a writer, 40), bytes (of a value, at most, 6000), counters
+#           (names, hot:0 .. hot:2), others (keys that are none of ours),
+#           keepalive (1), resend (what a kept connection did not answer)
+#
+# What a client knows of a key is the list of its possible values: that of the
+# last acknowledged operation, then those of operations begun later whose answer
+# never came.  A value that was read was durable, so it drops those before it.
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+use Time::HiRes qw(sleep time);
+
+use Ferrokv::Http;
+use Ferrokv::Load;
+
+use constant SOON => 0.15;      # seconds; a TTL that ends before the check
+
+my $json = JSON::PP->new->utf8;
+my %client = (writer => \&_writer, count => \&_count,
+              sequence => \&_sequence, batch => \&_batch);
+
+
+sub new {
+    my ($class, $port, %opt) = @_;
+
+    return bless {
+        port     => $port,
+        clients  => [qw(writer writer count count sequence batch)],
+        keys     => 40,
+        bytes    => 6000,
+        others   => qr/^x:/,
+        counters => [map { "hot:$_" } 0 .. 2],
+        sequence => { acked => 0, begun => 0 },
+        known    => {},         # key => [possible values]
+        acked    => {},         # counter => sum
+        begun    => {},
+        odd      => [],         # answers that nothing explains
+        unknown  => [],         # why answers never came
+        keepalive => 1,
+        ops      => 0,
+        %opt,
+    }, $class;
+}
+
+
+sub begin {
+    my ($self) = @_;
+
+    # Values of different rounds differ.
+    $self->{n} += 1_000_000;
+
+    $self->{load} = Ferrokv::Load->start(scalar @{ $self->{clients} }, sub {
+        my ($i, $stop) = @_;
+
+        $self->{i} = $i;
+        $self->{stop} = $stop;
+        $self->{http} = [map { Ferrokv::Http->new($self->{port},
+            keepalive => $self->{keepalive}) } 0 .. 1];
+        $self->{$_} = {} for qw(acked begun);
+        $self->{$_} = [] for qw(odd unknown);
+        $self->{ops} = 0;
+
+        # What the others own they know better.
+        delete @{ $self->{known} }{ grep { !/^(?:w|batch)$i:/ }
+                                    keys %{ $self->{known} } };
+
+        $client{ $self->{clients}[$i] }->($self) until $stop->();
+
+        my %said = map { $_ => $self->{$_} } qw(known acked begun odd
+                                                unknown ops sequence);
+        $said{mine} = $self->{clients}[$i];
+        return \%said;
+    });
+}
+
+
+sub end {
+    my ($self) = @_;
+
+    for my $said ((delete $self->{load})->finish) {
+        my ($known, $client) = ($said->{known}, $said->{mine});
+
+        $self->{known}{$_} = $known->{$_} for keys %$known;
+        push @{ $self->{$_} }, @{ $said->{$_} } for qw(odd unknown);
+        $self->{sequence} = $said->{sequence} if $client eq 'sequence';
+        $self->{ops} += $said->{ops};
+
+        for my $what (qw(acked begun)) {
+            $self->{$what}{$_} += $said->{$what}{$_}
+                for keys %{ $said->{$what} };
+        }
+    }
+
+    return $self;
+}
+
+
+# In a client: what a request came to.  Status 0: nobody knows.
+sub _ask {
+    my ($self, $wanted, @request) = @_;
+
+    # In turn, so that what one worker has written is read through another.
+    my $http = $self->{http}[$self->{ops}++ % 2];
+    my $kept = $http->{socket};
+    my $r = $http->request(@request);
+
+    # A worker that leaves closes kept connections; what it has not begun to
+    # read it has not done.  A dead one may have done it.
+    $r = $http->request(@request)
+        if $self->{resend} && $kept && $r->status == 0 && !%{ $r->{headers} };
+
+    return $r if $r->status =~ /^(?:$wanted)$/;
+
+    if ($r->status != 0) {
+        push @{ $self->{odd} }, "$request[0] $request[1]: "
+            . $r->status . ' ' . substr $r->body, 0, 200;
+
+    } elsif ($r->error =~ /timeout/) {
+        push @{ $self->{odd} }, "$request[0] $request[1]: no answer in time";
+
+    } else {
+        push @{ $self->{unknown} }, "$request[0] $request[1]: " . $r->error;
+        sleep 0.005 if $r->error =~ /^connect/;
+    }
+
+    $r->{status} = 0;
+    return $r;
+}
+
+
+# A value says what it is: "number length" and so many x.  The last digit of the
+# length says whether it has a TTL: 0 yes, 1 no.  An empty string is a key that
+# does not exist.
+sub _text {
+    my ($value) = @_;
+    my ($n, $length) = $value =~ /^(\d+) (\d+)/ or return '';
+
+    return "$n $length " . 'x' x $length;
+}
+
+
+sub _value {
+    my ($text) = @_;
+    my ($value) = ($text // '') =~ /^(\d+ \d+) /;
+
+    return !length($text // '') ? ''
+        : defined $value && $text eq _text($value) ? $value
+        : 'garbage: ' . substr $text, 0, 40;
+}
+
+
+# A value with "soon" behind it may have expired.
+sub _is {
+    my ($possible, $value) = @_;
+
+    return $possible eq $value || $possible eq "$value soon"
+        || ($value eq '' && $possible =~ /soon$/);
+}
+
+
+# What was read must be possible, and what was before that is so no longer.
+sub _seen {
+    my ($self, $key, $value) = @_;
+    my $known = $self->{known}{$key} //= [''];
+
+    for my $i (reverse 0 .. $#$known) {
+        if (_is($known->[$i], $value)) {
+            splice @$known, 0, $i if $value ne '' && @$known > 1;
+            return 1;
+        }
+    }
+
+    push @{ $self->{odd} }, "$key is \"$value\", not \""
+        . join('" or "', @$known) . '"';
+    return 0;
+}
+
+
+sub _begin { push @{ $_[0]{known}{$_[1]} //= [''] }, $_[2] }
+sub _acked { $_[0]{known}{$_[1]} = [$_[2]] }
+
+
+sub _writer {
+    my ($self) = @_;
+
+    # Again what was not answered: a dead one's latch must not stay.
+    my $key = delete $self->{again} // "w$self->{i}:" . int rand $self->{keys};
+    my $what = rand;
+    my $value = ++$self->{n} . ' ' . (1 + int rand $self->{bytes} / 10);
+
+    if ($what < 0.1) {
+        my $r = $self->_ask('200|404', 'GET', "/kv/$key");
+
+        $self->_seen($key, _value($r->status == 404 ? '' : $r->body))
+            if $r->status;
+
+    } elsif ($what < 0.25) {
+        $self->_begin($key, '');
+        my $r = $self->_ask('204|404', 'DELETE', "/kv/$key");
+
+        $r->status ? $self->_acked($key, '') : ($self->{again} = $key);
+
+    } else {
+        my ($ttl, $mark) =
+            $what < 0.35 ? ('?ttl=' . SOON * 1000 . 'ms', ' soon')
+            : $what < 0.5 ? ('?ttl=1h', '0') : ('', '1');
+
+        $value .= $mark;
+        $self->_begin($key, $value);
+        my $r = $self->_ask('201|204', 'PUT', "/kv/$key$ttl", _text($value));
+
+        $r->status ? $self->_acked($key, $value) : ($self->{again} = $key);
+    }
+}
+
+
+sub _count {
+    my ($self) = @_;
+    my $key = $self->{counters}[rand @{ $self->{counters} }];
+
+    $self->{begun}{$key}++;
+    my $r = $self->_ask('200', 'POST', "/kv/$key?incr=1");
+
+    return if !$r->status;
+
+    $self->{acked}{$key}++;
+
+    # Every sum is given once: ours grow.
+    push @{ $self->{odd} }, "$key went back to " . $r->body
+        if $r->body <= ($self->{last}{$key} // 0);
+    $self->{last}{$key} = $r->body;
+}
+
+
+# Never a second one before the first is known: what survives is a prefix.
+sub _sequence {
+    my ($self) = @_;
+    my $sequence = $self->{sequence};
+
+    $sequence->{begun} = $sequence->{acked} + 1;
+    my $r = $self->_ask('201|204', 'PUT',
+        sprintf('/kv/seq:%08d', $sequence->{begun}),
+        _text("$sequence->{begun} " . int rand 200));
+
+    return if !$r->status;
+
+    $sequence->{acked} = $sequence->{begun};
+
+    # When, now and then: wrong(lost => time) wants to know.
+    my $at = $sequence->{at} //= [[0, 0]];
+
+    push @$at, [$sequence->{acked}, time] if time > $at->[-1][1] + 0.02;
+}
+
+
+sub _batch {
+    my ($self) = @_;
+    my @keys = map { "batch$self->{i}:$_" } 'a' .. 'c';
+    my $value = ++$self->{n} . ' ' . (1 + int rand $self->{bytes} / 30) . '1';
+
+    if ($self->{n} % 8 == 0) {
+        my $r = $self->_ask('200', 'GET',
+                            "/kv/?prefix=batch$self->{i}:&values");
+        return if !$r->status;
+
+        my %is = map { $_->{key} => $_->{value} } @{ $r->json->{keys} };
+        my $first = _value($is{ $keys[0] });
+
+        if ($self->_seen($keys[0], $first)) {
+            # One batch, seen at one position.
+            $self->_seen($_, $first) for @keys;
+            push @{ $self->{odd} }, "half a batch: $_"
+                for grep { _value($is{$_}) ne $first } @keys;
+        }
+
+        return;
+    }
+
+    $self->_begin($_, $value) for @keys;
+    my $r = $self->_ask('200', 'POST', '/kv/?batch&atomic',
+        $json->encode([map { { op => 'set', key => $_,
+                               value => _text($value) } } @keys]),
+        'Content-Type' => 'application/json');
+
+    if ($r->status) {
+        $self->_acked($_, $value) for @keys;
+    }
+}
+
+
+# All keys and values, as the listing has them.  Lines, not JSON: thousands of
+# them, and nothing in them needs a parser.
+sub _list {
+    my ($http) = @_;
+    my ($cursor, %is) = ('');
+
+    while (1) {
+        my $r = $http->get("/kv/?values&limit=1000$cursor",
+                           Accept => 'application/x-ndjson');
+        die 'listing: ' . ($r->error // $r->status . ' ' . $r->body) . "\n"
+            if $r->status != 200;
+
+        my $text = $r->body;
+
+        $is{$1} = $2
+            while $text =~ /^\{"key":"([^"]+)",.*"value":"([^"]*)"\}$/mg;
+
+        my ($end) = $text =~ /^(\{"complete":.*)\n\z/m
+            or die "listing: no end\n";
+        my $page = $json->decode($end);
+
+        return \%is if $page->{complete};
+        $cursor = "&cursor=$page->{cursor}";
+    }
+}
+
+
+# Everything the store may not say, as lines; '' when all is well.
+# lost => time: what was acknowledged after that may be missing, as long as a
+# prefix is there.
+sub wrong {
+    my ($self, %opt) = @_;
+    my $http = Ferrokv::Http->new($self->{port});
+
+    sleep SOON + 0.01;
+    my @wrong = splice @{ $self->{odd} };
+    my $is = eval { _list($http) } // return join "\n", @wrong, "$@";
+
+    push @wrong, $self->_wrong_sequence($is, $opt{lost}),
+        $self->_wrong_counters($is, $opt{lost});
+    delete @$is{ keys %{ $self->{begun} }, grep { /^seq:/ } keys %$is };
+
+    push @wrong, $opt{lost} ? $self->_wrong_batches($is)
+                            : $self->_wrong_values($http, $is);
+
+    # It is what the next round begins with.
+    $self->{known}{$_} = [_value($is->{$_})] for keys %{ $self->{known} };
+
+    # Not a screen full of consequences.
+    splice @wrong, 20, @wrong, '...' if @wrong > 20;
+    return join "\n", @wrong;
+}
+
+
+sub _wrong_sequence {
+    my ($self, $is, $lost) = @_;
+    my ($acked, $begun, $at) = @{ $self->{sequence} }{qw(acked begun at)};
+    my ($n, @wrong) = (0);
+
+    if ($lost) {
+        $acked = 0;
+        $acked = $_->[0] for grep { $_->[1] < $lost } @{ $at // [] };
+    }
+
+    for my $key (sort grep { /^seq:/ } keys %$is) {
+        my ($at) = $key =~ /(\d+)/;
+
+        push @wrong, "$key is there, the one before is not" if $at != $n + 1;
+        push @wrong, "$key is " . _value($is->{$key})
+            if _value($is->{$key}) !~ /^@{[ $at + 0 ]} /;
+        $n = $at + 0;
+    }
+
+    push @wrong, "the sequence ends at $n, $acked is acknowledged"
+        if $n < $acked;
+    push @wrong, "the sequence ends at $n, only $begun was begun"
+        if $n > $begun;
+
+    $self->{lost} = $self->{sequence}{acked} - $n;
+    $self->{sequence} = { acked => $n, begun => $n };
+    return @wrong;
+}
+
+
+sub _wrong_counters {
+    my ($self, $is, $lost) = @_;
+    my @wrong;
+
+    for my $key (sort keys %{ $self->{begun} }) {
+        my ($acked, $begun) = ($self->{acked}{$key} // 0, $self->{begun}{$key});
+        my $sum = $is->{$key} // 0;
+
+        $acked = 0 if $lost;
+
+        push @wrong, "$key is $sum, not $acked (acknowledged) to $begun (begun)"
+            if $sum < $acked || $sum > $begun;
+
+        $self->{acked}{$key} = $self->{begun}{$key} = $sum;
+    }
+
+    return @wrong;
+}
+
+
+sub _wrong_values {
+    my ($self, $http, $is) = @_;
+    my @wrong;
+
+    for my $key (sort keys %{ $self->{known} }) {
+        my $value = _value($is->{$key});
+        my @known = map { /soon$/ ? '' : $_ } @{ $self->{known}{$key} };
+        my $r = $http->get("/kv/$key");
+
+        push @wrong, "$key is \"$value\", not \"" . join('" or "', @known) . '"'
+            if !grep { $_ eq $value } @known;
+        push @wrong, "$key is \"$value\" in the listing, GET says "
+            . ($r->error // $r->status . ' ' . substr $r->body, 0, 100)
+            if _value($r->status == 404 ? '' : $r->body) ne $value;
+        my $ttl = $r->header('FerroKV-TTL') // '-';
+
+        push @wrong, "$key is \"$value\", its TTL is $ttl"
+            if $ttl !~ ($value =~ /0$/ ? qr/^3[56]\d\d$/ : qr/^-$/);
+    }
+
+    push @wrong, map { "$_ is there, nobody made it" }
+        grep { !$self->{known}{$_} && $_ !~ $self->{others} } sort keys %$is;
+    return @wrong, $self->_wrong_batches($is);
+}
+
+
+sub _wrong_batches {
+    my ($self, $is) = @_;
+    my %values;
+
+    for my $key (keys %{ $self->{known} }) {
+        my ($batch) = $key =~ /^(batch\d+):/ or next;
+        my ($n) = ($is->{$key} // '') =~ /^(\d+ \d+)/;
+
+        $values{$batch}{$n // ''} = 1;
+    }
+
+    return map { "half of $_ is there" }
+        grep { keys %{ $values{$_} } > 1 } sort keys %values;
+}
+
+1;

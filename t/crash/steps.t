@@ -1,0 +1,349 @@
+# A process dies at each numbered step of the engine, again and again as nginx
+# starts it anew; it is cured by a reload, all are killed, and what the next
+# start finds is compared with what clients know.  Then the same with nginx in
+# one process, whose death there is that of all.
+
+use strict;
+use warnings;
+
+use lib 't/lib', 't/crash/lib';
+use File::Find qw(find);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use Ferrokv::Http;
+use Ferrokv::Model;
+use Ferrokv::Nginx;
+
+# FKV_STEPS=commit,reap.1 t/crash/steps.t: only those.
+my @only = split /,/, $ENV{FKV_STEPS} // '';
+
+# Steps with a way of their own; all others are reached by load, in a worker
+# or in the helper.
+my %way = (
+    (map { ("directory.$_" => \&opening) } 1 .. 2),
+    (map { ("recover.$_" => \&opening) } 1 .. 5),
+    (map { ("reap.$_" => \&reaping) } 1 .. 4),
+    (map { ("catalog.$_" => \&rotation) } 4 .. 6),
+);
+
+# Steps of the helper's that recovery takes as well.
+my @also_opening = map { ("catalog." . ($_ + 3), "table_file.$_") } 1 .. 3;
+
+my %sync = ('log_sync.1' => 'everysec');
+
+# Taken only in the first life of a log file.
+my %fresh = ('recycle.4' => 1);
+
+my %skip = (
+    'expire.1' => 'the wall clock must step; t/unit/store_expire.c has its own',
+);
+
+# These are passed by every write, and each process shall do some before.
+my $often = qr/^(?:reserve|update|link|commit)\./;
+
+my ($nginx, $model);
+
+fresh('always');
+
+for my $step (steps()) {
+    next if @only && !grep { $step =~ /^\Q$_\E/ } @only;
+
+    if ($skip{$step}) {
+        note "$step: not here, $skip{$step}";
+        next;
+    }
+
+    my $begun = time;
+    my $sync = $sync{$step} // 'always';
+
+    fresh($sync) if $fresh{$step} || $sync ne $nginx->{vars}{SYNC};
+    ($way{$step} // \&load)->($step);
+    opening($step) if grep { $_ eq $step } @also_opening;
+    note sprintf '%s: %.1f s', $step, time - $begun;
+}
+
+# What users get reads the same; so far it was the build with the steps.
+$nginx->stop;
+$nginx->write_conf(undef, module => 'modules');
+$nginx->start;
+is($model->wrong, '', 'all is there, without steps');
+finish();
+done_testing();
+
+
+# A step without a passage in here would be noticed: all are looked for.
+sub steps {
+    my (%found, @files);
+
+    find({ no_chdir => 1, wanted => sub { push @files, $_ if /\.c$/ } },
+         'engine', 'ngx_ferrokv_module');
+
+    for my $file (@files) {
+        local (@ARGV, $/) = $file;
+        my $text = <>;
+
+        $found{$1}++ while $text =~ /FKV_STEP\("([^"]+)"\)/g;
+    }
+
+    is(join(' ', grep { $found{$_} > 1 } sort keys %found), '',
+        'no two steps have one name');
+    is(join(' ', grep { !$found{$_} } keys %skip, keys %way, @also_opening), '',
+        'none that is named here is gone');
+    return sort keys %found;
+}
+
+
+# A new store, and clients who know nothing.
+sub fresh {
+    my ($sync) = @_;
+
+    finish() if $nginx;
+    $nginx = Ferrokv::Nginx->new(<<'CONF', vars => { SYNC => $sync });
+%%GLOBALS%%
+ferrokv_store main path=%%DIR%%/store memory=4m sync=%%SYNC%%;
+events { }
+http {
+    %%HTTP%%
+    keepalive_requests 1000000000;
+    server {
+        listen 127.0.0.1:%%PORT%% reuseport;
+        location /kv/ { ferrokv_rest write=on; }
+    }
+}
+CONF
+    $nginx->allow(qr/exited on signal 9$/);
+    $model = Ferrokv::Model->new($nginx->port);
+}
+
+
+sub finish { $nginx->finish }
+
+
+# From now on workers and helpers die there; the master never does.
+sub dying_at {
+    my ($step, $passage) = @_;
+
+    $passage //= $step =~ $often ? 30 : 1;
+    $nginx->write_conf(undef, workers => 2,
+        globals => "env FKV_KILL=$step:$passage;");
+}
+
+
+sub dying_nowhere { $nginx->write_conf(undef, workers => 2, globals => '') }
+
+
+sub deaths {
+    my $text = $nginx->error_log;
+    return scalar(() = $text =~ /exited on signal 9$/mg);
+}
+
+
+# Wait for so many deaths more than there were.
+sub ok_died {
+    my ($step, $before, $n) = @_;
+
+    my $died = $nginx->wait_until(sub { deaths() >= $before + $n }, 20);
+
+    ok($died, "$step: reached") or diag deaths() - $before, " deaths of $n";
+}
+
+
+# The configuration without FKV_KILL heals it, under load: nobody waits for
+# ever for what a dead one has left.
+sub ok_cured {
+    my ($step) = @_;
+
+    dying_nowhere();
+    ok($nginx->reload, "$step: reload");
+    settle(0);
+
+    my $http = Ferrokv::Http->new($nginx->port, keepalive => 0);
+    my @r = ($http->put('/kv/x:cured', ''), $http->delete('/kv/x:cured'));
+
+    is(join(' ', map { $_->error // $_->status } @r), '201 204',
+        "$step: life goes on");
+    $model->end;
+    is($model->wrong, '', "$step: nothing is lost by one death");
+    $model->begin;
+    sleep 0.1;
+}
+
+
+# All are killed, the next start must know all that was acknowledged.
+sub ok_kept {
+    my ($step) = @_;
+
+    if ($nginx->{vars}{SYNC} ne 'always') {
+        # What has been written outlives all processes; give it that turn.
+        $model->end;
+        sleep 0.1;
+        $nginx->kill('KILL');
+
+    } else {
+        $nginx->kill('KILL');
+        $model->end;
+    }
+
+    my ($ok, $said) = $nginx->start;
+    ok($ok, "$step: the next start") or die $said;
+
+    my $wrong = $model->wrong;
+    is($wrong, '', "$step: all is there");
+    fresh($nginx->{vars}{SYNC}) if $wrong ne '';
+    return $wrong eq '';
+}
+
+
+sub load {
+    my ($step) = @_;
+    my $before = deaths();
+
+    dying_at($step);
+    $nginx->pids ? $nginx->reload : $nginx->start;
+    $model->begin;
+    ok_died($step, $before, 2);
+    ok_cured($step);
+    ok_kept($step);
+    alone($step) if $nginx->{vars}{SYNC} eq 'always';
+}
+
+
+# The only process there is dies, and the memory with it: what was acknowledged
+# before this very instant must be on disk.
+sub alone {
+    my ($step) = @_;
+
+    fresh('always') if $fresh{$step};
+    $nginx->kill('KILL');
+    dying_at($step);
+
+    # With two workers there would be two sockets, and one nobody listens to.
+    $nginx->write_conf(undef, workers => 1,
+        globals => "master_process off;\n$nginx->{globals}");
+    $model->begin;
+    $nginx->start;
+
+    my $died = $nginx->wait_until(sub { !$nginx->pids }, 20);
+    ok($died, "$step: reached by nginx in one process");
+    $nginx->kill('KILL');
+    $model->end;
+
+    dying_nowhere();
+    $nginx->start;
+    is($model->wrong, '', "$step: all is there after its death");
+}
+
+
+# The master dies in its start.
+sub opening {
+    my ($step) = @_;
+
+    dying_nowhere();
+
+    # Something to recover, in log files and in tables.
+    $nginx->start if !$nginx->pids;
+    $model->begin;
+    sleep 0.3;
+    $nginx->kill('KILL');
+    $model->end;
+
+    for my $time (1 .. 2) {
+        local $ENV{FKV_KILL} = $step;
+        my ($ok) = $nginx->start;
+
+        is(!$ok && $? & 127, 9, "$step: start dies, time $time");
+    }
+
+    ok($nginx->start, "$step: the next start");
+    is($model->wrong, '', "$step: all is there");
+}
+
+
+# A reload is over: of the old processes only so many are left.  It need not get
+# there: the old helper's slot is reaped as well, and who does it dies.
+sub settle {
+    my ($held) = @_;
+
+    return $nginx->wait_until(sub {
+        $nginx->workers == 2 && $nginx->helpers == 1
+            && $nginx->leaving == $held;
+    }, 3);
+}
+
+
+# Who repairs what a dead one has left dies at that.  Two kinds of processes are
+# needed: a reload gives one worker of the old configuration, held by a request,
+# that shall die in a write; those of the new one find what it leaves.
+sub reaping {
+    my ($step) = @_;
+
+    # A whole frame that is not READY, or one without its bytes.
+    my $leave = $step eq 'reap.1' ? 'update.5' : 'update.2';
+    my $before = deaths();
+
+    dying_at($leave, 1);
+    $nginx->pids ? $nginx->reload : $nginx->start;
+    settle(0);
+
+    my $held = Ferrokv::Http->new($nginx->port)->connect;
+    $held->write("PUT /kv/x:held HTTP/1.1\r\nHost: x\r\n"
+                 . "Content-Length: 4\r\n\r\n12");
+    sleep 0.1;
+
+    dying_at($step);
+    $nginx->reload;
+    settle(1);
+    $model->begin;
+    $held->write('34');
+
+    ok_died($step, $before, 3);
+    ok_cured($step);
+    ok_held($step);
+    ok_kept($step);
+    ok_held($step);
+    Ferrokv::Http->new($nginx->port)->delete('/kv/x:held');
+}
+
+
+sub ok_held {
+    my ($step) = @_;
+
+    is(Ferrokv::Http->new($nginx->port)->get('/kv/x:held')->body =~ /^1234$/,
+        $step eq 'reap.1', "$step: a write is finished if it is whole");
+}
+
+
+# A new manifest is begun when somebody died while appending to the old one, so
+# that its end is torn: the next helper does it.
+sub rotation {
+    my ($step) = @_;
+
+    dying_at($step);
+    $nginx->pids ? $nginx->reload : $nginx->start;
+    settle(0);
+    $model->begin;
+    sleep 0.2;
+
+    my $before = deaths();
+    my ($helper) = $nginx->helpers;
+
+    kill 'STOP', $nginx->master;
+    kill 'KILL', $helper;
+    $nginx->wait_gone($helper);
+    tear_manifest();
+    kill 'CONT', $nginx->master;
+
+    ok_died($step, $before, 2);
+    ok_cured($step);
+    ok_kept($step);
+}
+
+
+sub tear_manifest {
+    my ($path) = glob $nginx->dir . '/store/MANIFEST-*';
+
+    open my $file, '>>', $path or die "$path: $!";
+    print {$file} 'half a record';
+    close $file;
+}
