@@ -197,6 +197,22 @@ fkv__segment_arena(fkv__segment_shm_t *seg, unsigned arena)
 }
 
 
+/* Moves a position upwards, never down; sequentially consistent. */
+static inline void
+fkv__raise(uint64_t *position, uint64_t to)
+{
+    uint64_t  from = __atomic_load_n(position, __ATOMIC_SEQ_CST);
+
+    while (from < to
+           && !__atomic_compare_exchange_n(position, &from, to, false,
+                                           __ATOMIC_SEQ_CST,
+                                           __ATOMIC_SEQ_CST))
+    {
+        /* from has been read again */
+    }
+}
+
+
 /* The manifest position packs the file's number and its announced length. */
 static inline uint64_t
 fkv__manifest_pos(uint64_t number, uint64_t len)

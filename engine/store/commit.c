@@ -52,23 +52,6 @@ fkv__commit_close(fkv_t *store)
 }
 
 
-static uint64_t
-raise(uint64_t *position, uint64_t to)
-{
-    uint64_t  from = __atomic_load_n(position, __ATOMIC_RELAXED);
-
-    while (from < to
-           && !__atomic_compare_exchange_n(position, &from, to, false,
-                                           __ATOMIC_SEQ_CST,
-                                           __ATOMIC_RELAXED))
-    {
-        /* from has been read again */
-    }
-
-    return fkv__max(from, to);
-}
-
-
 /*
  * The arena where the log goes on at lsn: the oldest that does not lie wholly
  * below it.  *end is the LSN behind its last frame.  -1: there is none.
@@ -400,7 +383,7 @@ lead_start(fkv_t *store)
         commit->sync_next = 0;
 
         if (!sync_start(store)) {
-            (void) raise(&log->durable, written);   /* all files are clean */
+            fkv__raise(&log->durable, written);   /* all files are clean */
         }
     }
 
@@ -492,7 +475,7 @@ commit_done(fkv__io_req_t *req)
 
         /* Durable first: who dies between leaves bytes to write twice. */
         if (store->options.sync == FKV_SYNC_ALWAYS) {
-            (void) raise(&log->durable, commit->to);
+            fkv__raise(&log->durable, commit->to);
             FKV_STEP("commit.5");
         }
 
@@ -503,7 +486,7 @@ commit_done(fkv__io_req_t *req)
 
     } else {
         fkv__count(store, syncs, 1);
-        (void) raise(&log->durable, commit->to);
+        fkv__raise(&log->durable, commit->to);
     }
 
     FKV_STEP("commit.6");
@@ -562,7 +545,7 @@ announce(fkv_t *store)
     __atomic_store_n(&store->own->sync_waiting, durable, __ATOMIC_SEQ_CST);
 
     if (durable_max != 0 && store->options.sync != FKV_SYNC_ALWAYS) {
-        (void) raise(&store->seg->log.sync_wanted, durable_max);
+        fkv__raise(&store->seg->log.sync_wanted, durable_max);
     }
 }
 
@@ -639,7 +622,7 @@ fkv__commit_drain(fkv_t *store)
     uint64_t         target = fkv__commit_advance(store);
     struct pollfd    done = { store->eventfds[store->slot], POLLIN, 0 };
 
-    (void) raise(&log->sync_wanted, target);
+    fkv__raise(&log->sync_wanted, target);
 
     for (unsigned i = 0; i < DRAIN_MS / DRAIN_STEP_MS; i++) {
         if (__atomic_load_n(&log->durable, __ATOMIC_SEQ_CST) >= target

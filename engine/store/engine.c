@@ -176,11 +176,7 @@ slot_give_back(fkv_t *store)
                                        FKV__NOBODY, false, __ATOMIC_SEQ_CST,
                                        __ATOMIC_RELAXED);
 
-    __atomic_store_n(&store->own->snapshot, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&store->own->waiting, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&store->own->sync_waiting, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&store->own->wants_arena, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&store->own->pin, 0, __ATOMIC_SEQ_CST);
+    fkv__slot_clear(store->own);
     __atomic_store_n(&store->own->state, FKV__SLOT_FREE, __ATOMIC_SEQ_CST);
 
     fkv__slot_unlock(store->log_fds, FKV__ARENAS, store->slot);

@@ -31,17 +31,9 @@ uint64_t
 fkv__keep_floor(fkv_t *store)
 {
     fkv__segment_shm_t  *seg = store->seg;
-    uint64_t             floor = fkv__visible(store), old;
+    uint64_t             floor = fkv__visible(store);
 
-    old = __atomic_load_n(&seg->state.gc_floor, __ATOMIC_SEQ_CST);
-
-    while (old < floor
-           && !__atomic_compare_exchange_n(&seg->state.gc_floor, &old, floor,
-                                           true, __ATOMIC_SEQ_CST,
-                                           __ATOMIC_SEQ_CST))
-    {
-        /* old was loaded anew */
-    }
+    fkv__raise(&seg->state.gc_floor, floor);
 
     return lowest_snapshot(seg, floor);
 }

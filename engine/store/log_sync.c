@@ -58,21 +58,6 @@ sync_files(fkv_t *store, uint64_t from, uint64_t to)
 }
 
 
-static void
-raise_durable(fkv__log_shm_t *log, uint64_t to)
-{
-    uint64_t  from = __atomic_load_n(&log->durable, __ATOMIC_RELAXED);
-
-    while (from < to
-           && !__atomic_compare_exchange_n(&log->durable, &from, to, true,
-                                           __ATOMIC_SEQ_CST,
-                                           __ATOMIC_RELAXED))
-    {
-        /* from has been read again */
-    }
-}
-
-
 /* A waiter announces itself, then looks at durable: commit.h, pair 2. */
 static void
 wake_waiters(fkv_t *store, uint64_t durable)
@@ -114,7 +99,7 @@ fkv__log_sync(fkv_t *store)
     }
 
     FKV_STEP("log_sync.1");
-    raise_durable(log, written);
+    fkv__raise(&log->durable, written);
     fkv__count(store, syncs, 1);
     wake_waiters(store, written);
 

@@ -135,17 +135,6 @@ role_repair(uint32_t *role, unsigned slot)
 }
 
 
-static void
-slot_clear(fkv__slot_shm_t *own)
-{
-    __atomic_store_n(&own->snapshot, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&own->waiting, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&own->sync_waiting, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&own->wants_arena, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&own->pin, 0, __ATOMIC_SEQ_CST);
-}
-
-
 void
 fkv__reap_locked(fkv_t *store, unsigned slot)
 {
@@ -160,7 +149,7 @@ fkv__reap_locked(fkv_t *store, unsigned slot)
      * Its frames lie behind log.ready, so their arenas are in the set: only
      * arenas that are ready and durable to their end leave it.
      */
-    slot_clear(dead);
+    fkv__slot_clear(dead);
     set = fkv__pin(store);
 
     for (unsigned i = fkv__set_count(set); i-- > 0; ) {

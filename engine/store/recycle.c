@@ -23,19 +23,6 @@ arena_state(const fkv__arena_shm_t *arena)
 }
 
 
-static bool
-in_set(uint64_t set, unsigned id)
-{
-    for (unsigned i = 0; i < fkv__set_count(set); i++) {
-        if (fkv__set_arena(set, i) == id) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
 /* Does nobody read a set that is older than this number any more? */
 static bool
 pins_gone(const fkv__segment_shm_t *seg, uint64_t number)
@@ -77,7 +64,7 @@ left_set(const fkv__segment_shm_t *seg, unsigned id, uint64_t *number)
     set = __atomic_load_n(&seg->state.memtables, __ATOMIC_SEQ_CST);
     *number = fkv__set_number(set);
 
-    return !in_set(set, id);
+    return !fkv__set_has(set, id);
 }
 
 

@@ -40,3 +40,14 @@ fkv__slot_claim(const int *log_fds, unsigned n)
 
     return -1;
 }
+
+
+void
+fkv__slot_clear(fkv__slot_shm_t *slot)
+{
+    __atomic_store_n(&slot->snapshot, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&slot->waiting, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&slot->sync_waiting, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&slot->wants_arena, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&slot->pin, 0, __ATOMIC_SEQ_CST);
+}

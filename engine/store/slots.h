@@ -32,5 +32,8 @@ void fkv__slot_unlock(const int *log_fds, unsigned n, unsigned slot);
  */
 int fkv__slot_claim(const int *log_fds, unsigned n);
 
+/* Nothing is pinned, read at or waited for by this slot any more. */
+void fkv__slot_clear(fkv__slot_shm_t *slot);
+
 
 #endif /* FKV_STORE_SLOTS_H */
