@@ -23,7 +23,7 @@
 #define FKV__LATCHES          4096
 #define FKV__CACHE_LINE       64
 #define FKV__HEIGHT_MAX       12      /* of a memtable's skip list */
-#define FKV__STATS_MAX        32
+#define FKV__STATS_MAX        96
 
 /* No process owns it; slot s is written as s + 1 in owner words. */
 #define FKV__NOBODY           0
