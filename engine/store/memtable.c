@@ -9,8 +9,17 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 
+/* The first 16 bytes of a key as two big-endian numbers, zeros behind it. */
 typedef struct {
-    uint64_t  prefix;           /* first 8 key bytes, big-endian */
+    uint64_t  high;
+    uint64_t  low;
+} key_prefix_t;
+
+#define PREFIX_BYTES  sizeof(key_prefix_t)
+
+typedef struct {
+    uint64_t  prefix_high;      /* key_prefix_t: most comparisons end here, */
+    uint64_t  prefix_low;       /*   without a look at the record */
     uint32_t  hash;             /* low half of the key's hash */
     uint32_t  hash_next;
     uint32_t  versions;         /* newest version node */
@@ -27,7 +36,7 @@ typedef struct {
     uint32_t  unused;
 } version_node_shm_t;
 
-_Static_assert(sizeof(key_node_shm_t) == 32, "key node");
+_Static_assert(sizeof(key_node_shm_t) == 40, "key node");
 _Static_assert(sizeof(version_node_shm_t) == 16, "version node");
 
 #define NODE_ALIGN  8
@@ -101,20 +110,18 @@ fkv__memtable_nodes(uint64_t hash, bool with_key)
 }
 
 
-static uint64_t
+static key_prefix_t
 key_prefix(fkv_str_t key)
 {
-    uint8_t  bytes[8] = { 0 };
+    uint8_t         bytes[PREFIX_BYTES] = { 0 };
+    const uint8_t  *p = key.data;
 
-    if (key.len >= sizeof(bytes)) {
-        return fkv__get_be64(key.data);
-    }
-
-    if (key.len > 0) {
+    if (key.len < PREFIX_BYTES) {
         memcpy(bytes, key.data, key.len);
+        p = bytes;
     }
 
-    return fkv__get_be64(bytes);
+    return (key_prefix_t) { fkv__get_be64(p), fkv__get_be64(p + 8) };
 }
 
 
@@ -126,29 +133,46 @@ node_key(const fkv__memtable_t *mt, const key_node_shm_t *node)
 
 
 /* < 0 if the node's key sorts before key. */
-static int
+static inline int
 node_cmp(const fkv__memtable_t *mt, const key_node_shm_t *node,
-    uint64_t prefix, fkv_str_t key)
+    key_prefix_t prefix, fkv_str_t key)
 {
-    if (node->prefix != prefix) {
-        return node->prefix < prefix ? -1 : 1;
+    if (node->prefix_high != prefix.high) {
+        return node->prefix_high < prefix.high ? -1 : 1;
+    }
+
+    if (node->prefix_low != prefix.low) {
+        return node->prefix_low < prefix.low ? -1 : 1;
     }
 
     return fkv__str_cmp(node_key(mt, node), key);
 }
 
 
+static inline bool
+node_has(const fkv__memtable_t *mt, const key_node_shm_t *node,
+    key_prefix_t prefix, fkv_str_t key)
+{
+    return node->key_len == key.len
+           && node->prefix_high == prefix.high
+           && node->prefix_low == prefix.low
+           && (key.len <= PREFIX_BYTES
+               || memcmp(mt->mem + node->key_at + PREFIX_BYTES,
+                         key.data + PREFIX_BYTES, key.len - PREFIX_BYTES)
+                  == 0);
+}
+
+
 static uint32_t
 hash_find(const fkv__memtable_t *mt, fkv_str_t key, uint64_t hash)
 {
-    uint32_t  at = link_load(&mt->buckets[hash & mt->bucket_mask]);
+    key_prefix_t  prefix = key_prefix(key);
+    uint32_t      at = link_load(&mt->buckets[hash & mt->bucket_mask]);
 
     while (at != 0) {
         const key_node_shm_t  *node = key_node(mt, at);
 
-        if (node->hash == (uint32_t) hash
-            && fkv__str_eq(node_key(mt, node), key))
-        {
+        if (node->hash == (uint32_t) hash && node_has(mt, node, prefix, key)) {
             return at;
         }
 
@@ -231,19 +255,27 @@ fkv__memtable_record(const fkv__memtable_t *mt, uint32_t entry,
 /*
  * The links that a node of this key follows at each level: prev[] points at
  * the words, next[] at what they hold.  Returns the node that has the key.
+ *
+ * Every step may miss the cache, so the node that is looked at if the search
+ * goes down is fetched while the one at this level is compared.
  */
 static uint32_t
 skip_find(const fkv__memtable_t *mt, fkv_str_t key, uint32_t *prev[],
     uint32_t next[])
 {
-    uint64_t   prefix = key_prefix(key);
-    uint32_t  *links = mt->shm->head;
+    key_prefix_t   prefix = key_prefix(key);
+    uint32_t      *links = mt->shm->head;
+    uint32_t       behind = 0;      /* a node known to sort not before key */
 
     for (int level = FKV__HEIGHT_MAX - 1; level >= 0; level--) {
         uint32_t  at = link_load(&links[level]);
 
-        while (at != 0) {
+        while (at != 0 && at != behind) {
             key_node_shm_t  *node = key_node(mt, at);
+
+            if (level > 0) {
+                __builtin_prefetch(key_node(mt, link_load(&links[level - 1])));
+            }
 
             if (node_cmp(mt, node, prefix, key) >= 0) {
                 break;
@@ -255,10 +287,10 @@ skip_find(const fkv__memtable_t *mt, fkv_str_t key, uint32_t *prev[],
 
         prev[level] = &links[level];
         next[level] = at;
+        behind = at;
     }
 
-    if (next[0] != 0 && fkv__str_eq(node_key(mt, key_node(mt, next[0])), key))
-    {
+    if (next[0] != 0 && node_has(mt, key_node(mt, next[0]), prefix, key)) {
         return next[0];
     }
 
@@ -268,15 +300,14 @@ skip_find(const fkv__memtable_t *mt, fkv_str_t key, uint32_t *prev[],
 
 /*
  * Links the node into the levels where it is missing, from the bottom up: a
- * node on level n is on all levels below.
+ * node on level n is on all levels below.  prev and next are as skip_find()
+ * has left them.
  */
 static void
-skip_link(fkv__memtable_t *mt, fkv_str_t key, uint32_t at)
+skip_link(fkv__memtable_t *mt, fkv_str_t key, uint32_t at, uint32_t *prev[],
+    uint32_t next[])
 {
     key_node_shm_t  *node = key_node(mt, at);
-    uint32_t        *prev[FKV__HEIGHT_MAX], next[FKV__HEIGHT_MAX];
-
-    (void) skip_find(mt, key, prev, next);
 
     for (uint32_t level = 0; level < node->height; level++) {
         while (next[level] != at) {
@@ -328,8 +359,10 @@ static void
 key_node_fill(fkv__memtable_t *mt, uint32_t at, fkv_str_t ikey, uint64_t hash)
 {
     key_node_shm_t  *node = key_node(mt, at);
+    key_prefix_t     prefix = key_prefix(ikey);
 
-    node->prefix = key_prefix(ikey);
+    node->prefix_high = prefix.high;
+    node->prefix_low = prefix.low;
     node->hash = (uint32_t) hash;
     node->versions = 0;
     node->key_at = (uint32_t) (ikey.data - mt->mem);
@@ -365,7 +398,7 @@ key_ensure(fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash, uint32_t *nodes)
         (void) nodes_take(nodes, key_node_bytes(hash));
     }
 
-    skip_link(mt, ikey, at);
+    skip_link(mt, ikey, at, prev, next);
     FKV_STEP("link.2");
 
     hash_link(mt, hash, at);
