@@ -6,6 +6,7 @@
 #include "shared/segment.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -49,41 +50,53 @@ fkv__segment_layout(uint64_t memory, fkv__segment_layout_t *layout)
 }
 
 
+/*
+ * All its memory is taken now, or the start fails.  fallocate() does not clear
+ * the pages, which is most of what faulting them in would cost.
+ */
+static void *
+segment_map(uint64_t memory)
+{
+    int    fd, rc, cause;
+    void  *p = MAP_FAILED;
+
+    fd = memfd_create("ferrokv", MFD_CLOEXEC);
+    if (fd < 0) {
+        return MAP_FAILED;
+    }
+
+    do {
+        rc = fallocate(fd, 0, 0, (off_t) memory);
+    } while (rc != 0 && errno == EINTR);
+
+    if (rc == 0) {
+        p = mmap(NULL, memory, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    }
+
+    cause = errno;
+    (void) close(fd);
+    errno = cause;
+
+    return p;
+}
+
+
 int
 fkv__segment_create(uint64_t memory, fkv__segment_shm_t **segment)
 {
-    int                     fd;
-    void                   *p;
     fkv__segment_shm_t     *seg;
     fkv__segment_layout_t   layout;
 
     fkv__segment_layout(memory, &layout);
 
-    fd = memfd_create("ferrokv", MFD_CLOEXEC);
-    if (fd < 0) {
+    seg = segment_map(memory);
+
+    if (seg == MAP_FAILED) {
         return FKV_ENOMEM;
     }
 
-    if (ftruncate(fd, (off_t) memory) != 0) {
-        (void) close(fd);
-        return FKV_ENOMEM;
-    }
+    (void) madvise(seg, memory, MADV_DONTDUMP);
 
-    p = mmap(NULL, memory, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    (void) close(fd);
-
-    if (p == MAP_FAILED) {
-        return FKV_ENOMEM;
-    }
-
-    (void) madvise(p, memory, MADV_DONTDUMP);
-
-    if (madvise(p, memory, MADV_POPULATE_WRITE) != 0 && errno == ENOMEM) {
-        (void) munmap(p, memory);
-        return FKV_ENOMEM;
-    }
-
-    seg = p;
     seg->magic = SEGMENT_MAGIC;
     seg->bytes = memory;
     seg->arena_bytes = layout.arena_bytes;
@@ -92,6 +105,7 @@ fkv__segment_create(uint64_t memory, fkv__segment_shm_t **segment)
     seg->buckets_at = layout.buckets_at;
     seg->arenas_at = layout.arenas_at;
 
+    fkv__segment_populate(seg, 0, fkv__segment_first(seg));
     *segment = seg;
 
     return FKV_OK;
@@ -99,10 +113,10 @@ fkv__segment_create(uint64_t memory, fkv__segment_shm_t **segment)
 
 
 void
-fkv__segment_populate(fkv__segment_shm_t *seg)
+fkv__segment_populate(fkv__segment_shm_t *seg, uint64_t from, uint64_t to)
 {
     /* An older kernel faults page by page later: slower, not wrong. */
-    (void) madvise(seg, seg->bytes, MADV_POPULATE_WRITE);
+    (void) madvise((uint8_t *) seg + from, to - from, MADV_POPULATE_WRITE);
 }
 
 

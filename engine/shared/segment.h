@@ -165,14 +165,20 @@ typedef struct {
 void fkv__segment_layout(uint64_t memory, fkv__segment_layout_t *layout);
 
 /*
- * A fresh, populated, zeroed segment with its layout filled in.
- * FKV_OK · FKV_ENOMEM
+ * A fresh, zeroed segment with its layout filled in.  All its memory is taken,
+ * and faulted in as far as a worker needs it at once (fkv__segment_first).
+ * FKV_OK · FKV_ENOMEM, cause in errno
  */
 int fkv__segment_create(uint64_t memory, fkv__segment_shm_t **segment);
 void fkv__segment_unmap(fkv__segment_shm_t *segment);
 
-/* Faults all pages in, so that no event loop meets them one by one. */
-void fkv__segment_populate(fkv__segment_shm_t *segment);
+/*
+ * Faults in the bytes [from, to), multiples of 4096, so that no event loop
+ * meets their pages one by one.  The helper does it for what is to be used
+ * next: what it has touched need not be cleared in a worker.
+ */
+void fkv__segment_populate(fkv__segment_shm_t *segment, uint64_t from,
+    uint64_t to);
 
 
 static inline uint32_t *
@@ -190,10 +196,25 @@ fkv__segment_buckets(fkv__segment_shm_t *seg, unsigned arena)
 }
 
 
+static inline uint64_t
+fkv__segment_arena_at(const fkv__segment_shm_t *seg, unsigned arena)
+{
+    return seg->arenas_at + arena * seg->arena_bytes;
+}
+
+
 static inline uint8_t *
 fkv__segment_arena(fkv__segment_shm_t *seg, unsigned arena)
 {
-    return (uint8_t *) seg + seg->arenas_at + arena * seg->arena_bytes;
+    return (uint8_t *) seg + fkv__segment_arena_at(seg, arena);
+}
+
+
+/* Everything before the second arena. */
+static inline uint64_t
+fkv__segment_first(const fkv__segment_shm_t *seg)
+{
+    return fkv__segment_arena_at(seg, 1);
 }
 
 

@@ -106,7 +106,7 @@ worker_open(fkv_t *store, char *error)
 {
     int  rc;
 
-    fkv__segment_populate(store->seg);
+    fkv__segment_populate(store->seg, 0, fkv__segment_first(store->seg));
 
     rc = fkv__io_open(&store->io, store->options.io, IO_DEPTH,
                       store->eventfds[store->slot], store->log);

@@ -46,6 +46,7 @@ struct fkv__helper_s {
     pthread_cond_t    ended;            /* with mutex */
 
     bool              stop;             /* atomic */
+    uint64_t          populated;        /* FLUSH's own: of the segment */
     fkv__pick_t       pick;             /* COMPACT's own */
     uint64_t          table_bytes;      /* of what it writes; tests change it */
 

@@ -190,8 +190,8 @@ segment_begin(fkv_t *store, const fkv__recovered_t *recovered)
 
 
 /*
- * Faulting in a gigabyte takes as long as replaying a log, so a thread does
- * the one during the other.
+ * Taking a gigabyte from the kernel lasts as long as replaying a log, so a
+ * thread does the one during the other.
  */
 typedef struct {
     fkv_t      *store;

@@ -14,6 +14,7 @@
 
 #define PAGE         4096
 #define PIECE_BYTES  (1024 * 1024)
+#define FAULT_BYTES  (4 * 1024 * 1024)
 
 
 static uint32_t
@@ -189,6 +190,8 @@ arena_clean(fkv__helper_t *helper, unsigned id)
     int                rc;
 
     FKV_STEP("recycle.2");
+    fkv__segment_populate(store->seg, fkv__segment_arena_at(store->seg, id),
+                          fkv__segment_arena_at(store->seg, id + 1));
     arena_zero(store->seg, id);
 
     rc = file_prepare(helper, id);
@@ -241,6 +244,30 @@ set_shrink(fkv__segment_shm_t *seg)
 }
 
 
+/*
+ * The next piece of the segment that no process has touched yet.  What is in
+ * use stays as it is.
+ */
+static int
+segment_fault_in(fkv__helper_t *helper)
+{
+    fkv__segment_shm_t  *seg = helper->store->seg;
+    uint64_t             from = helper->populated;
+    uint64_t             to = fkv__min(from + FAULT_BYTES, seg->bytes);
+
+    to = fkv__align_down(to, PAGE);
+
+    if (from >= to) {
+        return FKV_END;
+    }
+
+    fkv__segment_populate(seg, from, to);
+    helper->populated = to;
+
+    return FKV_OK;
+}
+
+
 int
 fkv__recycle(fkv__helper_t *helper)
 {
@@ -282,5 +309,5 @@ fkv__recycle(fkv__helper_t *helper)
         return FKV_OK;
     }
 
-    return rc;
+    return (rc == FKV_END) ? segment_fault_in(helper) : rc;
 }

@@ -5,6 +5,9 @@
  *     out of it, USED  --no pin is older than that-->          DIRTY
  *     DIRTY            --zeroed, file written in full-->       FREE
  *
+ * When there is nothing else to do the rest of the segment is faulted in, piece
+ * by piece: the master leaves that out, so that opening does not wait for it.
+ *
  * Flushed arenas are kept as a cache and leave one by one, the oldest first,
  * when fewer than FKV__ARENAS_SPARE others are free or on their way.
  *
