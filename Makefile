@@ -2,7 +2,7 @@
 # make test    prove it
 #
 # The rest: make (the module), deps, test-module, unit, check-asan, check-tsan,
-# test-static, bench-http, clean.  NGINX_SRC= names another nginx source tree,
+# test-static, bench-http, bench-open, clean.  NGINX_SRC= names another nginx source tree,
 # NGINX_BIN= the binary that belongs to it.
 
 SHELL     := /bin/bash
@@ -58,6 +58,13 @@ bench-http: bench-deps
 	@$(MAKE) all
 	bench/http/run
 
+bench-open: deps
+	@mkdir -p build/bench
+	@$(CC) -std=gnu11 -O2 -g $(if $(filter x86_64,$(shell uname -m)),-mcx16) \
+	    -Iengine bench/open/open.c engine/*/*.c -luring -lpthread \
+	    -o build/bench/open
+	bench/open/run
+
 clean:
 	rm -rf build
 
@@ -106,4 +113,4 @@ build/modules/$(MODULE) build/test/$(MODULE): build/%/$(MODULE): \
 
 .NOTPARALLEL:
 .PHONY: all test-module unit deps bench-deps run test check-asan check-tsan \
-    test-static bench-http clean FORCE
+    test-static bench-http bench-open clean FORCE

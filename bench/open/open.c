@@ -146,8 +146,8 @@ write_batch(fkv_t *store, bool *turn)
     memset(changes, 0, sizeof(changes));
 
     for (unsigned i = 0; i < BATCH; i++) {
-        (void) snprintf(keys[i], sizeof(keys[i]), "key:%08lx%02x%02x",
-                        (unsigned long) random() & 0xffffffff, i & 0xff, 0);
+        (void) snprintf(keys[i], sizeof(keys[i]), "key:%08lx%04x",
+                        (unsigned long) random(), i);
 
         changes[i].key = (fkv_str_t) { (uint8_t *) keys[i], KEY_BYTES };
         changes[i].value = (fkv_str_t) { value, sizeof(value) };
