@@ -44,11 +44,19 @@ typedef enum {
     FKV_SYNC_OFF            /* it is in shared memory, written when it suits */
 } fkv_sync_e;
 
+/* Of the tables' data blocks; tables say themselves what they are. */
+typedef enum {
+    FKV_COMPRESSION_LZ4 = 0,
+    FKV_COMPRESSION_ZSTD,
+    FKV_COMPRESSION_NONE
+} fkv_compression_e;
+
 typedef struct {
     const char          *path;          /* directory, absolute */
     uint64_t             memory;        /* bytes of the shared segment */
     uint64_t             value_max;     /* bytes; 0 = fkv_value_max_default */
     fkv_sync_e           sync;          /* not DEFAULT */
+    fkv_compression_e    compression;
     uid_t                uid;           /* owner of all files, the workers'; */
     gid_t                gid;           /*   (uid_t) -1 = as this process */
 
@@ -82,6 +90,12 @@ int fkv_options_check(const fkv_options_t *opt, char *error);
  */
 int fkv_open(fkv_t **store, const fkv_options_t *opt, const fkv_log_t *log,
     char *error);
+
+/*
+ * Takes over from opt what may change while the store is open: compression,
+ * for tables to come.  It counts in this process and in those forked later.
+ */
+void fkv_change(fkv_t *store, const fkv_options_t *opt);
 
 /* Unmaps and drops this process's share of the lock.  Children go on. */
 void fkv_close(fkv_t *store);

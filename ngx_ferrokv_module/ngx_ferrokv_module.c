@@ -35,6 +35,8 @@ static char *ngx_ferrokv_set_sync(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
     ngx_str_t *value);
 static char *ngx_ferrokv_set_max_value(ngx_conf_t *cf,
     ngx_ferrokv_store_t *store, ngx_str_t *value);
+static char *ngx_ferrokv_set_compression(ngx_conf_t *cf,
+    ngx_ferrokv_store_t *store, ngx_str_t *value);
 
 
 static ngx_ferrokv_param_t  ngx_ferrokv_params[] = {
@@ -42,9 +44,9 @@ static ngx_ferrokv_param_t  ngx_ferrokv_params[] = {
     { ngx_string("memory="), ngx_ferrokv_set_memory },
     { ngx_string("sync="), ngx_ferrokv_set_sync },
     { ngx_string("max_value="), ngx_ferrokv_set_max_value },
+    { ngx_string("compression="), ngx_ferrokv_set_compression },
     { ngx_string("max_size="), NULL },
     { ngx_string("evict="), NULL },
-    { ngx_string("compression="), NULL },
     { ngx_string("checkpoints="), NULL },
     { ngx_string("cache_quota="), NULL },
     { ngx_null_string, NULL }
@@ -666,6 +668,27 @@ ngx_ferrokv_set_sync(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
 
     } else if (ngx_strcmp(value->data, "off") == 0) {
         store->options.sync = FKV_SYNC_OFF;
+
+    } else {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_ferrokv_set_compression(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
+    ngx_str_t *value)
+{
+    if (ngx_strcmp(value->data, "lz4") == 0) {
+        store->options.compression = FKV_COMPRESSION_LZ4;
+
+    } else if (ngx_strcmp(value->data, "zstd") == 0) {
+        store->options.compression = FKV_COMPRESSION_ZSTD;
+
+    } else if (ngx_strcmp(value->data, "none") == 0) {
+        store->options.compression = FKV_COMPRESSION_NONE;
 
     } else {
         return NGX_CONF_ERROR;

@@ -290,6 +290,7 @@ ngx_ferrokv_commit_stores(ngx_cycle_t *cycle)
 
     for (i = 0; i < fcf->stores.nelts; i++) {
         store[i]->open->committed = 1;
+        fkv_change(store[i]->fkv, &store[i]->options);
     }
 
     ngx_ferrokv_cycle = cycle;

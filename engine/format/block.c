@@ -24,18 +24,27 @@ block_crc(fkv_str_t payload, uint8_t type, uint64_t file_id, uint64_t offset)
 }
 
 
+static void
+block_trailer_put(uint8_t *out, fkv_str_t stored, uint8_t type,
+    uint64_t file_id, uint64_t offset)
+{
+    out[0] = type;
+    fkv__put_le32(out + 1, block_crc(stored, type, file_id, offset));
+}
+
+
 void
 fkv__block_trailer_put(uint8_t *out, fkv_str_t payload, uint64_t file_id,
     uint64_t offset)
 {
-    out[0] = FKV__BLOCK_PLAIN;
-    fkv__put_le32(out + 1, block_crc(payload, out[0], file_id, offset));
+    block_trailer_put(out, payload, FKV__BLOCK_PLAIN, file_id, offset);
 }
 
 
-int
-fkv__block_check(const uint8_t *raw, size_t len, uint64_t file_id,
-    uint64_t offset, fkv_str_t *payload)
+/* Verifies; what is before the trailer, and its type. */
+static int
+block_verify(const uint8_t *raw, size_t len, uint64_t file_id,
+    uint64_t offset, fkv_str_t *stored, uint8_t *type)
 {
     const uint8_t  *trailer;
 
@@ -43,17 +52,41 @@ fkv__block_check(const uint8_t *raw, size_t len, uint64_t file_id,
         return FKV_ECORRUPT;
     }
 
-    *payload = (fkv_str_t) { raw, len - FKV__BLOCK_TRAILER_BYTES };
-    trailer = raw + payload->len;
+    *stored = (fkv_str_t) { raw, len - FKV__BLOCK_TRAILER_BYTES };
+    trailer = raw + stored->len;
+    *type = trailer[0];
 
-    if (fkv__get_le32(trailer + 1)
-        != block_crc(*payload, trailer[0], file_id, offset))
-    {
-        return FKV_ECORRUPT;
-    }
+    return (fkv__get_le32(trailer + 1)
+            == block_crc(*stored, *type, file_id, offset)) ? FKV_OK
+                                                           : FKV_ECORRUPT;
+}
+
+
+int
+fkv__block_open(const uint8_t *raw, size_t len, uint64_t file_id,
+    uint64_t offset, fkv__buf_t *room, fkv_str_t *payload)
+{
+    uint8_t    type;
+    fkv_str_t  stored;
+    int        rc;
+
+    rc = block_verify(raw, len, file_id, offset, &stored, &type);
+
+    return (rc == FKV_OK) ? fkv__unpack(type, stored, room, payload) : rc;
+}
+
+
+int
+fkv__block_check(const uint8_t *raw, size_t len, uint64_t file_id,
+    uint64_t offset, fkv_str_t *payload)
+{
+    uint8_t  type;
+    int      rc;
+
+    rc = block_verify(raw, len, file_id, offset, payload, &type);
 
     /* The sum is right, so a newer build wrote what we cannot read. */
-    return (trailer[0] == FKV__BLOCK_PLAIN) ? FKV_OK : FKV_EVERSION;
+    return (rc == FKV_OK && type != FKV__BLOCK_PLAIN) ? FKV_EVERSION : rc;
 }
 
 
@@ -70,6 +103,7 @@ fkv__block_builder_done(fkv__block_builder_t *block)
     fkv__buf_done(&block->records);
     fkv__buf_done(&block->restarts);
     fkv__buf_done(&block->last_key);
+    fkv__packer_done(&block->packer);
     fkv__block_builder_init(block);
 }
 
@@ -204,9 +238,11 @@ int
 fkv__block_builder_finish(fkv__block_builder_t *block, fkv__buf_t *out,
     uint64_t file_id, uint64_t offset, fkv__block_place_t *place)
 {
-    size_t     bytes = fkv__block_builder_bytes(block);
-    uint8_t    count[RESTART_BYTES];
-    fkv_str_t  payload;
+    size_t             bytes = fkv__block_builder_bytes(block);
+    size_t             start = out->len;
+    uint8_t            count[RESTART_BYTES];
+    fkv_str_t          stored;
+    fkv__block_type_e  type;
 
     FKV_ASSERT(bytes != 0);
 
@@ -214,19 +250,19 @@ fkv__block_builder_finish(fkv__block_builder_t *block, fkv__buf_t *out,
         return FKV_ENOMEM;
     }
 
-    payload.data = out->data + out->len;
-    payload.len = bytes - FKV__BLOCK_TRAILER_BYTES;
-
     fkv__put_le32(count, (uint32_t) (block->restarts.len / RESTART_BYTES));
 
     (void) fkv__buf_append(out, block->records.data, block->records.len);
     (void) fkv__buf_append(out, block->restarts.data, block->restarts.len);
     (void) fkv__buf_append(out, count, sizeof(count));
 
-    fkv__block_trailer_put(out->data + out->len, payload, file_id, offset);
+    type = fkv__pack(&block->packer, block->type, out, out->len - start);
+    stored = (fkv_str_t) { out->data + start, out->len - start };
+
+    block_trailer_put(out->data + out->len, stored, type, file_id, offset);
     out->len += FKV__BLOCK_TRAILER_BYTES;
 
-    *place = (fkv__block_place_t) { offset, payload.len };
+    *place = (fkv__block_place_t) { offset, stored.len };
 
     block->records.len = 0;
     block->restarts.len = 0;

@@ -12,8 +12,8 @@
  * Trailer    sum seeded with file id and file offset, so that a block that
  *            was written or read at a wrong place is damaged, not believed
  *
- * The bytes up to the trailer are the payload.  The trailer also ends filter
- * pages and a table's properties.
+ * The bytes up to the trailer are the payload, packed (pack.h) if the type says
+ * so.  The trailer also ends filter pages and a table's properties.
  */
 
 #ifndef FKV_FORMAT_BLOCK_H
@@ -21,22 +21,16 @@
 
 #include "base/buf.h"
 #include "base/bytes.h"
+#include "format/pack.h"
 #include "format/record.h"
 
 #define FKV__BLOCK_TRAILER_BYTES  5
 #define FKV__BLOCK_INTERVAL       16    /* records from restart to restart */
 
-/* On disk, do not change. */
-typedef enum {
-    FKV__BLOCK_PLAIN = 0,
-    FKV__BLOCK_LZ4 = 1,                 /* reserved */
-    FKV__BLOCK_ZSTD = 2                 /* reserved */
-} fkv__block_type_e;
-
 /* Where a block lies in its file. */
 typedef struct {
     uint64_t  offset;
-    uint64_t  bytes;                    /* of the payload, without trailer */
+    uint64_t  bytes;                    /* as stored, without trailer */
 } fkv__block_place_t;
 
 
@@ -55,15 +49,21 @@ fkv__block_cmp(fkv_str_t key1, uint64_t version1, fkv_str_t key2,
 }
 
 
-/* Fills out[FKV__BLOCK_TRAILER_BYTES]; offset is the payload's in the file. */
+/* Of a plain one; fills out[FKV__BLOCK_TRAILER_BYTES]; offset in the file. */
 void fkv__block_trailer_put(uint8_t *out, fkv_str_t payload, uint64_t file_id,
     uint64_t offset);
 
 /*
- * Verifies len bytes read at offset, payload and trailer together; payload
- * then points into them.
+ * Verifies len bytes read at offset, trailer included, then takes them apart
+ * if they are packed: payload points into raw or into room, whose old content
+ * is lost.
  * FKV_OK · FKV_ECORRUPT · FKV_EVERSION the sum is right, the type is unknown
+ * · FKV_ENOMEM
  */
+int fkv__block_open(const uint8_t *raw, size_t len, uint64_t file_id,
+    uint64_t offset, fkv__buf_t *room, fkv_str_t *payload);
+
+/* The same for what is never packed; another type is FKV_EVERSION. */
 int fkv__block_check(const uint8_t *raw, size_t len, uint64_t file_id,
     uint64_t offset, fkv_str_t *payload);
 
@@ -78,6 +78,8 @@ typedef struct {
     unsigned    n;                      /* records since the last restart */
     fkv__buf_t  last_key;
     uint64_t    last_version;           /* 0 = no record yet */
+    fkv__packer_t      packer;
+    fkv__block_type_e  type;            /* how to pack; the caller's */
 } fkv__block_builder_t;
 
 void fkv__block_builder_init(fkv__block_builder_t *block);
@@ -93,13 +95,14 @@ void fkv__block_builder_done(fkv__block_builder_t *block);
 int fkv__block_builder_add(fkv__block_builder_t *block,
     const fkv__record_t *rec, size_t bytes_max);
 
-/* Bytes that finish would append, trailer included; 0 if it is empty. */
+/* Bytes that finish would append at most, with trailer; 0 if it is empty. */
 size_t fkv__block_builder_bytes(const fkv__block_builder_t *block);
 
 /*
- * Appends payload and trailer to out and begins an empty block.
+ * Appends payload, packed if that pays, and trailer to out and begins an empty
+ * block.
  *   offset      where in the file the bytes will be
- *   place       is set to where the payload will be
+ *   place       is set to where they will be
  * FKV_OK · FKV_ENOMEM nothing has changed
  */
 int fkv__block_builder_finish(fkv__block_builder_t *block, fkv__buf_t *out,

@@ -214,19 +214,19 @@ fkv__table_info_check(const fkv__table_info_t *info)
 
 void
 fkv__table_builder_init(fkv__table_builder_t *table, uint64_t file_id,
-    size_t block_bytes, unsigned bits_per_key)
+    const fkv__table_options_t *options)
 {
     FKV_ASSERT(file_id != 0);
 
     memset(table, 0, sizeof(*table));
 
-    table->block_bytes = block_bytes;
-    table->bits_per_key = bits_per_key;
+    table->options = *options;
 
     fkv__block_builder_init(&table->block);
     fkv__block_builder_init(&table->index);
     fkv__table_info_init(&table->info);
 
+    table->block.type = options->compression;
     table->info.id = file_id;
 }
 
@@ -319,18 +319,18 @@ fkv__table_builder_add(fkv__table_builder_t *table, const fkv__record_t *rec)
     new_key = table->info.entries == 0
               || !fkv__str_eq(fkv__buf_str(&table->block.last_key), rec->key);
 
-    rc = fkv__block_builder_add(&table->block, rec, table->block_bytes);
+    rc = fkv__block_builder_add(&table->block, rec, table->options.block_bytes);
 
     if (rc == FKV_EFULL) {
         rc = table_end_block(table);
 
         if (rc == FKV_OK) {
             rc = fkv__block_builder_add(&table->block, rec,
-                                        table->block_bytes);
+                                        table->options.block_bytes);
         }
     }
 
-    if (rc == FKV_OK && new_key && table->bits_per_key > 0) {
+    if (rc == FKV_OK && new_key && table->options.bits_per_key > 0) {
         rc = fkv__filter_builder_add(&table->filter, fkv__hash(rec->key));
     }
 
@@ -365,7 +365,7 @@ uint64_t
 fkv__table_builder_bytes(const fkv__table_builder_t *table)
 {
     uint64_t  pages = fkv__filter_builder_pages(&table->filter,
-                                                table->bits_per_key);
+                                                table->options.bits_per_key);
 
     return table_offset(table) + fkv__block_builder_bytes(&table->block)
            + (pages > 0 ? pages + 1 : 0) * FKV__FILTER_PAGE_BYTES
@@ -383,7 +383,7 @@ table_put_filter(fkv__table_builder_t *table)
     size_t              pad;
 
     info->filter_pages = fkv__filter_builder_pages(&table->filter,
-                                                   table->bits_per_key);
+                                                   table->options.bits_per_key);
     if (info->filter_pages == 0) {
         return FKV_OK;
     }
@@ -401,7 +401,7 @@ table_put_filter(fkv__table_builder_t *table)
     }
 
     return fkv__filter_builder_finish(&table->filter, &table->out,
-                                      table->bits_per_key, info->id,
+                                      table->options.bits_per_key, info->id,
                                       info->filter_offset);
 }
 

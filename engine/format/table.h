@@ -94,13 +94,25 @@ int fkv__table_info_get(fkv_str_t fields, fkv__table_info_t *info);
 int fkv__table_info_check(const fkv__table_info_t *info);
 
 
+/*
+ * How to build a table; readers need not know.
+ *   block_bytes    a data block, unpacked and with trailer, is at most so
+ *                  long, unless one record alone is longer
+ *   bits_per_key   of the filter, 10 gives about 1% false answers, 0 = none
+ *   compression    of data blocks
+ */
+typedef struct {
+    size_t             block_bytes;
+    unsigned           bits_per_key;
+    fkv__block_type_e  compression;
+} fkv__table_options_t;
+
 /* Turns records into the file's bytes; does no I/O itself. */
 typedef struct {
     fkv__buf_t             out;         /* for the caller to write ... */
     uint64_t               written;     /* ... at this offset */
 
-    size_t                 block_bytes;
-    unsigned               bits_per_key;
+    fkv__table_options_t   options;
     fkv__block_builder_t   block;
     fkv__block_builder_t   index;
     fkv__filter_builder_t  filter;
@@ -108,13 +120,8 @@ typedef struct {
     bool                   finished;
 } fkv__table_builder_t;
 
-/*
- *   block_bytes    a data block with trailer is at most so long, unless one
- *                  record alone is longer
- *   bits_per_key   of the filter, 10 gives about 1% false answers, 0 = none
- */
 void fkv__table_builder_init(fkv__table_builder_t *table, uint64_t file_id,
-    size_t block_bytes, unsigned bits_per_key);
+    const fkv__table_options_t *options);
 
 /* At any time, also to give up. */
 void fkv__table_builder_done(fkv__table_builder_t *table);

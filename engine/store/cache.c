@@ -39,6 +39,7 @@ fkv__cache_close(fkv__cache_t *cache)
             fkv__cached_t  *cached = cache->buckets[i];
 
             cache->buckets[i] = cached->next;
+            fkv__buf_done(&cached->room);
             fkv__free(cached);
         }
     }
@@ -64,8 +65,9 @@ fkv__cache_find(const fkv__cache_t *cache, uint64_t id, uint64_t offset)
 static void
 cache_free(fkv__cache_t *cache, fkv__cached_t *cached)
 {
-    cache->bytes -= sizeof(*cached) + cached->len;
+    cache->bytes -= sizeof(*cached) + cached->len + cached->room.cap;
     fkv__list_remove(&cached->link);
+    fkv__buf_done(&cached->room);
     fkv__free(cached);
 }
 

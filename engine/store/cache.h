@@ -18,7 +18,7 @@
 typedef struct fkv__cached_s  fkv__cached_t;
 
 struct fkv__cached_s {
-    fkv__block_t          block;        /* payload lies in raw */
+    fkv__block_t          block;        /* payload lies in raw or room */
     uint64_t              id;           /* of the file */
     uint64_t              offset;
     unsigned              refs;
@@ -26,6 +26,7 @@ struct fkv__cached_s {
     struct fkv__load_s   *load;
     fkv__cached_t        *next;         /* in its bucket */
     fkv_link_t            link;
+    fkv__buf_t            room;         /* the payload, if it was packed */
     size_t                len;
     uint8_t               raw[];
 };

@@ -13,6 +13,7 @@
 #include "store/expire.h"
 #include "store/helper.h"
 #include "store/recover.h"
+#include "store/table_file.h"
 #include "store/update.h"
 
 #include <errno.h>
@@ -264,6 +265,7 @@ store_open(fkv_t *store, char *error)
     segment_task_t         task;
     fkv__directory_t       directory;
     fkv__recovered_t       recovered;
+    fkv__table_options_t   table_options;
     fkv__segment_layout_t  layout;
 
     rc = fkv__directory_open(&directory, store->fs, store->path,
@@ -278,6 +280,7 @@ store_open(fkv_t *store, char *error)
     store->lock = directory.lock;
 
     fkv__segment_layout(store->options.memory, &layout);
+    fkv__table_options(&store->options, &table_options);
     segment_task_start(&task, store);
 
     rc = fkv__recover(&recovered, &(fkv__recover_t) {
@@ -286,7 +289,8 @@ store_open(fkv_t *store, char *error)
                           .log = store->log,
                           .uid = store->options.uid,
                           .gid = store->options.gid,
-                          .arena_bytes = layout.arena_bytes
+                          .arena_bytes = layout.arena_bytes,
+                          .table_options = &table_options
                       }, cause);
     made = segment_task_join(&task, memory_error);
 
@@ -341,6 +345,14 @@ fkv_open(fkv_t **out, const fkv_options_t *opt, const fkv_log_t *log,
     *out = store;
 
     return FKV_OK;
+}
+
+
+void
+fkv_change(fkv_t *store, const fkv_options_t *opt)
+{
+    __atomic_store_n(&store->options.compression, opt->compression,
+                     __ATOMIC_RELAXED);
 }
 
 

@@ -23,13 +23,17 @@ fkv__output_init(fkv__output_t *output, fkv__helper_t *helper,
 static int
 output_open(fkv__output_t *output)
 {
-    const fkv__helper_t  *helper = output->helper;
-    int                   rc;
+    const fkv__helper_t   *helper = output->helper;
+    fkv__table_options_t   options;
+    int                    rc;
+
+    fkv__table_options(&helper->store->options, &options);
 
     rc = fkv__table_file_open(&output->file, helper->store->fs,
                               helper->store->sst_dir,
                               fkv__helper_file_id(output->helper),
-                              helper->uid, helper->gid);
+                              helper->uid, helper->gid,
+                              &options);
 
     output->open = (rc == FKV_OK);
 

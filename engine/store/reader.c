@@ -124,8 +124,10 @@ load_check(load_t *load)
         return FKV_ECORRUPT;
     }
 
-    rc = fkv__block_check(cached->raw, cached->len, cached->id,
-                          cached->offset, &cached->block.payload);
+    rc = fkv__block_open(cached->raw, cached->len, cached->id,
+                         cached->offset, &cached->room,
+                         &cached->block.payload);
+    store->tables->cache.bytes += cached->room.cap;
 
     if (rc == FKV_ECORRUPT) {
         fkv__count(store, errors_corrupt, 1);

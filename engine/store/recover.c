@@ -303,6 +303,7 @@ recover_log(recover_t *r)
         .uid = r->in->uid,
         .gid = r->in->gid,
         .now_ms = r->edit.clock_ms,
+        .options = r->in->table_options,
         .edit = &r->edit,
         .next_file = &r->edit.next_file
     };

@@ -66,6 +66,7 @@ typedef struct {
     uid_t                    uid;           /* of new files, -1: ours */
     gid_t                    gid;
     uint64_t                 arena_bytes;   /* room of a log file to be */
+    const fkv__table_options_t *table_options;
 } fkv__recover_t;
 
 typedef struct {

@@ -101,10 +101,11 @@ file_read(fkv__source_file_t *file, const fkv__table_t *table, void *out,
 
 static int
 file_check(fkv__source_file_t *file, const fkv__table_t *table,
-    const uint8_t *raw, size_t len, uint64_t offset, fkv__block_t *block)
+    const uint8_t *raw, size_t len, uint64_t offset, fkv__buf_t *room,
+    fkv__block_t *block)
 {
-    int  rc = fkv__block_check(raw, len, table->info.id, offset,
-                               &block->payload);
+    int  rc = fkv__block_open(raw, len, table->info.id, offset, room,
+                              &block->payload);
 
     if (rc == FKV_ECORRUPT) {
         return file_failed(file, table, offset, rc, "checksum is wrong");
@@ -138,7 +139,7 @@ file_index(fkv__source_file_t *file, const fkv__table_t *table,
 
     if (rc == FKV_OK) {
         rc = file_check(file, table, file->index.data, len, place.offset,
-                        &file->index_block);
+                        &file->index_room, &file->index_block);
     }
 
     return rc;
@@ -202,7 +203,8 @@ file_data(fkv__source_file_t *file, const fkv__table_t *table,
 
     return file_check(file, table,
                       file->window.data + (place.offset - file->window_at),
-                      len, place.offset, &file->data_block);
+                      len, place.offset, &file->data_room,
+                      &file->data_block);
 }
 
 
@@ -276,4 +278,6 @@ fkv__source_file_done(fkv__source_file_t *file)
 
     fkv__buf_done(&file->window);
     fkv__buf_done(&file->index);
+    fkv__buf_done(&file->data_room);
+    fkv__buf_done(&file->index_room);
 }

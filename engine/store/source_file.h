@@ -28,6 +28,8 @@ typedef struct {
     fkv__buf_t         window;          /* file bytes from window_at on */
     uint64_t           window_at;
     fkv__buf_t         index;
+    fkv__buf_t         data_room;       /* unpacked */
+    fkv__buf_t         index_room;
     fkv__block_t       data_block;
     fkv__block_t       index_block;
 } fkv__source_file_t;

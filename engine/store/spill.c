@@ -243,7 +243,7 @@ spill_table(const fkv__spill_t *spill, const uint8_t *mem, const uint8_t *end,
 
     rc = fkv__table_file_open(&file, target->fs, target->sst_dir,
                               (*target->next_file)++, target->uid,
-                              target->gid);
+                              target->gid, target->options);
     if (rc != FKV_OK) {
         return rc;
     }

@@ -42,6 +42,7 @@ typedef struct {
     uid_t             uid;
     gid_t             gid;
     uint64_t          now_ms;
+    const fkv__table_options_t *options;
     fkv__edit_t      *edit;         /* gets the tables, level 0 ... */
     uint64_t         *next_file;    /* ... and their ids come from here */
 } fkv__spill_target_t;

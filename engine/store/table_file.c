@@ -12,6 +12,26 @@
 
 #define NAME_BYTES   40
 #define PIECE_BYTES  (1024 * 1024)
+#define BLOCK_BYTES  4096
+#define FILTER_BITS  10
+
+
+void
+fkv__table_options(const fkv_options_t *opt, fkv__table_options_t *out)
+{
+    static const fkv__block_type_e  types[] = {
+        [FKV_COMPRESSION_LZ4] = FKV__BLOCK_LZ4,
+        [FKV_COMPRESSION_ZSTD] = FKV__BLOCK_ZSTD,
+        [FKV_COMPRESSION_NONE] = FKV__BLOCK_PLAIN
+    };
+
+    *out = (fkv__table_options_t) {
+        .block_bytes = BLOCK_BYTES,
+        .bits_per_key = FILTER_BITS,
+        .compression = types[__atomic_load_n(&opt->compression,
+                                             __ATOMIC_RELAXED)]
+    };
+}
 
 
 /* Of an answer of the table of calls; the cause is left in errno. */
@@ -30,7 +50,7 @@ table_file_code(int res)
 
 int
 fkv__table_file_open(fkv__table_file_t *file, const fkv__fs_t *fs, int sst_dir,
-    uint64_t id, uid_t uid, gid_t gid)
+    uint64_t id, uid_t uid, gid_t gid, const fkv__table_options_t *options)
 {
     char  name[NAME_BYTES];
 
@@ -47,8 +67,7 @@ fkv__table_file_open(fkv__table_file_t *file, const fkv__fs_t *fs, int sst_dir,
         return table_file_code(file->fd);
     }
 
-    fkv__table_builder_init(&file->builder, id, FKV__TABLE_BLOCK_BYTES,
-                            FKV__TABLE_FILTER_BITS);
+    fkv__table_builder_init(&file->builder, id, options);
 
     if (fkv__directory_own(file->fd, uid, gid) != FKV_OK) {
         fkv__table_file_abort(file);

@@ -6,11 +6,8 @@
 #ifndef FKV_STORE_TABLE_FILE_H
 #define FKV_STORE_TABLE_FILE_H
 
+#include "fkv.h"
 #include "format/table.h"
-#include "io/file.h"
-
-#define FKV__TABLE_BLOCK_BYTES   4096
-#define FKV__TABLE_FILTER_BITS   10
 
 typedef struct {
     const fkv__fs_t       *fs;
@@ -21,12 +18,19 @@ typedef struct {
 } fkv__table_file_t;
 
 /*
+ * How a store with these options builds tables: what fkv_change() may change
+ * meanwhile is loaded atomically, and counts from the next table on.
+ */
+void fkv__table_options(const fkv_options_t *opt, fkv__table_options_t *out);
+
+/*
  * Creates DIR/sst/ID.sst, mode 0600.  The cause of a failure, here and below,
  * is in errno.
  * FKV_OK · FKV_EIO · FKV_EFULL; nothing is open then
  */
 int fkv__table_file_open(fkv__table_file_t *file, const fkv__fs_t *fs,
-    int sst_dir, uint64_t id, uid_t uid, gid_t gid);
+    int sst_dir, uint64_t id, uid_t uid, gid_t gid,
+    const fkv__table_options_t *options);
 
 /* In order, as fkv__table_builder_add.  FKV_OK · EIO · EFULL · ENOMEM */
 int fkv__table_file_add(fkv__table_file_t *file, const fkv__record_t *rec);

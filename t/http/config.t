@@ -79,11 +79,13 @@ refused(stores => "$store memory=16m max_value=15m;",
 refused(stores => "$store sync=often;", qr/invalid value "sync=often"/);
 refused(stores => "$store sync=;", qr/invalid value "sync="/);
 refused(stores => "$store max_value=-1;", qr/invalid value "max_value=-1"/);
+refused(stores => "$store compression=gzip;",
+        qr/invalid value "compression=gzip" in "ferrokv_store"/);
+refused(stores => "$store compression=;", qr/invalid value "compression="/);
 refused(stores => "$store colour=red;",
         qr/invalid parameter "colour=red" in "ferrokv_store"/);
 
-for my $later (qw(max_size=1g evict=lru compression=lz4 checkpoints=/x
-                  cache_quota=1g))
+for my $later (qw(max_size=1g evict=lru checkpoints=/x cache_quota=1g))
 {
     refused(stores => "$store $later;",
             qr/"$later" of "ferrokv_store" is not supported yet/);
@@ -100,6 +102,7 @@ refused(http => "proxy_cache_path $dir/store keys_zone=c:1m;",
 
 accepted(stores => "$store memory=64m sync=everysec max_value=1m;");
 accepted(stores => "$store memory=1g sync=off;");
+accepted(stores => "$store compression=$_;") for qw(lz4 zstd none);
 
 
 # Which store

@@ -112,6 +112,10 @@ is(value('a'), 'Alice');
 ok(reload_to(workers => 2), 'two again');
 ok($nginx->wait_until(sub { $nginx->helpers == 1 }), 'one helper');
 
+ok(reload_to(main => 'memory=64m compression=zstd'), 'another compression');
+is(value('a'), 'Alice');
+ok(reload_to(), 'and back');
+
 
 # What cannot change
 

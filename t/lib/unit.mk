@@ -33,7 +33,7 @@ $B/%.o: engine/%.c t/lib/unit.mk
 $B/t/%: t/unit/%.c $B/libfkv.a t/lib/unit.mk
 	@mkdir -p $(@D)
 	@echo "cc $@"
-	@$(CC) $(FLAGS) $(STRICT) $< $B/libfkv.a -luring -lcmocka -lpthread -o $@
+	@$(CC) $(FLAGS) $(STRICT) $< $B/libfkv.a -luring -llz4 -lzstd -lcmocka -lpthread -o $@
 
 -include $(wildcard $B/*/*.d)
 

@@ -169,6 +169,7 @@ disk_open(disk_t *disk, uint64_t memory)
     fs.fdatasync = disk_fdatasync;
 
     rc = live_open_with(&disk->live, (fkv_options_t) {
+                            .compression = FKV_COMPRESSION_NONE,
                             .memory = memory, .sync = FKV_SYNC_EVERYSEC,
                             .clock = disk->real_time ? NULL : &clock,
                             .fs = &fs });

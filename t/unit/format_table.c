@@ -69,7 +69,9 @@ model_make(model_t *model, size_t n, unsigned bits_per_key, uint64_t seed)
     model->n = n;
     memset(&model->file, 0, sizeof(model->file));
 
-    fkv__table_builder_init(&builder, FILE_ID, 1024, bits_per_key);
+    fkv__table_builder_init(&builder, FILE_ID, &(fkv__table_options_t) {
+                                .block_bytes = 1024,
+                                .bits_per_key = bits_per_key });
 
     for (size_t i = 0; i < n; i++) {
         uint8_t        key[32];
@@ -182,7 +184,8 @@ table_has_these_bytes(void **state)
 
     (void) state;
 
-    fkv__table_builder_init(&builder, 5, 4096, 0);
+    fkv__table_builder_init(&builder, 5, &(fkv__table_options_t) {
+                                .block_bytes = 4096 });
 
     rec.kind = FKV__RECORD_VALUE;
     rec.version = 9;
@@ -482,7 +485,8 @@ way_of_draining_does_not_change_the_file(void **state)
     (void) state;
 
     model_make(&model, 700, 10, 34);
-    fkv__table_builder_init(&builder, FILE_ID, 1024, 10);
+    fkv__table_builder_init(&builder, FILE_ID, &(fkv__table_options_t) {
+                                .block_bytes = 1024, .bits_per_key = 10 });
 
     for (size_t i = 0; i < model.n; i++) {
         uint8_t        key[32];
@@ -535,7 +539,8 @@ given_up_builder_leaves_no_memory(void **state)
 
     (void) state;
 
-    fkv__table_builder_init(&builder, FILE_ID, 4096, 10);
+    fkv__table_builder_init(&builder, FILE_ID, &(fkv__table_options_t) {
+                                .block_bytes = 4096, .bits_per_key = 10 });
     assert_int_equal(fkv__table_builder_add(&builder, &rec), FKV_OK);
     fkv__table_builder_done(&builder);
 

@@ -12,6 +12,7 @@
 #include "fkv.h"
 #include "store/catalog.h"
 #include "store/recover.h"
+#include "store/table_file.h"
 
 #define ARENA_BYTES   16384
 #define ARENA_MAX     65536
@@ -84,7 +85,7 @@ recover_dump_table(const fkv__directory_t *d, const fkv__table_info_t *info,
     fkv__buf_t *records)
 {
     fkv_str_t            payload;
-    fkv__buf_t           file = { 0 };
+    fkv__buf_t           file = { 0 }, room = { 0 };
     fkv__block_iter_t    index;
     char                 name[40];
     int                  rc;
@@ -107,9 +108,9 @@ recover_dump_table(const fkv__directory_t *d, const fkv__table_info_t *info,
 
         assert_int_equal(fkv__table_place_get(info, index.rec.value, &place),
                          FKV_OK);
-        assert_int_equal(fkv__block_check(file.data + place.offset,
-                             place.bytes + FKV__BLOCK_TRAILER_BYTES,
-                             info->id, place.offset, &payload), FKV_OK);
+        assert_int_equal(fkv__block_open(file.data + place.offset,
+                             place.bytes + FKV__BLOCK_TRAILER_BYTES, info->id,
+                             place.offset, &room, &payload), FKV_OK);
         assert_int_equal(fkv__block_iter_init(&data, payload), FKV_OK);
         recover_dump_block(&data, records);
         fkv__block_iter_done(&data);
@@ -118,6 +119,7 @@ recover_dump_table(const fkv__directory_t *d, const fkv__table_info_t *info,
     assert_int_equal(rc, FKV_END);
     fkv__block_iter_done(&index);
     fkv__buf_done(&file);
+    fkv__buf_done(&room);
 }
 
 
@@ -175,17 +177,21 @@ recover_dump(const fkv__directory_t *d)
 static inline int
 recover_try(void)
 {
-    int               rc;
-    char              path[512];
-    fkv__directory_t  d;
-    fkv__recover_t    in = {
+    int                   rc;
+    char                  path[512];
+    fkv__directory_t      d;
+    fkv__table_options_t  options;
+    fkv__recover_t        in = {
         .directory = &d,
         .clock = &recover_clock_ops,
         .log = &scratch_log,
         .uid = (uid_t) -1,
         .gid = (gid_t) -1,
-        .arena_bytes = recovery.arena_bytes
+        .arena_bytes = recovery.arena_bytes,
+        .table_options = &options
     };
+
+    fkv__table_options(&(fkv_options_t) { 0 }, &options);
 
     (void) snprintf(path, sizeof(path), "%s/store", scratch.path);
     scratch.said[0] = '\0';

@@ -82,6 +82,7 @@ shelf_make(shelf_t *shelf)
     store->fs = &fkv__fs_linux;
     store->clock = &fkv__clock_linux;
     store->options.sync = FKV_SYNC_ALWAYS;
+    store->options.compression = FKV_COMPRESSION_NONE;
     store->on_turn = shelf_on_turn;
     store->dir = open(shelf->dir, O_RDONLY | O_DIRECTORY);
     assert_int_equal(mkdirat(store->dir, "sst", 0700), 0);
@@ -215,9 +216,13 @@ typedef struct {
 static inline void
 shelf_table(shelf_t *shelf, shelf_table_t *table, uint64_t id)
 {
+    fkv__table_options_t  options;
+
+    fkv__table_options(&shelf->store.options, &options);
     assert_int_equal(fkv__table_file_open(&table->file, &fkv__fs_linux,
                                           shelf->store.sst_dir, id,
-                                          (uid_t) -1, (gid_t) -1), FKV_OK);
+                                          (uid_t) -1, (gid_t) -1, &options),
+                     FKV_OK);
 }
 
 

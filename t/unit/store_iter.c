@@ -381,14 +381,13 @@ walk(unsigned *records)
 
 
 static void
-no_flipped_byte_goes_unseen(void **state)
+flip_bytes(fkv_compression_e compression)
 {
     unsigned                  records;
     uint64_t                  random = 3;
     const fkv__table_info_t  *info;
 
-    (void) state;
-
+    shelf.store.options.compression = compression;
     shelf_add(&shelf, 1, 1, 0, 3000, 100, "value of a record in a block");
     info = &shelf.catalog.version->levels[1][0]->info;
 
@@ -417,6 +416,33 @@ no_flipped_byte_goes_unseen(void **state)
     }
 
     assert_int_equal(walk(&records), FKV_END);
+}
+
+
+static void
+no_flipped_byte_goes_unseen(void **state)
+{
+    (void) state;
+
+    flip_bytes(FKV_COMPRESSION_NONE);
+}
+
+
+static void
+nor_in_blocks_of_lz4(void **state)
+{
+    (void) state;
+
+    flip_bytes(FKV_COMPRESSION_LZ4);
+}
+
+
+static void
+nor_in_blocks_of_zstd(void **state)
+{
+    (void) state;
+
+    flip_bytes(FKV_COMPRESSION_ZSTD);
 }
 
 
@@ -608,6 +634,8 @@ main(void)
         TEST(a_merge_is_ordered_and_has_no_twins),
         TEST(the_window_spares_reads),
         TEST(no_flipped_byte_goes_unseen),
+        TEST(nor_in_blocks_of_lz4),
+        TEST(nor_in_blocks_of_zstd),
         TEST(verified_blocks_in_a_wrong_order_are_damage),
         TEST(a_block_that_outruns_its_index_is_damage),
         TEST(an_index_that_names_no_block_is_damage),

@@ -79,15 +79,20 @@ add(const void *key, size_t key_len, const void *value, size_t len)
 static int
 spill_it(void)
 {
-    fkv__spill_target_t  target = {
+    fkv__table_options_t  options;
+    fkv__spill_target_t   target = {
         .fs = &scratch_fs,
         .sst_dir = sst_dir,
         .uid = (uid_t) -1,
         .gid = (gid_t) -1,
         .now_ms = 5,
+        .options = &options,
         .edit = &edit,
         .next_file = &next_file
     };
+
+    fkv__table_options(&(fkv_options_t) { .compression = FKV_COMPRESSION_NONE },
+                       &options);
 
     return fkv__spill_write(&spill, mem, mem + used, BASE, &target);
 }

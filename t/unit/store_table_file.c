@@ -37,11 +37,14 @@ teardown(void **state)
 static int
 write_table(uint64_t id, unsigned n, fkv__table_info_t *info)
 {
-    int                rc;
-    fkv__table_file_t  file;
+    int                   rc;
+    fkv__table_file_t     file;
+    fkv__table_options_t  options;
 
+    fkv__table_options(&(fkv_options_t) { .compression = FKV_COMPRESSION_NONE },
+                       &options);
     rc = fkv__table_file_open(&file, &scratch_fs, sst_dir, id, (uid_t) -1,
-                              (gid_t) -1);
+                              (gid_t) -1, &options);
     if (rc != FKV_OK) {
         return rc;
     }
