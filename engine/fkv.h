@@ -157,12 +157,37 @@ typedef struct {
 
 
 /*
- * Read one key at a snapshot.
+ * A snapshot that outlives an operation, a request, and the process that took
+ * it: a lease of a bounded table in the segment, which any process may name
+ * until it ends.  What it sees stays readable, though it is overwritten,
+ * deleted or compacted meanwhile; expiry goes on.  A start of the store ends
+ * all leases.
+ *
+ * take: of what is visible now.  nonce is random, the secret of the lease.
+ * FKV_OK lease and lsn are set · FKV_EFULL all leases are taken · FKV_GONE
+ * compaction was faster again and again
+ *
+ * renew: it ends in ttl_ms; earlier than it would have only if shorten is set.
+ * FKV_OK left_ms is set · FKV_GONE it has ended, or never was
+ *
+ * drop: it ends now.  FKV_OK · FKV_GONE
+ */
+int fkv_snapshot_take(fkv_t *store, uint64_t ttl_ms, uint64_t nonce,
+    fkv_lease_t *lease, uint64_t *lsn);
+int fkv_snapshot_renew(fkv_t *store, const fkv_lease_t *lease,
+    uint64_t ttl_ms, bool shorten, uint64_t *left_ms);
+int fkv_snapshot_drop(fkv_t *store, const fkv_lease_t *lease);
+
+
+/*
+ * Read one key, now or at a snapshot.
  *   ns, key     what; key.len 1 .. FKV_KEY_BYTES_MAX
  *   now_ms      expiry is decided by this
- *   snapshot    0 = everything visible now
- * FKV_OK value is set · FKV_NOTFOUND · FKV_AGAIN · FKV_ECORRUPT (the log says
- * where) · FKV_EIO · FKV_ENOMEM
+ *   snapshot    an LSN, 0 = everything visible now; of a lease it is set
+ *   lease       what holds the snapshot, or id 0
+ * FKV_OK value is set · FKV_NOTFOUND · FKV_AGAIN · FKV_GONE the lease has
+ * ended, or versions of that snapshot may have been dropped · FKV_ECORRUPT
+ * (the log says where) · FKV_EIO · FKV_ENOMEM
  *
  * value points into the engine's memory: copy what you need and call
  * fkv_get_done() before returning to the event loop, whatever the answer was
@@ -177,6 +202,7 @@ typedef struct {
     fkv_str_t     key;
     uint64_t      now_ms;
     uint64_t      snapshot;
+    fkv_lease_t   lease;
 
     fkv_value_t   value;
 
@@ -256,6 +282,10 @@ int fkv_update(fkv_update_t *update);
  *               empty
  *   end         exclusive; empty = none
  *   snapshot    one that lies in the future means what is ready now
+ *   lease       what holds the snapshot; or id 0
+ *   lease_ms    not 0: when the scan ends in FKV_OK before its range does, the
+ *               snapshot is held for so long, for who goes on from there: the
+ *               lease is renewed, or a new one with this nonce set
  *   limit       entries at most; bytes_max: of keys and values together, the
  *               first entry is given whatever its size; 0 = no bound
  *   on_entry    called for each, in order, also from inside fkv_scan(); key
@@ -263,8 +293,9 @@ int fkv_update(fkv_update_t *update);
  *               FKV_OK ends the scan before this entry with that code, which
  *               must not be FKV_AGAIN
  * FKV_OK complete says whether the range is known to be exhausted · FKV_AGAIN
- * · FKV_GONE versions of that snapshot may have been dropped · FKV_ECORRUPT
- * · FKV_EVERSION · FKV_EIO · FKV_ENOMEM
+ * · FKV_GONE the lease has ended, or versions of that snapshot may have been
+ * dropped · FKV_EFULL all leases are taken · FKV_ECORRUPT · FKV_EVERSION
+ * · FKV_EIO · FKV_ENOMEM
  */
 typedef struct fkv_scan_s   fkv_scan_t;
 typedef struct fkv__scan_s  fkv__scan_t;
@@ -279,6 +310,9 @@ struct fkv_scan_s {
     fkv_str_t     end;
     uint64_t      now_ms;
     uint64_t      snapshot;     /* 0 = everything visible now */
+    fkv_lease_t   lease;
+    uint64_t      lease_ms;
+    uint64_t      nonce;
     unsigned      limit;
     size_t        bytes_max;
     int         (*on_entry)(fkv_scan_t *scan, fkv_str_t key,
@@ -340,6 +374,9 @@ typedef struct {
     uint64_t    table_bytes;
     unsigned    levels[8];          /* tables per level */
     uint64_t    edit;
+    unsigned    leases;             /* snapshots that outlive an operation */
+    unsigned    leases_max;
+    uint64_t    snapshot_oldest;    /* LSN; 0 = none is held */
     unsigned    processes;          /* slots in use */
     bool        helper;             /* the helper role has an owner */
     bool        readonly;

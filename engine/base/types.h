@@ -60,6 +60,13 @@ typedef struct {
     ((fkv_str_t) { (const uint8_t *) (literal), sizeof(literal) - 1 })
 
 
+/* What names a leased snapshot; id 0 names none.  The nonce is its secret. */
+typedef struct {
+    uint64_t  id;
+    uint64_t  nonce;
+} fkv_lease_t;
+
+
 /*
  * The log callback, the engine's only way to speak.  It prints nothing.  May
  * be called from any thread of the process; text is one sentence without a

@@ -4,8 +4,7 @@
 
 #include "shared/arena.h"
 #include "base/stamp.h"
-
-typedef unsigned __int128  arena_u128_t;
+#include "shared/pair.h"
 
 #define STAMP_AT  8             /* in a frame, see format/log.h */
 
@@ -24,7 +23,7 @@ word_unpack(uint64_t low, uint64_t high)
 }
 
 
-static arena_u128_t
+static fkv__pair_t
 word_pack(const fkv__arena_word_t *w)
 {
     uint64_t  low = w->top | (uint64_t) w->bottom << 32;
@@ -32,7 +31,7 @@ word_pack(const fkv__arena_word_t *w)
                      | (uint64_t) w->sealed << 40
                      | (uint64_t) w->generation << 41;
 
-    return (arena_u128_t) high << 64 | low;
+    return fkv__pair(low, high);
 }
 
 
@@ -59,10 +58,7 @@ static bool
 word_cas(fkv__arena_shm_t *arena, const fkv__arena_word_t *from,
     const fkv__arena_word_t *to)
 {
-    /* The only 16-byte CAS that compilers inline; it is a full barrier. */
-    return __sync_bool_compare_and_swap(
-               (arena_u128_t *) (void *) arena->reserve,
-               word_pack(from), word_pack(to));
+    return fkv__pair_cas(arena->reserve, word_pack(from), word_pack(to));
 }
 
 
@@ -70,7 +66,7 @@ void
 fkv__arena_reset(fkv__arena_shm_t *arena, uint32_t arena_bytes)
 {
     fkv__arena_word_t  w = fkv__arena_word(arena);
-    arena_u128_t       packed;
+    fkv__pair_t        packed;
 
     w = (fkv__arena_word_t) {
         .bottom = arena_bytes,

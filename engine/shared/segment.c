@@ -13,6 +13,8 @@
 #define PAGE           4096
 #define SEGMENT_MAGIC  0x314765536b764bull
 #define BYTES_PER_KEY  256      /* a bucket for so many bytes of arena */
+#define BYTES_PER_LEASE  (64 * 1024)    /* a lease for so many of memory */
+#define LEASES_MAX     16384
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE  23
@@ -38,8 +40,13 @@ fkv__segment_layout(uint64_t memory, fkv__segment_layout_t *layout)
     uint64_t  left;
 
     layout->latches_at = fkv__align(sizeof(fkv__segment_shm_t), PAGE);
-    layout->buckets_at = layout->latches_at
-                         + fkv__align(FKV__LATCHES * sizeof(uint32_t), PAGE);
+    layout->leases_at = layout->latches_at
+                        + fkv__align(FKV__LATCHES * sizeof(uint32_t), PAGE);
+
+    layout->leases = fkv__min(memory / BYTES_PER_LEASE, LEASES_MAX);
+    layout->buckets_at = layout->leases_at
+                         + fkv__align(layout->leases
+                                      * sizeof(fkv__lease_shm_t), PAGE);
 
     layout->buckets = buckets_for(memory / FKV__ARENAS);
     layout->arenas_at = fkv__align(layout->buckets_at + FKV__ARENAS
@@ -101,7 +108,9 @@ fkv__segment_create(uint64_t memory, fkv__segment_shm_t **segment)
     seg->bytes = memory;
     seg->arena_bytes = layout.arena_bytes;
     seg->buckets = layout.buckets;
+    seg->leases = layout.leases;
     seg->latches_at = layout.latches_at;
+    seg->leases_at = layout.leases_at;
     seg->buckets_at = layout.buckets_at;
     seg->arenas_at = layout.arenas_at;
 

@@ -2,7 +2,7 @@
  * segment.h - the shared memory of one store: what is where.
  *
  * Shape      | header | slots | log state | arena headers | latches
- *            | hash buckets of each arena | arenas |
+ *            | leases | hash buckets of each arena | arenas |
  *            One memfd mapping, made by the master before the fork, at the
  *            same address in every process; still only offsets and ids inside.
  * Processes  all; who may write what stands at each field
@@ -24,6 +24,7 @@
 #define FKV__CACHE_LINE       64
 #define FKV__HEIGHT_MAX       12      /* of a memtable's skip list */
 #define FKV__STATS_MAX        96
+#define FKV__SLOT_SNAPSHOTS   16
 
 /* No process owns it; slot s is written as s + 1 in owner words. */
 #define FKV__NOBODY           0
@@ -43,12 +44,15 @@ typedef struct {
     uint32_t  state;            /* fkv__slot_state_e */
     uint32_t  pid;              /* for messages only */
     uint64_t  pin;              /* memtable set number it reads; 0 none */
-    uint64_t  snapshot;         /* lowest LSN it still reads at; 0 none */
+    uint64_t  snapshot;         /* it may read at any LSN from here; 0 no */
     uint64_t  waiting;          /* wake it when visible reaches this; 0 no */
     uint64_t  sync_waiting;     /* wake it when durable reaches this; 0 no */
     uint32_t  wants_arena;      /* wake it when an arena is free */
     uint32_t  unused;
     uint64_t  edit;             /* manifest edit it has caught up with */
+
+    _Alignas(FKV__CACHE_LINE)
+    uint64_t  snapshots[FKV__SLOT_SNAPSHOTS];   /* and at these; 0 none */
 
     _Alignas(FKV__CACHE_LINE)
     uint64_t  stats[FKV__STATS_MAX];
@@ -89,6 +93,7 @@ typedef struct {
     uint64_t  manifest;         /* its file and length: fkv__manifest_pos_* */
     uint64_t  floor;            /* all data below this LSN are in tables */
     uint64_t  gc_floor;         /* compaction may drop what is shadowed below */
+    uint64_t  handoffs;         /* snapshots that went from a slot to a lease */
     uint64_t  incarnation;      /* last one given out: fetch_add */
     uint32_t  helper;           /* slot + 1 of the role's owner */
     uint32_t  readonly;         /* set once, after a log error or damage */
@@ -134,12 +139,30 @@ typedef struct {
 } fkv__arena_shm_t;
 
 
+/*
+ * A snapshot that outlives requests and processes; lease.h.  Each half changes
+ * by 16-byte CAS only.
+ */
+typedef struct {
+    _Alignas(16)
+    uint64_t  word;             /* deadline (44) | generation (20) */
+    uint64_t  snapshot;         /* of the word's generation */
+    uint64_t  nonce;            /* of the generation that follows */
+    uint64_t  named;
+} fkv__lease_shm_t;
+
+_Static_assert(sizeof(fkv__lease_shm_t) == 32, "lease");
+_Static_assert(offsetof(fkv__lease_shm_t, nonce) == 16, "lease halves");
+
+
 typedef struct {
     uint64_t          magic;
     uint64_t          bytes;            /* of the whole segment */
     uint64_t          arena_bytes;
     uint64_t          buckets;          /* per arena, a power of two */
+    uint64_t          leases;           /* how many */
     uint64_t          latches_at;       /* byte offsets in the segment */
+    uint64_t          leases_at;
     uint64_t          buckets_at;
     uint64_t          arenas_at;
     fkv__slot_shm_t   slots[FKV__SLOTS_MAX];
@@ -148,7 +171,8 @@ typedef struct {
     fkv__arena_shm_t  arenas[FKV__ARENAS];
 } fkv__segment_shm_t;
 
-_Static_assert(sizeof(fkv__slot_shm_t) == 64 + 8 * FKV__STATS_MAX, "slot");
+_Static_assert(sizeof(fkv__slot_shm_t)
+               == 64 + 8 * (FKV__SLOT_SNAPSHOTS + FKV__STATS_MAX), "slot");
 _Static_assert(offsetof(fkv__arena_shm_t, reserve) % 16 == 0, "reserve");
 _Static_assert(sizeof(fkv__arena_shm_t) % FKV__CACHE_LINE == 0, "arena");
 
@@ -157,7 +181,9 @@ _Static_assert(sizeof(fkv__arena_shm_t) % FKV__CACHE_LINE == 0, "arena");
 typedef struct {
     uint64_t  arena_bytes;
     uint64_t  buckets;
+    uint64_t  leases;
     uint64_t  latches_at;
+    uint64_t  leases_at;
     uint64_t  buckets_at;
     uint64_t  arenas_at;
 } fkv__segment_layout_t;
@@ -185,6 +211,13 @@ static inline uint32_t *
 fkv__segment_latches(fkv__segment_shm_t *seg)
 {
     return (uint32_t *) (void *) ((uint8_t *) seg + seg->latches_at);
+}
+
+
+static inline fkv__lease_shm_t *
+fkv__segment_leases(fkv__segment_shm_t *seg)
+{
+    return (fkv__lease_shm_t *) (void *) ((uint8_t *) seg + seg->leases_at);
 }
 
 

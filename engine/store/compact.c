@@ -192,17 +192,23 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
     fkv__keep_t         keep;
     fkv__output_t       output;
 
-    rc = input_init(&input, helper->store, pick);
+    rc = fkv__keep_init(&keep, helper->store, version, pick->to + 1);
     if (rc != FKV_OK) {
         return rc;
     }
 
-    fkv__keep_init(&keep, helper->store, version, pick->to + 1);
+    rc = input_init(&input, helper->store, pick);
+    if (rc != FKV_OK) {
+        fkv__keep_done(&keep);
+        return rc;
+    }
+
     fkv__output_init(&output, helper, edit, pick->to, helper->table_bytes);
     FKV_STEP("compact.1");
 
     rc = merge_records(helper, &input, &keep, &output);
     input_done(&input, helper->store);
+    fkv__keep_done(&keep);
 
     if (rc != FKV_OK) {
         fkv__output_abort(&output);

@@ -145,12 +145,19 @@ flush_write(fkv__helper_t *helper, unsigned arena,
     fkv__output_t     output;
     fkv__memtable_t   mt;
 
+    *bytes = 0;
+    rc = fkv__keep_init(&keep, helper->store, version, 0);
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
     fkv__memtable_init(&mt, helper->store->seg, arena);
-    fkv__keep_init(&keep, helper->store, version, 0);
     fkv__output_init(&output, helper, edit, 0, FKV__FLUSH_TABLE_BYTES);
     FKV_STEP("flush.1");
 
     rc = flush_keys(helper, &mt, &keep, &output);
+    fkv__keep_done(&keep);
 
     if (rc != FKV_OK) {
         fkv__output_abort(&output);

@@ -6,6 +6,8 @@
  *        v
  *     lookup (lookup.c) --AGAIN--> GET_LOOKUP
  *
+ * A read at a snapshot holds it (hold.h) until its record is found.
+ *
  * Tables hold only what was durable, thus visible, when they were written, so
  * a read of "now" takes the newest it finds there.  Data move from memtables
  * to tables only, and the edit that names the table is announced before the
@@ -14,6 +16,7 @@
 
 #include "store/read.h"
 #include "base/hash.h"
+#include "store/hold.h"
 #include "store/tables.h"
 
 #include <string.h>
@@ -24,6 +27,7 @@ typedef enum {
 } get_state_e;
 
 struct fkv__get_s {
+    fkv__hold_t    hold;        /* of a snapshot; or of nothing */
     fkv__lookup_t  lookup;
     uint8_t        ikey[];
 };
@@ -126,6 +130,8 @@ get_end(fkv_get_t *get, int rc)
 {
     fkv__lookup_t  *lookup = &get->own->lookup;
 
+    fkv__hold_drop(get->store, &get->own->hold);
+
     if (rc == FKV_OK) {
         rc = fkv__read_value(&lookup->rec, get->now_ms, &get->value);
     }
@@ -171,14 +177,13 @@ get_step(fkv_op_t *op)
 }
 
 
-static int
-get_tables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
+static fkv__get_t *
+own_new(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
 {
-    fkv__get_t  *own;
+    fkv__get_t  *own = fkv__zalloc(sizeof(*own) + ikey.len);
 
-    own = fkv__zalloc(sizeof(*own) + ikey.len);
     if (own == NULL) {
-        return FKV_ENOMEM;
+        return NULL;
     }
 
     memcpy(own->ikey, ikey.data, ikey.len);
@@ -187,11 +192,63 @@ get_tables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
     own->lookup.op = &get->op;
     own->lookup.ikey = (fkv_str_t) { own->ikey, ikey.len };
     own->lookup.hash = hash;
-    own->lookup.below = (get->snapshot != 0) ? get->snapshot : UINT64_MAX;
+    own->lookup.below = UINT64_MAX;
 
+    return own;
+}
+
+
+static int
+get_tables(fkv_get_t *get, fkv__get_t *own)
+{
     get->own = own;
 
     return fkv__op_start(&get->op, "get", get_step, GET_START);
+}
+
+
+static int
+get_now(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
+{
+    int          rc = get_memtables(get, ikey, hash);
+    fkv__get_t  *own;
+
+    if (rc != FKV_AGAIN) {
+        return rc;
+    }
+
+    own = own_new(get, ikey, hash);
+
+    return (own != NULL) ? get_tables(get, own) : FKV_ENOMEM;
+}
+
+
+static int
+get_snapshot(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
+{
+    fkv__get_t  *own = own_new(get, ikey, hash);
+    int          rc;
+
+    if (own == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    rc = fkv__hold_take(get->store, &own->hold, get->snapshot, &get->lease);
+
+    if (rc == FKV_OK) {
+        get->snapshot = own->hold.lsn;
+        own->lookup.below = get->snapshot;
+        rc = get_memtables(get, ikey, hash);
+    }
+
+    if (rc == FKV_AGAIN) {
+        return get_tables(get, own);
+    }
+
+    fkv__hold_drop(get->store, &own->hold);
+    fkv__free(own);
+
+    return rc;
 }
 
 
@@ -200,19 +257,16 @@ get_with(fkv_get_t *get, uint8_t *room)
 {
     fkv_str_t  ikey;
     uint64_t   hash;
+    bool       now = (get->snapshot == 0 && get->lease.id == 0);
     int        rc;
 
     ikey.data = room;
     ikey.len = fkv__key_encode(room, get->ns, get->key);
     hash = fkv__hash(ikey);
 
-    rc = get_memtables(get, ikey, hash);
+    rc = now ? get_now(get, ikey, hash) : get_snapshot(get, ikey, hash);
 
-    if (rc == FKV_AGAIN) {
-        return get_tables(get, ikey, hash);
-    }
-
-    if (rc == FKV_OK) {
+    if (rc == FKV_OK && get->own == NULL) {
         fkv__count(get->store, gets_found, 1);
     }
 

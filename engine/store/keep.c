@@ -1,63 +1,185 @@
 /*
- * keep.c - the floor, and the decision about one record.
+ * keep.c - what is held, and the decision about one record.
  */
 
 #include "store/keep.h"
+#include "shared/lease.h"
 #include "store/expire.h"
 
+#include <errno.h>
+#include <stdlib.h>
 
-/*
- * Slots of the dead count too until they are reaped: that costs nothing but a
- * few versions.
- */
-static uint64_t
-lowest_snapshot(const fkv__segment_shm_t *seg, uint64_t floor)
+
+/* What is held, as it is found. */
+typedef struct {
+    uint64_t  *at;
+    size_t     n;
+    size_t     max;
+    uint64_t   floor;           /* from here on all are held */
+    uint64_t   lowest;
+} held_t;
+
+
+static void
+held_add(held_t *held, uint64_t lsn)
 {
-    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
-        uint64_t  snapshot;
-
-        snapshot = __atomic_load_n(&seg->slots[i].snapshot, __ATOMIC_SEQ_CST);
-
-        if (snapshot != 0 && snapshot < floor) {
-            floor = snapshot;
-        }
+    if (lsn == 0 || lsn >= held->floor) {
+        return;
     }
 
-    return floor;
+    held->lowest = fkv__min(held->lowest, lsn);
+
+    if (held->n < held->max) {
+        held->at[held->n++] = lsn;
+    }
 }
 
 
-uint64_t
-fkv__keep_floor(fkv_t *store)
+/*
+ * Leases first: from a lease a snapshot may go to a slot.  Slots of the dead
+ * count too until they are reaped, which costs nothing but a few versions.
+ */
+static void
+held_look(held_t *held, fkv_t *store)
 {
     fkv__segment_shm_t  *seg = store->seg;
-    uint64_t             floor = fkv__visible(store);
+    uint64_t             boot_ms = store->clock->boot_ms(store->clock);
 
-    fkv__raise(&seg->state.gc_floor, floor);
+    for (unsigned i = 0; i < seg->leases; i++) {
+        held_add(held, fkv__lease_snapshot(seg, i, boot_ms));
+    }
 
-    return lowest_snapshot(seg, floor);
+    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
+        const fkv__slot_shm_t  *slot = &seg->slots[i];
+        uint64_t                all;
+
+        for (unsigned k = 0; k < FKV__SLOT_SNAPSHOTS; k++) {
+            held_add(held, __atomic_load_n(&slot->snapshots[k],
+                                           __ATOMIC_SEQ_CST));
+        }
+
+        all = __atomic_load_n(&slot->snapshot, __ATOMIC_SEQ_CST);
+
+        if (all != 0) {
+            held->floor = fkv__min(held->floor, all);
+        }
+    }
+
+    held->lowest = fkv__min(held->lowest, held->floor);
+}
+
+
+/* Rule 3 of hold.h. */
+static void
+held_collect(held_t *held, fkv_t *store)
+{
+    const uint64_t  *handoffs = &store->seg->state.handoffs;
+    uint64_t         before, now = __atomic_load_n(handoffs, __ATOMIC_SEQ_CST);
+
+    do {
+        before = now;
+        held->n = 0;
+        held_look(held, store);
+        now = __atomic_load_n(handoffs, __ATOMIC_SEQ_CST);
+    } while (now != before);
+}
+
+
+static uint64_t
+held_lowest(fkv_t *store, uint64_t floor)
+{
+    held_t  held = { .floor = floor, .lowest = floor };
+
+    held_look(&held, store);
+
+    return held.lowest;
 }
 
 
 uint64_t
 fkv__keep_floor_now(fkv_t *store)
 {
-    return lowest_snapshot(store->seg, fkv__visible(store));
+    return held_lowest(store, fkv__visible(store));
 }
 
 
-void
+uint64_t
+fkv__keep_oldest(fkv_t *store)
+{
+    uint64_t  lowest = held_lowest(store, UINT64_MAX);
+
+    return (lowest == UINT64_MAX) ? 0 : lowest;
+}
+
+
+static int
+highest_first(const void *a, const void *b)
+{
+    uint64_t  x = *(const uint64_t *) a, y = *(const uint64_t *) b;
+
+    return (x < y) - (x > y);
+}
+
+
+/* The floor and what is held below it, in order, each once. */
+static void
+keep_positions(fkv__keep_t *keep, const held_t *held)
+{
+    unsigned  n = 0;
+
+    qsort(held->at, held->n, sizeof(uint64_t), highest_first);
+
+    keep->floor = held->floor;
+    keep->positions = held->at;
+
+    for (size_t i = 0; i < held->n; i++) {
+        uint64_t  last = (n > 0) ? held->at[n - 1] : keep->floor;
+
+        if (held->at[i] < last) {
+            held->at[n++] = held->at[i];
+        }
+    }
+
+    keep->positions_n = n;
+}
+
+
+int
 fkv__keep_init(fkv__keep_t *keep, fkv_t *store, const fkv__version_t *version,
     unsigned below)
 {
+    fkv__segment_shm_t  *seg = store->seg;
+    held_t               held = { .floor = fkv__visible(store) };
+
     *keep = (fkv__keep_t) {
-        .floor = fkv__keep_floor(store),
         .now_ms = fkv_now_ms(store),
         .version = version,
         .below = below
     };
 
     keep->drops = fkv__clock_drops_allowed(store, keep->now_ms);
+
+    held.max = seg->leases + FKV__SLOTS_MAX * FKV__SLOT_SNAPSHOTS;
+    held.at = fkv__alloc(held.max * sizeof(uint64_t));
+
+    if (held.at == NULL) {
+        errno = ENOMEM;
+        return FKV_ENOMEM;
+    }
+
+    fkv__raise(&seg->state.gc_floor, held.floor);
+    held_collect(&held, store);
+    keep_positions(keep, &held);
+
+    return FKV_OK;
+}
+
+
+void
+fkv__keep_done(fkv__keep_t *keep)
+{
+    fkv__free(keep->positions);
+    keep->positions = NULL;
 }
 
 
@@ -72,20 +194,46 @@ keep_bury(fkv__record_t *rec)
 }
 
 
+/* How many positions, the floor among them, see a version or a newer one? */
+static unsigned
+keep_above(const fkv__keep_t *keep, uint64_t version)
+{
+    unsigned  low = 0, high = keep->positions_n;
+
+    while (low < high) {
+        unsigned  middle = (low + high) / 2;
+
+        if (keep->positions[middle] > version) {
+            low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    return low + 1;
+}
+
+
 bool
 fkv__keep(fkv__keep_t *keep, fkv__record_t *rec)
 {
-    bool  expired;
+    unsigned  seen;
+    bool      expired;
 
     if (rec->version >= keep->floor) {
         return true;
     }
 
-    if (keep->shadowed) {
+    /* Positions above it see it, or a newer one that has come before it. */
+
+    seen = keep_above(keep, rec->version);
+
+    if (seen <= keep->answered) {
         return false;
     }
 
-    keep->shadowed = true;
+    keep->answered = seen;
 
     expired = keep->drops && fkv__record_expired(rec, keep->now_ms);
 
@@ -95,8 +243,11 @@ fkv__keep(fkv__keep_t *keep, fkv__record_t *rec)
 
     keep->expired += expired;
 
-    if (!fkv__version_overlaps(keep->version, keep->below, rec->key,
-                               rec->key))
+    /* Older ones that a position below needs are not to be uncovered. */
+
+    if (seen > keep->positions_n
+        && !fkv__version_overlaps(keep->version, keep->below, rec->key,
+                                  rec->key))
     {
         return false;
     }

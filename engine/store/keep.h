@@ -3,12 +3,15 @@
  * anew, by flush or by compaction.
  *
  * Snapshots are read at positions; version < position is seen, the newest of
- * these answers.  No snapshot is, or will be, below the floor, so of a key
+ * these answers.  From the floor on there may be one at any position, below it
+ * only those that are listed: what slots and leases hold (hold.h).  So of a key
  *
  *   1  every version that is not below the floor stays,
- *   2  the newest below the floor stays, unless it says "there is nothing"
- *      (a tombstone, or expired) and nothing older of the key can lie below,
- *   3  all others go.
+ *   2  of those below, the newest that the floor and each listed position see
+ *      stays,
+ *   3  unless it says "there is nothing" (a tombstone, or expired), all
+ *      positions see it, and nothing older of the key can lie below,
+ *   4  all others go.
  *
  * What has expired but must go on hiding something older becomes a tombstone
  * of the same version.
@@ -22,38 +25,42 @@
 #include "store/version.h"
 
 /*
- * Raises state.gc_floor to what is visible and returns the lowest position at
- * which anybody reads or ever will: a reader publishes its snapshot, then
- * looks at gc_floor; we set gc_floor, then look at the snapshots.
- */
-uint64_t fkv__keep_floor(fkv_t *store);
-
-/*
- * What it would answer now.  Nothing is raised, so nobody's old snapshot is
- * refused, and nothing may be dropped by it.
+ * The lowest position at which anybody reads now.  Nothing may be dropped by
+ * it: who takes a snapshot does not know of it.
  */
 uint64_t fkv__keep_floor_now(fkv_t *store);
+
+/* The lowest that a slot or a lease holds, 0 = nothing is held. */
+uint64_t fkv__keep_oldest(fkv_t *store);
 
 /* Records pass through it in order, newest version of a key first. */
 typedef struct {
     uint64_t               floor;
+    uint64_t              *positions;   /* what is held below the floor, ... */
+    unsigned               positions_n; /* ... highest first, each once */
     uint64_t               now_ms;
     bool                   drops;       /* what has expired may go */
     const fkv__version_t  *version;     /* pinned by the caller ... */
     unsigned               below;       /* ... in it, levels from here on may
                                            hold older records */
-    bool                   shadowed;    /* rule 3 holds for the rest of key */
+    unsigned               answered;    /* positions that newer versions of
+                                           the key have answered */
     uint64_t               expired;     /* counted: expired records that went */
 } fkv__keep_t;
 
-void fkv__keep_init(fkv__keep_t *keep, fkv_t *store,
+/*
+ * Raises state.gc_floor to what is visible, then looks at what is held: hold.h
+ * has the other half of this.  FKV_OK · FKV_ENOMEM, the cause is in errno
+ */
+int  fkv__keep_init(fkv__keep_t *keep, fkv_t *store,
     const fkv__version_t *version, unsigned below);
+void fkv__keep_done(fkv__keep_t *keep);
 
 /* The next record is of another key. */
 static inline void
 fkv__keep_next_key(fkv__keep_t *keep)
 {
-    keep->shadowed = false;
+    keep->answered = 0;
 }
 
 

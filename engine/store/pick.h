@@ -55,7 +55,7 @@ void fkv__pick_init(fkv__pick_t *pick);
 void fkv__pick_done(fkv__pick_t *pick);
 
 /*
- *   floor      as of fkv__keep_floor(): versions below it are final
+ *   floor      as of fkv__keep_floor_now(): versions below it are final
  *   now_ms     0 = what has expired may not be dropped
  * FKV_OK · FKV_END nothing is due · FKV_ENOMEM
  */

@@ -6,8 +6,8 @@
  *       |-- the turn is used up: yield             --> WALK
  *       '-- end
  *
- * The snapshot is published before gc_floor is looked at; from then on no
- * version that it sees is dropped, in whatever file it is.
+ * The snapshot is held (hold.h), so no version that it sees is dropped, in
+ * whatever file it is.
  */
 
 #include "store/scan.h"
@@ -16,7 +16,6 @@
 
 #define TURN_STEPS      256
 #define TURN_BYTES      (64 * 1024)
-#define SNAPSHOT_TRIES  8
 
 typedef enum {
     SCAN_WALK
@@ -24,77 +23,9 @@ typedef enum {
 
 
 static void
-scan_publish(fkv_t *store)
-{
-    fkv_link_t  *scans = &store->tables->scans;
-    uint64_t     lowest = 0;
-
-    if (!fkv__list_empty(scans)) {
-        lowest = fkv__container(scans->next, fkv__scan_t, link)->walk.snapshot;
-    }
-
-    __atomic_store_n(&store->own->snapshot, lowest, __ATOMIC_SEQ_CST);
-}
-
-
-/* Lowest snapshot first; a new one is mostly the highest. */
-static void
-scan_enlist(fkv__scan_t *own)
-{
-    fkv_link_t  *scans = &own->scan->store->tables->scans, *before;
-
-    fkv__list_remove(&own->link);
-    before = scans->prev;
-
-    while (before != scans
-           && fkv__container(before, fkv__scan_t, link)->walk.snapshot
-              > own->walk.snapshot)
-    {
-        before = before->prev;
-    }
-
-    /* In front of a link is at the end of the list that it heads. */
-    fkv__list_append(before->next, &own->link);
-    scan_publish(own->scan->store);
-}
-
-
-/*
- * FKV_OK or FKV_GONE.  A snapshot of the future is what is ready now: frames
- * beyond may not be filled yet.
- */
-static int
-scan_snapshot(fkv__scan_t *own)
-{
-    uint64_t     wanted = own->scan->snapshot, snapshot, ready, floor;
-    fkv_t       *store = own->scan->store;
-
-    for (unsigned i = 0; i < SNAPSHOT_TRIES; i++) {
-        snapshot = (wanted != 0) ? wanted : fkv__visible(store);
-        ready = __atomic_load_n(&store->seg->log.ready, __ATOMIC_ACQUIRE);
-
-        own->walk.snapshot = fkv__min(snapshot, ready);
-        scan_enlist(own);
-
-        floor = __atomic_load_n(&store->seg->state.gc_floor,
-                                __ATOMIC_SEQ_CST);
-
-        if (own->walk.snapshot >= floor) {
-            return FKV_OK;
-        }
-
-        if (wanted != 0) {
-            break;
-        }
-    }
-
-    return FKV_GONE;
-}
-
-
-static void
 scan_free(fkv__scan_t *own)
 {
+    fkv__hold_drop(own->walk.store, &own->hold);
     fkv__walk_done(&own->walk);
     fkv__buf_done(&own->key);
     fkv__list_remove(&own->link);
@@ -102,13 +33,37 @@ scan_free(fkv__scan_t *own)
 }
 
 
+/* Others may go on where this scan ends, at its snapshot. */
+static int
+scan_lease(fkv_scan_t *scan)
+{
+    fkv_t     *store = scan->store;
+    uint64_t   left_ms;
+
+    if (scan->complete) {
+        return FKV_OK;
+    }
+
+    if (scan->lease.id != 0) {
+        return fkv_snapshot_renew(store, &scan->lease, scan->lease_ms, false,
+                                  &left_ms);
+    }
+
+    return fkv__hold_lease(store, &scan->own->hold, scan->lease_ms,
+                           scan->nonce, &scan->lease);
+}
+
+
 static fkv__turn_e
 scan_end(fkv_scan_t *scan, int rc)
 {
+    if (rc == FKV_OK && scan->lease_ms != 0) {
+        rc = scan_lease(scan);
+    }
+
     scan_free(scan->own);
     scan->own = NULL;
 
-    scan_publish(scan->store);
     scan->store->in_flight--;
 
     return fkv__op_end(&scan->op, rc);
@@ -311,14 +266,15 @@ fkv_scan(fkv_scan_t *scan)
     }
 
     own->scan = scan;
-    fkv__list_init(&own->link);
+    fkv__list_append(&store->tables->scans, &own->link);
     fkv__walk_init(&own->walk, store, &scan->op);
 
     rc = fkv__walk_range(&own->walk, scan->ns, scan->prefix, scan->start,
                          scan->after, scan->end);
 
     if (rc == FKV_OK) {
-        rc = scan_snapshot(own);
+        rc = fkv__hold_take(store, &own->hold, scan->snapshot, &scan->lease);
+        own->walk.snapshot = own->hold.lsn;
     }
 
     store->in_flight++;

@@ -45,6 +45,10 @@ fkv__slot_claim(const int *log_fds, unsigned n)
 void
 fkv__slot_clear(fkv__slot_shm_t *slot)
 {
+    for (unsigned i = 0; i < FKV__SLOT_SNAPSHOTS; i++) {
+        __atomic_store_n(&slot->snapshots[i], 0, __ATOMIC_SEQ_CST);
+    }
+
     __atomic_store_n(&slot->snapshot, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&slot->waiting, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&slot->sync_waiting, 0, __ATOMIC_SEQ_CST);

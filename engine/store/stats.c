@@ -3,7 +3,8 @@
  */
 
 #include "shared/arena.h"
-#include "store/store.h"
+#include "shared/lease.h"
+#include "store/keep.h"
 
 #include <string.h>
 
@@ -65,6 +66,21 @@ stats_arenas(const fkv__segment_shm_t *seg, fkv_stats_t *stats)
 }
 
 
+static void
+stats_snapshots(fkv_t *store, fkv_stats_t *stats)
+{
+    uint64_t  now_ms = store->clock->boot_ms(store->clock);
+
+    stats->leases_max = (unsigned) store->seg->leases;
+
+    for (unsigned i = 0; i < stats->leases_max; i++) {
+        stats->leases += (fkv__lease_snapshot(store->seg, i, now_ms) != 0);
+    }
+
+    stats->snapshot_oldest = fkv__keep_oldest(store);
+}
+
+
 void
 fkv_stats(fkv_t *store, fkv_stats_t *stats)
 {
@@ -75,6 +91,7 @@ fkv_stats(fkv_t *store, fkv_stats_t *stats)
 
     stats_counters(seg, stats);
     stats_arenas(seg, stats);
+    stats_snapshots(store, stats);
 
     stats->memory = seg->bytes;
     stats->memory_arenas = seg->arena_bytes * FKV__ARENAS;

@@ -26,6 +26,7 @@ fkv__tables_open(fkv_t *store)
     fkv__list_init(&tables->lookups);
     fkv__list_init(&tables->lookups_spare);
     fkv__list_init(&tables->scans);
+    fkv__list_init(&tables->crowd);
 
     store->tables = tables;
 

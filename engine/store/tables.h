@@ -32,7 +32,8 @@ struct fkv__tables_s {
     fkv_link_t        loads;        /* in flight, reader.c */
     fkv_link_t        lookups;      /* not done */
     fkv_link_t        lookups_spare;
-    fkv_link_t        scans;        /* lowest snapshot first */
+    fkv_link_t        scans;        /* not ended */
+    fkv_link_t        crowd;        /* of holds, hold.h: lowest first */
     bool              closing;
 };
 

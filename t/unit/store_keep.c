@@ -55,9 +55,28 @@ keep_setup(void **state)
     }
 
     version.n[3] = 1;
-    fkv__keep_init(&keep, &store, &version, 3);
+    assert_int_equal(fkv__keep_init(&keep, &store, &version, 3), FKV_OK);
 
     return 0;
+}
+
+
+static int
+keep_teardown(void **state)
+{
+    (void) state;
+    fkv__keep_done(&keep);
+
+    return 0;
+}
+
+
+/* Anew, with what the slots now say. */
+static void
+keep_again(void)
+{
+    fkv__keep_done(&keep);
+    assert_int_equal(fkv__keep_init(&keep, &store, &version, 3), FKV_OK);
 }
 
 
@@ -180,28 +199,109 @@ nothing_expires_while_drops_wait(void **state)
 
 
 static void
+between_two_snapshots_only_the_newest_survives(void **state)
+{
+    (void) state;
+
+    seg.slots[3].snapshots[0] = 70;
+    seg.slots[9].snapshots[FKV__SLOT_SNAPSHOTS - 1] = 40;
+    seg.slots[9].snapshots[2] = 70;
+    seg.slots[4].snapshots[1] = 130;        /* above the floor: as any */
+    keep_again();
+
+    CHECK("a", 120, VALUE, 0, "keep");
+    CHECK("a", 90, VALUE, 0, "keep");       /* seen at the floor */
+    CHECK("a", 80, VALUE, 0, "drop");
+    CHECK("a", 70, VALUE, 0, "drop");
+    CHECK("a", 69, VALUE, 0, "keep");       /* seen at 70 */
+    CHECK("a", 50, VALUE, 0, "drop");
+    CHECK("a", 40, VALUE, 0, "drop");
+    CHECK("a", 30, VALUE, 0, "keep");       /* seen at 40 */
+    CHECK("a", 20, VALUE, 0, "drop");
+
+    /* One version may answer several. */
+
+    fkv__keep_next_key(&keep);
+    CHECK("b", 60, VALUE, 0, "keep");
+    CHECK("b", 50, VALUE, 0, "drop");
+    CHECK("b", 39, VALUE, 0, "keep");
+    CHECK("b", 38, VALUE, 0, "drop");
+
+    fkv__keep_next_key(&keep);
+    CHECK("c", 10, VALUE, 0, "keep");
+    CHECK("c", 9, VALUE, 0, "drop");
+}
+
+
+static void
+a_tombstone_does_not_uncover_what_a_snapshot_keeps(void **state)
+{
+    (void) state;
+
+    seg.slots[3].snapshots[0] = 45;
+    keep_again();
+
+    CHECK("a", 50, TOMBSTONE, 0, "keep");   /* else the floor would see 40 */
+    CHECK("a", 40, VALUE, 0, "keep");
+
+    fkv__keep_next_key(&keep);
+    CHECK("b", 60, VALUE, NOW, "bury");
+    CHECK("b", 40, VALUE, 0, "keep");
+
+    fkv__keep_next_key(&keep);
+    CHECK("e", 44, TOMBSTONE, 0, "drop");   /* all see it, nothing is older */
+    CHECK("e", 40, VALUE, 0, "drop");
+}
+
+
+static void
+a_crowd_keeps_all_from_its_lowest_on(void **state)
+{
+    (void) state;
+
+    seg.slots[3].snapshot = 70;
+    seg.slots[3].snapshots[1] = 80;
+    seg.slots[5].snapshots[1] = 30;
+    keep_again();
+
+    CHECK("a", 79, VALUE, 0, "keep");
+    CHECK("a", 78, VALUE, 0, "keep");
+    CHECK("a", 70, VALUE, 0, "keep");
+    CHECK("a", 69, VALUE, 0, "keep");
+    CHECK("a", 68, VALUE, 0, "drop");
+    CHECK("a", 29, VALUE, 0, "keep");
+    CHECK("a", 28, VALUE, 0, "drop");
+}
+
+
+static void
 the_floor_is_what_is_visible_or_the_lowest_snapshot(void **state)
 {
     (void) state;
 
-    assert_int_equal(fkv__keep_floor(&store), 100);
+    assert_int_equal(keep.floor, 100);
     assert_int_equal(seg.state.gc_floor, 100);
 
-    seg.slots[3].snapshot = 70;
+    seg.slots[3].snapshots[7] = 70;
     seg.slots[FKV__SLOTS_MAX - 1].snapshot = 60;
-    seg.slots[5].snapshot = 130;
+    seg.slots[5].snapshots[0] = 130;
 
     seg.log.durable = 110;
     assert_int_equal(fkv__keep_floor_now(&store), 60);
     assert_int_equal(seg.state.gc_floor, 100);
-    assert_int_equal(fkv__keep_floor(&store), 60);
+
+    keep_again();
+    assert_int_equal(keep.floor, 60);
     assert_int_equal(seg.state.gc_floor, 110);
 
     store.options.sync = FKV_SYNC_EVERYSEC;
     seg.log.ready = 90;
     seg.slots[FKV__SLOTS_MAX - 1].snapshot = 0;
-    seg.slots[3].snapshot = 0;
-    assert_int_equal(fkv__keep_floor(&store), 90);
+    assert_int_equal(fkv__keep_floor_now(&store), 70);
+
+    seg.slots[3].snapshots[7] = 0;
+    keep_again();
+    assert_int_equal(keep.floor, 90);
     assert_int_equal(seg.state.gc_floor, 110);
 }
 
@@ -209,7 +309,8 @@ the_floor_is_what_is_visible_or_the_lowest_snapshot(void **state)
 int
 main(void)
 {
-#define TEST(name)  cmocka_unit_test_setup(name, keep_setup)
+#define TEST(name)                                                            \
+    cmocka_unit_test_setup_teardown(name, keep_setup, keep_teardown)
 
     const struct CMUnitTest  tests[] = {
         TEST(versions_from_the_floor_on_and_one_below_survive),
@@ -217,6 +318,9 @@ main(void)
         TEST(a_tombstone_that_a_snapshot_sees_stays),
         TEST(what_has_expired_is_a_tombstone),
         TEST(nothing_expires_while_drops_wait),
+        TEST(between_two_snapshots_only_the_newest_survives),
+        TEST(a_tombstone_does_not_uncover_what_a_snapshot_keeps),
+        TEST(a_crowd_keeps_all_from_its_lowest_on),
         TEST(the_floor_is_what_is_visible_or_the_lowest_snapshot),
     };
 
