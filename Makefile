@@ -2,7 +2,8 @@
 # make test    prove it
 #
 # The rest: make (the module), deps, test-module, unit, check-asan, check-tsan,
-# test-static, bench-http, bench-open, clean.  NGINX_SRC= names another nginx source tree,
+# test-static, bench-http, bench-open, bench-engine, bench-engine-full, clean.
+# NGINX_SRC= names another nginx source tree,
 # NGINX_BIN= the binary that belongs to it.
 
 SHELL     := /bin/bash
@@ -66,6 +67,21 @@ bench-open: deps
 	    -o build/bench/open
 	bench/open/run
 
+bench-engine-deps: deps
+	@contrib/run/deps g++ librocksdb-dev libleveldb-dev liblmdb-dev \
+	    libwiredtiger-dev fio gnuplot-nox
+
+bench-engine: bench-engine-deps
+	@$(MAKE) $(jobs) -s -f bench/engine/build.mk
+	bench/engine/run
+
+# Every engine and case, as large as bench/README.md says: many hours.
+bench-engine-full: bench-engine-deps
+	@$(MAKE) $(jobs) -s -f bench/engine/build.mk
+	ENGINES=ferrokv,rocksdb CASES=all ROUNDS=3 \
+	    KEYS=5000000 OPS=5000000 CACHE=256 BUFFERS=128 SYNC_SECONDS=20 \
+	    CHURN_SECONDS=60 SUSTAIN_SECONDS=600 bench/engine/run
+
 clean:
 	rm -rf build
 
@@ -114,4 +130,5 @@ build/modules/$(MODULE) build/test/$(MODULE): build/%/$(MODULE): \
 
 .NOTPARALLEL:
 .PHONY: all test-module unit deps bench-deps run test check-asan check-tsan \
-    test-static bench-http bench-open clean FORCE
+    test-static bench-http bench-open bench-engine-deps bench-engine \
+    bench-engine-full clean FORCE
