@@ -381,6 +381,7 @@ typedef struct {
     bool        helper;             /* the helper role has an owner */
     bool        readonly;
     bool        disk_full;
+    unsigned    tables_damaged;     /* met by compaction since it was opened */
     char        cause[128];         /* why it is read-only, or empty */
     const char *io;                 /* "io_uring" or "threads" */
 } fkv_stats_t;

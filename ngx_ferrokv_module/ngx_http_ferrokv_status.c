@@ -95,6 +95,8 @@ static ngx_http_ferrokv_gauge_t  ngx_http_ferrokv_gauges[] = {
     ngx_http_ferrokv_gauge(readonly, "readonly",
                            "1 if the store refuses writes"),
     ngx_http_ferrokv_gauge(disk_full, "disk_full", "1 if the disk is full"),
+    ngx_http_ferrokv_gauge(tables_damaged, "tables_damaged",
+                           "damaged tables that compaction leaves alone"),
 
     { NULL, NULL, NULL, 0, 0 }
 };

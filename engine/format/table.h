@@ -40,6 +40,9 @@
  *   expire_at_max   table has expired at now_ms if expiring == entries and
  *                   expire_at_max <= now_ms
  *   key_bytes       of all records' whole internal keys
+ *   merging         in the manifest only: not 0 for a table of level 0 whose
+ *                   records before smallest a merge has taken; tables with
+ *                   the same number go on in it together
  */
 #define FKV__TABLE_INFO_MAP(X)                                                \
     X(2,   id)                                                                \
@@ -58,7 +61,8 @@
     X(28,  expire_at_max)                                                     \
     X(1,   key_bytes)                                                         \
     X(3,   value_bytes)                                                       \
-    X(5,   created_ms)
+    X(5,   created_ms)                                                        \
+    X(13,  merging)
 
 #define FKV__TABLE_SMALLEST  30
 #define FKV__TABLE_LARGEST   32

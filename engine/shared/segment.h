@@ -98,7 +98,7 @@ typedef struct {
     uint32_t  helper;           /* slot + 1 of the role's owner */
     uint32_t  readonly;         /* set once, after a log error or damage */
     uint32_t  disk_full;
-    uint32_t  compaction_stopped; /* damaged input: an operator must look */
+    uint32_t  tables_damaged;   /* compaction leaves them alone */
     uint64_t  clock_offset_ms;  /* store time - boot time, only grows */
     uint64_t  drops_after_ms;   /* no physical drop of expired data before */
     uint64_t  tables;           /* figures for the status page */

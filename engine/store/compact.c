@@ -14,7 +14,10 @@
 
 #define RECORDS_PER_LOOK  256       /* is somebody asking us to stop? */
 
-/* The inputs: tables of level 0 one by one, other levels as one run each. */
+/*
+ * The inputs: tables of level 0 one by one, other levels as one run each, in
+ * the order of the pick.
+ */
 typedef struct {
     fkv__iter_t         *iters;
     fkv__source_file_t  *sources;
@@ -30,10 +33,6 @@ input_add(input_t *input, const fkv_t *store, fkv__table_t **tables,
 {
     fkv__source_file_t  *source = &input->sources[input->n];
 
-    if (n == 0) {
-        return;
-    }
-
     fkv__source_file_init(source, store->fs, store->sst_dir, store->log);
     fkv__iter_init(&input->iters[input->n], &source->source, tables, n);
     input->n++;
@@ -43,12 +42,12 @@ input_add(input_t *input, const fkv_t *store, fkv__table_t **tables,
 static int
 input_init(input_t *input, const fkv_t *store, const fkv__pick_t *pick)
 {
-    unsigned  runs = (pick->from == 0) ? pick->n_from : 1;
+    unsigned  n;
 
     *input = (input_t) { .n = 0 };
 
-    input->iters = fkv__alloc((runs + 1) * sizeof(*input->iters));
-    input->sources = fkv__alloc((runs + 1) * sizeof(*input->sources));
+    input->iters = fkv__alloc(pick->n * sizeof(*input->iters));
+    input->sources = fkv__alloc(pick->n * sizeof(*input->sources));
 
     if (input->iters == NULL || input->sources == NULL) {
         fkv__free(input->iters);
@@ -57,12 +56,19 @@ input_init(input_t *input, const fkv_t *store, const fkv__pick_t *pick)
         return FKV_ENOMEM;
     }
 
-    for (unsigned i = 0; i < runs; i++) {
-        input_add(input, store, pick->tables + i, pick->n_from / runs);
-    }
+    for (unsigned i = 0; i < pick->n; i += n) {
+        unsigned  level = pick->tables[i]->level;
 
-    input_add(input, store, pick->tables + pick->n_from,
-              pick->n - pick->n_from);
+        n = 1;
+
+        while (level > 0 && i + n < pick->n
+               && pick->tables[i + n]->level == level)
+        {
+            n++;
+        }
+
+        input_add(input, store, pick->tables + i, n);
+    }
 
     fkv__merge_init(&input->merge, input->iters, input->n);
     fkv__merge_seek(&input->merge, FKV_STR_NULL, UINT64_MAX);
@@ -95,32 +101,37 @@ input_done(input_t *input, fkv_t *store)
 
 /*
  * A damaged or missing table.  To go on without it would drop data, to try
- * again would do the same work every second; an operator must look.
+ * again would do the same work every second.
  */
 static int
-input_failed(input_t *input, fkv_t *store, int rc)
+input_damaged(const input_t *input, fkv__helper_t *helper, int rc)
 {
-    char  name[40] = "?";
-
-    if (rc != FKV_ECORRUPT && rc != FKV_EVERSION && rc != FKV_GONE) {
-        return rc;
-    }
+    fkv_t  *store = helper->store;
+    char    name[40];
 
     for (unsigned i = 0; i < input->n; i++) {
         const fkv__iter_t  *it = &input->iters[i];
 
-        if (it->rc == rc && it->at < it->n) {
-            fkv__table_name(name, it->tables[it->at]->info.id);
+        if (it->rc != rc || it->at >= it->n) {
+            continue;
         }
+
+        if (fkv__pick_leave_alone(&helper->pick, it->tables[it->at]->info.id)
+            != FKV_OK)
+        {
+            errno = ENOMEM;
+            return FKV_ENOMEM;
+        }
+
+        fkv__table_name(name, it->tables[it->at]->info.id);
+        (void) __atomic_add_fetch(&store->seg->state.tables_damaged, 1,
+                                  __ATOMIC_RELAXED);
+
+        fkv__log(store->log, FKV_LOG_ALERT, "table sst/%s of store \"%s\" is "
+                 "%s: compaction leaves it alone and goes on with others",
+                 name, store->path, (rc == FKV_GONE) ? "missing"
+                 : (rc == FKV_EVERSION) ? "of a newer version" : "damaged");
     }
-
-    __atomic_store_n(&store->seg->state.compaction_stopped, 1,
-                     __ATOMIC_RELEASE);
-
-    fkv__log(store->log, FKV_LOG_ALERT, "compaction of store \"%s\" is "
-             "stopped until it is opened again: table sst/%s is %s",
-             store->path, name, (rc == FKV_GONE) ? "missing"
-             : (rc == FKV_EVERSION) ? "of a newer version" : "damaged");
 
     return FKV_ECORRUPT;
 }
@@ -132,20 +143,7 @@ merge_record(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
     fkv__record_t  rec = *input->merge.rec;
     int            rc = FKV_OK;
 
-    if (input->key.len == 0
-        || !fkv__str_eq(fkv__buf_str(&input->key), rec.key))
-    {
-        input->key.len = 0;
-        fkv__keep_next_key(keep);
-
-        rc = fkv__buf_append(&input->key, rec.key.data, rec.key.len);
-
-        if (rc == FKV_OK) {
-            rc = fkv__output_next_key(output);
-        }
-    }
-
-    if (rc == FKV_OK && fkv__keep(keep, &rec)) {
+    if (fkv__keep(keep, &rec)) {
         rc = fkv__output_add(output, &rec);
         FKV_STEP("compact.2");
     }
@@ -154,6 +152,36 @@ merge_record(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
 }
 
 
+/* FKV_OK · FKV_END a slice is done, this key belongs to the next · failure */
+static int
+merge_next_key(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
+{
+    const fkv__record_t  *rec = input->merge.rec;
+    int                   rc;
+
+    if (input->key.len > 0
+        && fkv__str_eq(fkv__buf_str(&input->key), rec->key))
+    {
+        return FKV_OK;
+    }
+
+    rc = fkv__output_next_key(output, rec->key);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    if (!output->open && output->bytes >= output->helper->slice_bytes) {
+        return FKV_END;
+    }
+
+    input->key.len = 0;
+    fkv__keep_next_key(keep);
+
+    return fkv__buf_append(&input->key, rec->key.data, rec->key.len);
+}
+
+
+/* Until the end, or until a slice is done. */
 static int
 merge_records(fkv__helper_t *helper, input_t *input, fkv__keep_t *keep,
     fkv__output_t *output)
@@ -163,9 +191,14 @@ merge_records(fkv__helper_t *helper, input_t *input, fkv__keep_t *keep,
 
     while ((rc = fkv__merge_settle(&input->merge)) == FKV_OK) {
 
-        rc = merge_record(input, keep, output);
+        rc = merge_next_key(input, keep, output);
+
+        if (rc == FKV_OK) {
+            rc = merge_record(input, keep, output);
+        }
+
         if (rc != FKV_OK) {
-            return rc;
+            return (rc == FKV_END) ? fkv__output_finish(output) : rc;
         }
 
         fkv__merge_next(&input->merge);
@@ -176,8 +209,86 @@ merge_records(fkv__helper_t *helper, input_t *input, fkv__keep_t *keep,
         }
     }
 
-    return (rc == FKV_END) ? fkv__output_finish(output)
-                           : input_failed(input, helper->store, rc);
+    if (rc == FKV_END) {
+        return fkv__output_finish(output);
+    }
+
+    if (rc == FKV_ECORRUPT || rc == FKV_EVERSION || rc == FKV_GONE) {
+        rc = input_damaged(input, helper, rc);
+    }
+
+    return rc;
+}
+
+
+/*
+ * What is left of a table goes back into the edit.  The iterator stands on
+ * its first record if at is set, else nothing of it was read.
+ */
+static int
+trim_table(const fkv__table_t *table, const fkv__record_t *at,
+    uint64_t merging, fkv__edit_t *edit)
+{
+    fkv__table_info_t  info = table->info;
+
+    if (at != NULL) {
+        info.smallest = (fkv__buf_t) {
+            .data = (uint8_t *) (uintptr_t) at->key.data, .len = at->key.len
+        };
+    }
+
+    if (table->level == 0) {
+        info.merging = merging;
+
+    } else if (at == NULL
+               || fkv__str_eq(at->key, fkv__buf_str(&table->info.smallest)))
+    {
+        return FKV_OK;                          /* it is as it was */
+    }
+
+    if (fkv__edit_drop(edit, info.id) != FKV_OK
+        || fkv__edit_add(edit, table->level, &info) != FKV_OK)
+    {
+        errno = ENOMEM;
+        return FKV_ENOMEM;
+    }
+
+    return FKV_OK;
+}
+
+
+/* All inputs have gone, or after a slice what lies before the next key. */
+static int
+merge_inputs(const input_t *input, const fkv__pick_t *pick, fkv__edit_t *edit)
+{
+    /* A number that no other merge bears while these tables are there. */
+    uint64_t  merging = (pick->tables[0]->info.merging != 0)
+                        ? pick->tables[0]->info.merging
+                        : pick->tables[0]->info.id;
+
+    for (unsigned i = 0; i < input->n; i++) {
+        const fkv__iter_t  *it = &input->iters[i];
+
+        for (unsigned k = 0; k < it->n; k++) {
+            const fkv__table_t  *table = it->tables[k];
+            int                  rc = FKV_OK;
+
+            if (k < it->at) {
+                rc = fkv__edit_drop(edit, table->info.id);
+
+            } else {
+                rc = trim_table(table, (k == it->at) ? it->rec : NULL, merging,
+                                edit);
+            }
+
+            if (rc != FKV_OK) {
+                errno = ENOMEM;
+                return FKV_ENOMEM;
+            }
+        }
+    }
+
+    return FKV_OK;
 }
 
 
@@ -204,9 +315,20 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
     }
 
     fkv__output_init(&output, helper, edit, pick->to, helper->table_bytes);
+
+    if (pick->to + 1 < FKV__LEVELS) {
+        fkv__output_align(&output, version->levels[pick->to + 1],
+                          version->n[pick->to + 1]);
+    }
+
     FKV_STEP("compact.1");
 
     rc = merge_records(helper, &input, &keep, &output);
+
+    if (rc == FKV_OK) {
+        rc = merge_inputs(&input, pick, edit);
+    }
+
     input_done(&input, helper->store);
     fkv__keep_done(&keep);
 
@@ -222,25 +344,17 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
 }
 
 
+/* The tables go; if they move, they are added where they come to be. */
 static int
-compact_move(const fkv__pick_t *pick, fkv__edit_t *edit)
+compact_whole(const fkv__pick_t *pick, fkv__edit_t *edit)
 {
     for (unsigned i = 0; i < pick->n; i++) {
-        if (fkv__edit_add(edit, pick->to, &pick->tables[i]->info) != FKV_OK) {
-            errno = ENOMEM;
-            return FKV_ENOMEM;
-        }
-    }
+        const fkv__table_info_t  *info = &pick->tables[i]->info;
 
-    return FKV_OK;
-}
-
-
-static int
-compact_inputs(const fkv__pick_t *pick, fkv__edit_t *edit)
-{
-    for (unsigned i = 0; i < pick->n; i++) {
-        if (fkv__edit_drop(edit, pick->tables[i]->info.id) != FKV_OK) {
+        if (fkv__edit_drop(edit, info->id) != FKV_OK
+            || (pick->what == FKV__PICK_MOVE
+                && fkv__edit_add(edit, pick->to, info) != FKV_OK))
+        {
             errno = ENOMEM;
             return FKV_ENOMEM;
         }
@@ -254,18 +368,11 @@ static int
 compact_edit(fkv__helper_t *helper, const fkv__version_t *version,
     fkv__edit_t *edit)
 {
-    const fkv__pick_t  *pick = &helper->pick;
-    int                 rc = compact_inputs(pick, edit);
+    int  rc;
 
-    if (rc != FKV_OK) {
-        return rc;
-    }
-
-    switch (pick->what) {
-    case FKV__PICK_DROP:   break;
-    case FKV__PICK_MOVE:   rc = compact_move(pick, edit); break;
-    case FKV__PICK_MERGE:  rc = compact_merge(helper, version, edit); break;
-    }
+    rc = (helper->pick.what == FKV__PICK_MERGE)
+         ? compact_merge(helper, version, edit)
+         : compact_whole(&helper->pick, edit);
 
     if (rc != FKV_OK) {
         return rc;
@@ -277,60 +384,72 @@ compact_edit(fkv__helper_t *helper, const fkv__version_t *version,
 }
 
 
-/* The edit is announced: the inputs are nobody's but open readers'. */
-static void
-compact_announced(fkv__helper_t *helper)
+static bool
+edit_adds(const fkv__edit_t *edit, uint64_t id)
 {
-    fkv_t        *store = helper->store;
-    fkv__pick_t  *pick = &helper->pick;
+    for (size_t i = 0; i < edit->n_adds; i++) {
+        if (edit->adds[i].info.id == id) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* The edit is announced: what it has dropped is nobody's but open readers'. */
+static void
+compact_announced(fkv__helper_t *helper, const fkv__edit_t *edit)
+{
+    fkv_t              *store = helper->store;
+    const fkv__pick_t  *pick = &helper->pick;
 
     FKV_STEP("compact.4");
     fkv__count(store, compactions, 1);
 
-    for (unsigned i = 0; i < pick->n && pick->what != FKV__PICK_MOVE; i++) {
-        const fkv__table_info_t  *info = &pick->tables[i]->info;
-
-        if (pick->what == FKV__PICK_DROP) {
-            fkv__count(store, expired_dropped, info->entries);
-        }
-
-        fkv__helper_unlink(helper, info->id);
+    for (unsigned i = 0; i < pick->n && pick->what == FKV__PICK_DROP; i++) {
+        fkv__count(store, expired_dropped, pick->tables[i]->info.entries);
     }
 
-    fkv__pick_advance(pick);
+    for (size_t i = 0; i < edit->n_drops; i++) {
+        if (!edit_adds(edit, edit->drops[i])) {
+            fkv__helper_unlink(helper, edit->drops[i]);
+        }
+    }
 }
 
 
 static int
 compact_picked(fkv__helper_t *helper, const fkv__version_t *version)
 {
+    size_t       damaged = helper->pick.damaged.len;
     int          rc;
     fkv__edit_t  edit;
 
     fkv__edit_init(&edit);
     rc = compact_edit(helper, version, &edit);
-    fkv__edit_done(&edit);
 
     if (rc == FKV_OK) {
-        compact_announced(helper);
+        compact_announced(helper, &edit);
     }
 
-    return rc;
+    fkv__edit_done(&edit);
+
+    /* Other tables will be picked now. */
+
+    return (helper->pick.damaged.len > damaged) ? FKV_OK : rc;
 }
 
 
 int
 fkv__compact(fkv__helper_t *helper)
 {
-    fkv_t                    *store = helper->store;
-    const fkv__state_shm_t   *state = &store->seg->state;
-    int                       rc;
-    uint64_t                  now_ms = fkv_now_ms(store);
-    fkv__version_t           *version;
+    fkv_t           *store = helper->store;
+    int              rc;
+    uint64_t         now_ms = fkv_now_ms(store);
+    fkv__version_t  *version;
 
-    if (__atomic_load_n(&state->compaction_stopped, __ATOMIC_ACQUIRE)
-        || __atomic_load_n(&state->readonly, __ATOMIC_ACQUIRE))
-    {
+    if (__atomic_load_n(&store->seg->state.readonly, __ATOMIC_ACQUIRE)) {
         return FKV_END;
     }
 

@@ -91,7 +91,7 @@ flush_key(const fkv__memtable_iter_t *it, fkv__keep_t *keep,
     fkv__output_t *output)
 {
     uint32_t  entry = 0;
-    int       rc = fkv__output_next_key(output);
+    int       rc = fkv__output_next_key(output, fkv__memtable_iter_key(it));
 
     fkv__keep_next_key(keep);
 

@@ -253,8 +253,14 @@ helper_init(fkv__helper_t *helper, fkv_t *store)
     bool  root = (geteuid() == 0);
 
     helper->store = store;
-    helper->table_bytes = FKV__HELPER_TABLE_BYTES;
+    helper->table_bytes = fkv__min(store->seg->arena_bytes,
+                                   FKV__HELPER_TABLE_BYTES);
+    helper->slice_bytes = FKV__HELPER_SLICE_TABLES * helper->table_bytes;
     fkv__pick_init(&helper->pick);
+    helper->pick.base_bytes = fkv__max(FKV__PICK_L0 / 2
+                                       * store->seg->arena_bytes,
+                                       2 * helper->table_bytes);
+    __atomic_store_n(&store->seg->state.tables_damaged, 0, __ATOMIC_RELAXED);
 
     helper->uid = root ? store->options.uid : (uid_t) -1;
     helper->gid = root ? store->options.gid : (gid_t) -1;

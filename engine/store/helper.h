@@ -29,7 +29,8 @@
 
 #include <pthread.h>
 
-#define FKV__HELPER_TABLE_BYTES  (16 * 1024 * 1024)     /* compaction's */
+#define FKV__HELPER_TABLE_BYTES   (16 * 1024 * 1024)    /* at most */
+#define FKV__HELPER_SLICE_TABLES  4             /* about a second of work */
 
 struct fkv__helper_s {
     fkv_t            *store;
@@ -48,7 +49,8 @@ struct fkv__helper_s {
     bool              stop;             /* atomic */
     uint64_t          populated;        /* FLUSH's own: of the segment */
     fkv__pick_t       pick;             /* COMPACT's own */
-    uint64_t          table_bytes;      /* of what it writes; tests change it */
+    uint64_t          table_bytes;      /* of what it writes, ... */
+    uint64_t          slice_bytes;      /* ... until an edit; tests change it */
 
     unsigned          threads;          /* of these, not joined yet */
     pthread_t         thread[2];        /* FLUSH, COMPACT */

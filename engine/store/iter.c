@@ -87,6 +87,7 @@ fkv__iter_seek(fkv__iter_t *it, fkv_str_t ikey, uint64_t version)
     iter_put_blocks(it);
 
     it->has_floor = false;
+    it->entered = false;
 
     if (iter_copy(&it->target, ikey) != FKV_OK) {
         it->state = ITER_FAILED;
@@ -138,15 +139,29 @@ iter_next_table(fkv__iter_t *it)
 
     it->at++;
     it->seeking = false;
+    it->entered = false;
     it->state = ITER_INDEX;
 
     return FKV_OK;
 }
 
 
+/*
+ * A table begins with its smallest key, whatever its file begins with: to be
+ * sought at its beginning, and where the target lies before it.
+ */
 static int
 iter_position(fkv__block_iter_t *block, const fkv__iter_t *it)
 {
+    fkv_str_t  smallest = fkv__buf_str(&it->tables[it->at]->info.smallest);
+
+    if (!it->entered
+        && (!it->seeking
+            || fkv__str_cmp(fkv__buf_str(&it->target), smallest) < 0))
+    {
+        return fkv__block_iter_seek(block, smallest, UINT64_MAX);
+    }
+
     if (!it->seeking) {
         return fkv__block_iter_first(block);
     }
@@ -210,6 +225,7 @@ iter_ready(fkv__iter_t *it)
 
     it->rec = rec;
     it->seeking = false;
+    it->entered = true;
     it->state = ITER_READY;
 
     return FKV_OK;

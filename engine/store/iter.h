@@ -4,6 +4,8 @@
  *
  * Shape      tables -> index block -> data block -> record; at most one index
  *            and one data block are held
+ * Bounds     what lies before a table's smallest key is not there: a merge has
+ *            taken it (compact.h)
  * Memory     must not be moved while it is in use; the tables (and the array
  *            that names them) are the caller's until done: pin the version
  *
@@ -29,6 +31,7 @@ typedef struct {
     int                    rc;          /* why it failed */
     unsigned               at;          /* the current table */
     bool                   seeking;     /* to target; else to the first */
+    bool                   entered;     /* a record of it has been found */
     fkv__buf_t             target;
     uint64_t               target_version;
     bool                   has_floor;   /* all records come behind floor */

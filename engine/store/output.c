@@ -60,6 +60,8 @@ output_close(fkv__output_t *output)
 
     if (rc == FKV_OK) {
         output->bytes += info.bytes;
+        output->bytes_below = 0;
+        output->n++;
 
     } else {
         fkv__helper_unlink(output->helper, info.id);
@@ -72,11 +74,46 @@ output_close(fkv__output_t *output)
 }
 
 
+void
+fkv__output_align(fkv__output_t *output, fkv__table_t *const *below,
+    unsigned n)
+{
+    output->below = below;
+    output->n_below = n;
+}
+
+
+/* Moves on in the level below; is there reason to cut before the key? */
+static bool
+output_aligned(fkv__output_t *output, fkv_str_t key)
+{
+    unsigned  before = output->at_below;
+    uint64_t  bytes = fkv__table_file_bytes(&output->file);
+
+    while (output->at_below < output->n_below) {
+        const fkv__table_info_t  *info = &output->below[output->at_below]->info;
+
+        if (fkv__str_cmp(fkv__buf_str(&info->largest), key) >= 0) {
+            break;
+        }
+
+        output->bytes_below += info->bytes;
+        output->at_below++;
+    }
+
+    return output->at_below > before
+           && (2 * bytes >= output->table_bytes
+               || output->bytes_below
+                  >= FKV__OUTPUT_BELOW * output->table_bytes);
+}
+
+
 int
-fkv__output_next_key(fkv__output_t *output)
+fkv__output_next_key(fkv__output_t *output, fkv_str_t key)
 {
     if (output->open
-        && fkv__table_file_bytes(&output->file) >= output->table_bytes)
+        && (fkv__table_file_bytes(&output->file) >= output->table_bytes
+            || output_aligned(output, key)))
     {
         return output_close(output);
     }
@@ -138,7 +175,7 @@ fkv__output_abort(fkv__output_t *output)
         output->open = false;
     }
 
-    for (size_t i = 0; i < output->edit->n_adds; i++) {
+    for (size_t i = 0; i < output->n; i++) {
         fkv__helper_unlink(output->helper, output->edit->adds[i].info.id);
     }
 

@@ -3,7 +3,9 @@
  * an edit; for flush and compaction.
  *
  * Tables are cut between keys, never within one, so that no two tables of a
- * level share a key.
+ * level share a key.  Compaction's are cut where a table of the level below
+ * them ends, once they are half full, or when they overlap FKV__OUTPUT_BELOW
+ * times their own size there: so none will cost much to be merged down.
  *
  * If killed: files that no edit names, see helper.h.
  */
@@ -14,6 +16,8 @@
 #include "store/helper.h"
 #include "store/table_file.h"
 
+#define FKV__OUTPUT_BELOW  10
+
 typedef struct {
     fkv__helper_t       *helper;
     fkv__edit_t         *edit;          /* the caller's */
@@ -22,13 +26,26 @@ typedef struct {
     bool                 open;          /* file is being written */
     fkv__table_file_t    file;
     uint64_t             bytes;         /* of finished tables */
+    unsigned             n;             /* of them: the first in edit */
+
+    fkv__table_t *const *below;         /* tables of the next level ... */
+    unsigned             n_below;
+    unsigned             at_below;      /* ... whose largest is not passed */
+    uint64_t             bytes_below;   /* passed by the open table */
 } fkv__output_t;
 
 void fkv__output_init(fkv__output_t *output, fkv__helper_t *helper,
     fkv__edit_t *edit, unsigned level, uint64_t table_bytes);
 
-/* The next record is of another key.  FKV_OK · EIO · EFULL · ENOMEM */
-int fkv__output_next_key(fkv__output_t *output);
+/* Also cuts by these tables, sorted and disjoint; they are the caller's. */
+void fkv__output_align(fkv__output_t *output, fkv__table_t *const *below,
+    unsigned n);
+
+/*
+ * The next record is of another key, this one.  FKV_OK, output->open tells
+ * whether a table goes on · EIO · EFULL · ENOMEM
+ */
+int fkv__output_next_key(fkv__output_t *output, fkv_str_t key);
 
 /*
  * In order.  FKV_OK · FKV_EIO · FKV_EFULL · FKV_ENOMEM · FKV_ECORRUPT rec does

@@ -7,24 +7,48 @@
 
 #include <string.h>
 
+#define LAST            (FKV__LEVELS - 1)
+#define DEAD_SOON       0.5     /* such a share of a table is worth a rewrite */
+#define DEAD_IDLE       0.25    /* likewise if nothing else is due */
+#define LEVEL_0_URGENT  2.0     /* a score that leaves no time for others */
+
 
 void
 fkv__pick_init(fkv__pick_t *pick)
 {
     memset(pick, 0, sizeof(*pick));
-    pick->l1_bytes = FKV__PICK_L1_BYTES;
+    pick->base_bytes = FKV__PICK_BASE_BYTES;
 }
 
 
 void
 fkv__pick_done(fkv__pick_t *pick)
 {
-    for (unsigned level = 0; level < FKV__LEVELS; level++) {
-        fkv__buf_done(&pick->cursors[level]);
-    }
-
+    fkv__buf_done(&pick->damaged);
     fkv__free(pick->tables);
     memset(pick, 0, sizeof(*pick));
+}
+
+
+int
+fkv__pick_leave_alone(fkv__pick_t *pick, uint64_t id)
+{
+    return fkv__buf_append(&pick->damaged, &id, sizeof(id));
+}
+
+
+static bool
+is_damaged(const fkv__pick_t *pick, const fkv__table_t *table)
+{
+    for (size_t at = 0; at < pick->damaged.len; at += sizeof(uint64_t)) {
+        if (memcmp(pick->damaged.data + at, &table->info.id, sizeof(uint64_t))
+            == 0)
+        {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
@@ -80,6 +104,16 @@ tables_overlap(const fkv__table_t *a, const fkv__table_t *b)
 }
 
 
+/* Does any table of levels >= level share keys with it? */
+static bool
+overlaps_below(const fkv__version_t *version, unsigned level,
+    const fkv__table_t *table)
+{
+    return fkv__version_overlaps(version, level, smallest(table),
+                                 largest(table));
+}
+
+
 /* Do tables that are older than the i-th of a level share keys with it? */
 static bool
 older_overlaps(const fkv__version_t *version, unsigned level, unsigned i)
@@ -94,8 +128,7 @@ older_overlaps(const fkv__version_t *version, unsigned level, unsigned i)
         }
     }
 
-    return fkv__version_overlaps(version, level + 1, smallest(table),
-                                 largest(table));
+    return overlaps_below(version, level + 1, table);
 }
 
 
@@ -129,38 +162,112 @@ pick_expired(fkv__pick_t *pick, const fkv__version_t *version,
 }
 
 
-/* What a level has beyond what it may have: 1 is neither. */
-static double
-level_score(const fkv__pick_t *pick, const fkv__version_t *version,
-    unsigned level)
+/* Never 0. */
+uint64_t
+fkv__pick_target(const fkv__version_t *version, unsigned level)
 {
-    double  target = (double) pick->l1_bytes;
+    uint64_t  target = version->bytes[LAST];
 
-    if (level == 0) {
-        return (double) version->n[0] / FKV__PICK_L0;
+    for (unsigned i = level; i < LAST; i++) {
+        target /= FKV__PICK_RATIO;
     }
 
-    for (unsigned i = 1; i < level; i++) {
-        target *= FKV__PICK_RATIO;
-    }
-
-    /* Being just at the target is no reason to do anything. */
-
-    return (double) version->bytes[level] / (target + 1);
+    return target + 1;
 }
 
 
-/* The level that has most too much; FKV__LEVELS if none has. */
+/* A level that holds something is not passed over. */
+unsigned
+fkv__pick_base(const fkv__pick_t *pick, const fkv__version_t *version)
+{
+    unsigned  base = LAST;
+
+    while (base > 1 && fkv__pick_target(version, base)
+                       > FKV__PICK_BATCHES * pick->base_bytes)
+    {
+        base--;
+    }
+
+    for (unsigned level = 1; level < base; level++) {
+        if (version->n[level] > 0) {
+            return level;
+        }
+    }
+
+    return base;
+}
+
+
+static bool
+has_damaged(const fkv__pick_t *pick, const fkv__version_t *version,
+    unsigned level)
+{
+    for (unsigned i = 0; i < version->n[level]; i++) {
+        if (is_damaged(pick, version->levels[level][i])) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* Above the base there is nothing, so each level there will do. */
 static unsigned
-level_due(const fkv__pick_t *pick, const fkv__version_t *version)
+base_undamaged(const fkv__pick_t *pick, const fkv__version_t *version)
+{
+    unsigned  base = fkv__pick_base(pick, version);
+
+    while (base > 1 && has_damaged(pick, version, base)) {
+        base--;
+    }
+
+    return base;
+}
+
+
+/* Tables of level 0 with which a merge has begun, if there are any. */
+static uint64_t
+merge_begun(const fkv__version_t *version)
+{
+    for (unsigned i = version->n[0]; i-- > 0; ) {
+        if (version->levels[0][i]->info.merging != 0) {
+            return version->levels[0][i]->info.merging;
+        }
+    }
+
+    return 0;
+}
+
+
+/* What a level has beyond what it may have: 1 is neither. */
+static double
+level_score(const fkv__version_t *version, unsigned level)
+{
+    double  score;
+
+    if (level == 0) {
+        score = (double) version->n[0] / FKV__PICK_L0;
+
+        return (merge_begun(version) != 0) ? fkv__max(score, 1.0) : score;
+    }
+
+    return (double) version->bytes[level]
+           / (double) fkv__pick_target(version, level);
+}
+
+
+/* The level that has most too much, but for those tried; or FKV__LEVELS. */
+static unsigned
+level_due(const fkv__version_t *version, unsigned tried)
 {
     double    most = 0;
     unsigned  due = FKV__LEVELS;
 
-    for (unsigned level = 0; level < FKV__LEVELS - 1; level++) {
-        double  score = level_score(pick, version, level);
+    for (unsigned level = 0; level < LAST; level++) {
+        double  score = level_score(version, level);
 
-        if (score >= 1 && score > most) {
+        if (!(tried & 1u << level) && score >= 1 && score > most) {
             most = score;
             due = level;
         }
@@ -170,56 +277,12 @@ level_due(const fkv__pick_t *pick, const fkv__version_t *version)
 }
 
 
-static void
-take_oldest(fkv__pick_t *pick, const fkv__version_t *version)
-{
-    uint64_t  bytes = 0;
-
-    for (unsigned i = version->n[0]; i-- > 0; ) {
-        fkv__table_t  *table = version->levels[0][i];
-
-        bytes += table->info.bytes;
-
-        if (pick->n > 0 && bytes > FKV__PICK_BYTES_MAX) {
-            break;
-        }
-
-        pick->tables[pick->n++] = table;
-    }
-}
-
-
-static void
-take_next(fkv__pick_t *pick, const fkv__version_t *version, unsigned level)
-{
-    fkv_str_t  cursor = fkv__buf_str(&pick->cursors[level]);
-    unsigned   i = 0;
-
-    if (cursor.len > 0) {
-        i = fkv__version_find(version, level, cursor);
-    }
-
-    /* It may have been cut anew since: a table that begins behind it. */
-
-    if (i < version->n[level] && cursor.len > 0
-        && fkv__str_cmp(smallest(version->levels[level][i]), cursor) <= 0)
-    {
-        i++;
-    }
-
-    if (i >= version->n[level]) {
-        i = 0;
-    }
-
-    pick->tables[pick->n++] = version->levels[level][i];
-}
-
-
 /*
  * Adds what the next level has between the smallest and the largest key, also
- * where there is a gap between the tables: an output may bridge it.
+ * where there is a gap between the tables: an output may bridge it.  False if
+ * one of these is damaged.
  */
-static void
+static bool
 take_below(fkv__pick_t *pick, const fkv__version_t *version)
 {
     fkv_str_t  from = smallest(pick->tables[0]);
@@ -242,8 +305,14 @@ take_below(fkv__pick_t *pick, const fkv__version_t *version)
          && fkv__str_cmp(smallest(version->levels[pick->to][i]), to) <= 0;
          i++)
     {
+        if (is_damaged(pick, version->levels[pick->to][i])) {
+            return false;
+        }
+
         pick->tables[pick->n++] = version->levels[pick->to][i];
     }
+
+    return true;
 }
 
 
@@ -263,8 +332,7 @@ drop_due(const fkv__pick_t *pick, const fkv__version_t *version,
     }
 
     return info->tombstones > 0
-           && !fkv__version_overlaps(version, pick->to + 1, smallest(table),
-                                     largest(table));
+           && !overlaps_below(version, pick->to + 1, table);
 }
 
 
@@ -300,56 +368,353 @@ may_move(const fkv__pick_t *pick, const fkv__version_t *version,
 }
 
 
-static void
-pick_level(fkv__pick_t *pick, const fkv__version_t *version, unsigned level,
-    uint64_t floor, uint64_t now_ms)
+/* The tables of level from are chosen: with what, and how, do they go down? */
+static int
+pick_down(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
+    uint64_t now_ms)
 {
-    pick->from = level;
-    pick->to = level + 1;
-
-    if (pick->n == 0 && level == 0) {
-        take_oldest(pick, version);
-
-    } else if (pick->n == 0) {
-        take_next(pick, version, level);
+    if (!take_below(pick, version)) {
+        pick->n = 0;
+        return FKV_END;
     }
-
-    take_below(pick, version);
 
     pick->what = may_move(pick, version, floor, now_ms) ? FKV__PICK_MOVE
                                                         : FKV__PICK_MERGE;
+
+    return FKV_OK;
 }
 
 
-/* Is half of it tombstones and expired records, all of them final? */
-static bool
-mostly_dead(const fkv__table_info_t *info, uint64_t floor, uint64_t now_ms)
+/*
+ * Of level 0, oldest first, what no table that stays there is in the way of:
+ * a damaged one, or one that waits behind it.  Only those of the merge with
+ * this number, unless it is 0.
+ */
+static void
+take_level_0(fkv__pick_t *pick, const fkv__version_t *version,
+    uint64_t merging)
 {
-    uint64_t  dead = info->tombstones;
+    fkv__table_t *const  *tables = version->levels[0];
+    unsigned              n = version->n[0];
 
-    if (info->expire_at_max <= now_ms) {
-        dead += info->expiring;
+    for (unsigned i = n; i-- > 0 && pick->n < FKV__PICK_L0_MAX; ) {
+        unsigned  taken = 0;
+        bool      stays = is_damaged(pick, tables[i]);
+
+        if (merging != 0 && tables[i]->info.merging != merging) {
+            stays = true;
+        }
+
+        for (unsigned k = n; k-- > i + 1 && !stays; ) {
+            if (taken < pick->n && pick->tables[taken] == tables[k]) {
+                taken++;
+
+            } else {
+                stays = tables_overlap(tables[i], tables[k]);
+            }
+        }
+
+        if (!stays) {
+            pick->tables[pick->n++] = tables[i];
+        }
+    }
+}
+
+
+/* Does any table of levels 1 to level share keys with it? */
+static bool
+overlaps_above(const fkv__version_t *version, unsigned level,
+    const fkv__table_t *table)
+{
+    for (unsigned l = 1; l <= level; l++) {
+        unsigned  i = fkv__version_find(version, l, smallest(table));
+
+        if (i < version->n[l] && tables_overlap(version->levels[l][i], table))
+        {
+            return true;
+        }
     }
 
-    return dead > 0 && 2 * dead >= info->entries && info->version_max < floor;
+    return false;
 }
 
 
-/* Each time it goes a level down, so this ends. */
+/* Does another table of level 0, from the i-th on, share keys with it? */
+static bool
+overlaps_level_0(const fkv__version_t *version, unsigned i,
+    const fkv__table_t *table)
+{
+    for ( ; i < version->n[0]; i++) {
+        const fkv__table_t  *other = version->levels[0][i];
+
+        if (other != table && tables_overlap(other, table)) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* Those that overlap nothing at all go as they are. */
+static bool
+pick_disjoint(fkv__pick_t *pick, const fkv__version_t *version,
+    uint64_t floor, uint64_t now_ms)
+{
+    unsigned  n = 0;
+
+    for (unsigned i = 0; i < pick->n; i++) {
+        fkv__table_t  *table = pick->tables[i];
+
+        if (table->info.bytes >= FKV__PICK_MOVE_BYTES
+            && !drop_due(pick, version, table, floor, now_ms)
+            && !overlaps_level_0(version, 0, table)
+            && !overlaps_above(version, pick->to, table))
+        {
+            pick->tables[n++] = table;
+        }
+    }
+
+    if (n == 0) {
+        return false;
+    }
+
+    pick->n = n;
+    pick->n_from = n;
+    pick->what = FKV__PICK_MOVE;
+
+    return true;
+}
+
+
+static int
+pick_level_0(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
+    uint64_t now_ms)
+{
+    pick->from = 0;
+    pick->to = base_undamaged(pick, version);
+    take_level_0(pick, version, merge_begun(version));
+
+    if (pick->n == 0) {
+        take_level_0(pick, version, 0);     /* a damaged one holds it up */
+    }
+
+    if (pick->n == 0) {
+        return FKV_END;
+    }
+
+    if (pick_disjoint(pick, version, floor, now_ms)) {
+        return FKV_OK;
+    }
+
+    return pick_down(pick, version, floor, now_ms);
+}
+
+
+/*
+ * Bytes of level + 1 between the table's keys; UINT64_MAX if a damaged table
+ * is among them.  *at goes on where it was for the table before.
+ */
+static uint64_t
+bytes_below(const fkv__pick_t *pick, const fkv__version_t *version,
+    const fkv__table_t *table, unsigned level, unsigned *at)
+{
+    fkv__table_t *const  *below = version->levels[level + 1];
+    unsigned              n = version->n[level + 1];
+    uint64_t              bytes = 0;
+
+    while (*at < n && fkv__str_cmp(largest(below[*at]), smallest(table)) < 0) {
+        (*at)++;
+    }
+
+    for (unsigned i = *at; i < n && tables_overlap(below[i], table); i++) {
+        if (is_damaged(pick, below[i])) {
+            return UINT64_MAX;
+        }
+
+        bytes += below[i]->info.bytes;
+    }
+
+    return bytes;
+}
+
+
+static int
+pick_level(fkv__pick_t *pick, const fkv__version_t *version, unsigned level,
+    uint64_t floor, uint64_t now_ms)
+{
+    double         least = 0;
+    fkv__table_t  *best = NULL;
+    unsigned       at = 0;
+
+    for (unsigned i = 0; i < version->n[level]; i++) {
+        fkv__table_t  *table = version->levels[level][i];
+        uint64_t       below = bytes_below(pick, version, table, level, &at);
+        double         cost = (double) below / (double) (table->info.bytes + 1);
+
+        if (below != UINT64_MAX && !is_damaged(pick, table)
+            && (best == NULL || cost < least))
+        {
+            best = table;
+            least = cost;
+        }
+    }
+
+    if (best == NULL) {
+        return FKV_END;
+    }
+
+    pick->from = level;
+    pick->to = level + 1;
+    pick->tables[pick->n++] = best;
+
+    return pick_down(pick, version, floor, now_ms);
+}
+
+
+/* A damaged table of level 0 that holds others up, and may leave. */
+static int
+pick_damaged(fkv__pick_t *pick, const fkv__version_t *version)
+{
+    for (unsigned i = version->n[0]; i-- > 0 && pick->damaged.len > 0; ) {
+        fkv__table_t  *table = version->levels[0][i];
+        unsigned       to = 0;
+
+        if (!is_damaged(pick, table) || overlaps_level_0(version, i, table)) {
+            continue;
+        }
+
+        while (to < LAST && !overlaps_above(version, to + 1, table)) {
+            to++;
+        }
+
+        if (to > 0) {
+            pick->from = 0;
+            pick->to = to;
+            pick->tables[pick->n++] = table;
+            pick->n_from = 1;
+            pick->what = FKV__PICK_MOVE;
+            return FKV_OK;
+        }
+    }
+
+    return FKV_END;
+}
+
+
+/*
+ * Which share of it is tombstones and expired records?  Between the first and
+ * the last expiry they are taken to lie evenly.  Nothing while somebody may
+ * still read what is in it.
+ */
+static double
+dead_share(const fkv__table_info_t *info, uint64_t floor, uint64_t now_ms)
+{
+    double  dead = (double) info->tombstones, expired = 0;
+
+    if (info->version_max >= floor) {
+        return 0;
+    }
+
+    if (now_ms >= info->expire_at_max) {
+        expired = 1;
+
+    } else if (now_ms > info->expire_at_min) {
+        expired = (double) (now_ms - info->expire_at_min)
+                  / (double) (info->expire_at_max - info->expire_at_min);
+    }
+
+    dead += expired * (double) info->expiring;
+
+    return dead / (double) info->entries;
+}
+
+
+/* Of a level: the table with the largest dead share, if it is so large. */
+static fkv__table_t *
+most_dead(const fkv__pick_t *pick, const fkv__version_t *version,
+    unsigned level, double share, uint64_t floor, uint64_t now_ms)
+{
+    fkv__table_t  *found = NULL;
+
+    for (unsigned i = 0; i < version->n[level]; i++) {
+        fkv__table_t  *table = version->levels[level][i];
+        double         dead = dead_share(&table->info, floor, now_ms);
+
+        if (dead >= share && !is_damaged(pick, table)) {
+            found = table;
+            share = dead;
+        }
+    }
+
+    return found;
+}
+
+
+/* Where nothing older lies below, the dead go when it is written anew. */
+static int
+pick_rewrite(fkv__pick_t *pick, const fkv__version_t *version, double share,
+    uint64_t floor, uint64_t now_ms)
+{
+    for (unsigned level = LAST; level > 0; level--) {
+        fkv__table_t  *table = most_dead(pick, version, level, share, floor,
+                                         now_ms);
+
+        if (table != NULL && !overlaps_below(version, level + 1, table)) {
+            pick->from = level;
+            pick->to = level;
+            pick->tables[pick->n++] = table;
+            pick->n_from = 1;
+            pick->what = FKV__PICK_MERGE;
+            return FKV_OK;
+        }
+    }
+
+    return FKV_END;
+}
+
+
+/* Elsewhere they go a level down each time, so this ends. */
 static int
 pick_dead(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
     uint64_t now_ms)
 {
-    for (unsigned level = 1; level < FKV__LEVELS - 1; level++) {
-        for (unsigned i = 0; i < version->n[level]; i++) {
-            fkv__table_t  *table = version->levels[level][i];
+    for (unsigned level = 1; level < LAST; level++) {
+        fkv__table_t  *table = most_dead(pick, version, level, DEAD_IDLE,
+                                         floor, now_ms);
 
-            if (mostly_dead(&table->info, floor, now_ms)) {
-                pick->tables[pick->n++] = table;
-                pick_level(pick, version, level, floor, now_ms);
+        if (table != NULL) {
+            pick->from = level;
+            pick->to = level + 1;
+            pick->tables[pick->n++] = table;
+
+            if (pick_down(pick, version, floor, now_ms) == FKV_OK) {
                 return FKV_OK;
             }
         }
+    }
+
+    return FKV_END;
+}
+
+
+static int
+pick_due(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
+    uint64_t now_ms)
+{
+    unsigned  level, tried = 0;
+
+    while ((level = level_due(version, tried)) < FKV__LEVELS) {
+        int  rc = (level == 0)
+                  ? pick_level_0(pick, version, floor, now_ms)
+                  : pick_level(pick, version, level, floor, now_ms);
+
+        if (rc == FKV_OK) {
+            return FKV_OK;
+        }
+
+        tried |= 1u << level;
+        pick->n = 0;
     }
 
     return FKV_END;
@@ -360,40 +725,27 @@ int
 fkv__pick(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
     uint64_t now_ms)
 {
-    unsigned  level;
-
     if (pick_begin(pick, version) != FKV_OK) {
         return FKV_ENOMEM;
     }
 
-    if (pick_expired(pick, version, now_ms) == FKV_OK) {
+    if (pick_expired(pick, version, now_ms) == FKV_OK
+        || pick_damaged(pick, version) == FKV_OK)
+    {
         return FKV_OK;
     }
 
-    level = level_due(pick, version);
+    if (level_score(version, 0) < LEVEL_0_URGENT
+        && pick_rewrite(pick, version, DEAD_SOON, floor, now_ms) == FKV_OK)
+    {
+        return FKV_OK;
+    }
 
-    if (level < FKV__LEVELS) {
-        pick_level(pick, version, level, floor, now_ms);
+    if (pick_due(pick, version, floor, now_ms) == FKV_OK
+        || pick_rewrite(pick, version, DEAD_IDLE, floor, now_ms) == FKV_OK)
+    {
         return FKV_OK;
     }
 
     return pick_dead(pick, version, floor, now_ms);
-}
-
-
-void
-fkv__pick_advance(fkv__pick_t *pick)
-{
-    fkv__buf_t  *cursor = &pick->cursors[pick->from];
-    fkv_str_t    key;
-
-    if (pick->what == FKV__PICK_DROP || pick->from == 0) {
-        return;
-    }
-
-    /* Without memory the level begins from the front again. */
-
-    key = largest(pick->tables[0]);
-    cursor->len = 0;
-    (void) fkv__buf_append(cursor, key.data, key.len);
 }

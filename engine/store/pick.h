@@ -1,20 +1,31 @@
 /*
  * pick.h - which tables are to be compacted next.
  *
- * Level 0 is due when it holds FKV__PICK_L0 tables, level 1 to 5 when its
- * bytes exceed its target; the one that exceeds most goes first.  Every pick
- * is bounded, so that an edit follows within about a second of work:
+ * Leveled: the last level holds most of the data, and each level above it a
+ * tenth of the one below, as far up as is worth it: the base, into which
+ * level 0 goes directly, is the first level of which a tenth is no more than
+ * some batches from level 0.  So a small store has two levels, and what is
+ * superseded never takes more than about a tenth of the space.
  *
- *   level 0    the oldest tables, up to FKV__PICK_BYTES_MAX, with all tables
- *              of level 1 within their range.  What stays in level 0 is
- *              newer than what goes
- *   level n    the next table by key, with all tables of level n + 1 within
- *              its range.  Tables of one level never share a key, so no
- *              record of that key stays behind
+ *   level 0    due when it holds FKV__PICK_L0 tables; then all of them go, for
+ *              the more go at once, the less is written in the long run
+ *   level n    due when it exceeds its target: the table that overlaps the
+ *              least of level n + 1, for its size
+ *
+ * The one that exceeds most goes first.  Tables that overlap nothing move as
+ * they are.  A merge is done in slices of about a second (compact.h): what
+ * it has taken off the front of a table is no longer the table's, and tables
+ * of level 0 that a merge has begun with bear its number (info.merging), so
+ * that they go on together.
  *
  * Beside that, tables of which everything has expired are dropped as they
- * are, and when nothing else is due a table that is mostly dead is pushed
- * down, so that idle stores give space back.
+ * are; one with a large share of expired records or final tombstones goes
+ * down, or, where nothing older lies below it, is written anew in its place.
+ *
+ * Damaged tables stay where they are, with what they hide: nothing that is
+ * newer and overlaps may pass below them.  A damaged table of level 0 that
+ * has become the oldest moves down, as it is, to above the base; and the base
+ * is never a level with a damaged table while there is a free one above it.
  *
  * Pure: version in, list of tables out; no I/O, no shared memory.
  */
@@ -25,8 +36,9 @@
 #include "store/version.h"
 
 #define FKV__PICK_L0          4
-#define FKV__PICK_BYTES_MAX   (128 * 1024 * 1024)
-#define FKV__PICK_L1_BYTES    (64 * 1024 * 1024)
+#define FKV__PICK_L0_MAX      64                    /* in one merge */
+#define FKV__PICK_BASE_BYTES  (64 * 1024 * 1024)    /* a batch of level 0 */
+#define FKV__PICK_BATCHES     8         /* a larger base gets one above it */
 #define FKV__PICK_RATIO       10
 #define FKV__PICK_MOVE_BYTES  (4 * 1024 * 1024) /* several move if so large */
 
@@ -37,22 +49,24 @@ typedef enum {
 } fkv__pick_e;
 
 typedef struct {
-    uint64_t        l1_bytes;       /* target of level 1 */
-    fkv__buf_t      cursors[FKV__LEVELS];   /* where each level was left */
+    uint64_t        base_bytes;     /* what level 0 gives at once, about */
+    fkv__buf_t      damaged;        /* ids of tables to leave alone */
 
     /* The pick; tables are the version's. */
     fkv__pick_e     what;
     unsigned        from;           /* level */
-    unsigned        to;
+    unsigned        to;             /* from: written anew in its place */
     fkv__table_t  **tables;         /* n_from of level from, oldest first ... */
     unsigned        n;              /* ... then those of level to */
     unsigned        n_from;
     unsigned        tables_cap;
 } fkv__pick_t;
 
-/* Every level begins with its first keys. */
 void fkv__pick_init(fkv__pick_t *pick);
 void fkv__pick_done(fkv__pick_t *pick);
+
+/* The table is no longer picked.  FKV_OK or FKV_ENOMEM. */
+int fkv__pick_leave_alone(fkv__pick_t *pick, uint64_t id);
 
 /*
  *   floor      as of fkv__keep_floor_now(): versions below it are final
@@ -62,8 +76,12 @@ void fkv__pick_done(fkv__pick_t *pick);
 int fkv__pick(fkv__pick_t *pick, const fkv__version_t *version,
     uint64_t floor, uint64_t now_ms);
 
-/* The pick was done: the level goes on behind it. */
-void fkv__pick_advance(fkv__pick_t *pick);
+/* The level into which level 0 goes, were nothing damaged. */
+unsigned fkv__pick_base(const fkv__pick_t *pick,
+    const fkv__version_t *version);
+
+/* What level 1 .. may hold; of the last one and empty ones it says nothing. */
+uint64_t fkv__pick_target(const fkv__version_t *version, unsigned level);
 
 
 #endif /* FKV_STORE_PICK_H */

@@ -117,6 +117,8 @@ fkv_stats(fkv_t *store, fkv_stats_t *stats)
     stats->helper = __atomic_load_n(&state->helper, __ATOMIC_RELAXED) != 0;
     stats->readonly = __atomic_load_n(&state->readonly, __ATOMIC_ACQUIRE) == 1;
     stats->disk_full = __atomic_load_n(&state->disk_full, __ATOMIC_RELAXED);
+    stats->tables_damaged = __atomic_load_n(&state->tables_damaged,
+                                            __ATOMIC_RELAXED);
 
     if (stats->readonly) {
         memcpy(stats->cause, state->cause, sizeof(stats->cause));

@@ -82,12 +82,11 @@ expire(fkv__table_info_t *info, uint64_t n, uint64_t min, uint64_t max)
 
 /* ids, a string: of level from, "|", of level to. */
 static void
-check_pick(fkv__pick_e what, unsigned from, const char *ids)
+check_pick(fkv__pick_e what, unsigned from, unsigned to, const char *ids)
 {
     char  got[256] = "", *p = got;
 
     assert_int_equal(fkv__pick(&pick, &version, FLOOR, NOW), FKV_OK);
-    assert_int_equal(pick.what, what);
 
     for (unsigned i = 0; i < pick.n; i++) {
         if (what != FKV__PICK_DROP && i == pick.n_from) {
@@ -98,10 +97,11 @@ check_pick(fkv__pick_e what, unsigned from, const char *ids)
     }
 
     assert_string_equal(got, ids);
+    assert_int_equal(pick.what, what);
 
     if (what != FKV__PICK_DROP) {
         assert_int_equal(pick.from, from);
-        assert_int_equal(pick.to, from + 1);
+        assert_int_equal(pick.to, to);
     }
 }
 
@@ -124,13 +124,14 @@ nothing_is_due_in_a_small_store(void **state)
         (void) add(0, "a", "z", 50 * MB);
     }
 
-    (void) add(1, "a", "z", FKV__PICK_L1_BYTES);
+    (void) add(5, "a", "z", 99 * MB);
+    (void) add(6, "a", "z", 1000 * MB);
     check_nothing();
 }
 
 
 static void
-level_0_takes_what_level_1_has_between_its_keys(void **state)
+level_0_takes_what_the_base_has_between_its_keys(void **state)
 {
     (void) state;
 
@@ -140,39 +141,59 @@ level_0_takes_what_level_1_has_between_its_keys(void **state)
 
     (void) add(0, "d", "e", MB);
 
-    (void) add(1, "a", "c", MB);
-    (void) add(1, "cc", "d", MB);
-    (void) add(1, "f", "g", MB);        /* in the gap of level 0 */
-    (void) add(1, "k", "l", MB);
-    (void) add(1, "m", "n", MB);
+    (void) add(6, "a", "c", MB);
+    (void) add(6, "cc", "d", MB);
+    (void) add(6, "f", "g", MB);        /* in the gap of level 0 */
+    (void) add(6, "k", "l", MB);
+    (void) add(6, "m", "n", MB);
 
-    check_pick(FKV__PICK_MERGE, 0, "4 3 2 1 | 6 7 8 ");
+    check_pick(FKV__PICK_MERGE, 0, 6, "4 3 2 1 | 6 7 8 ");
 }
 
 
 static void
-of_a_long_level_0_the_oldest_go_first(void **state)
+the_base_rises_as_the_store_grows(void **state)
 {
     (void) state;
 
-    for (unsigned i = 0; i < 6; i++) {
+    assert_int_equal(fkv__pick_base(&pick, &version), 6);
+
+    version.bytes[6] = FKV__PICK_BATCHES * FKV__PICK_BASE_BYTES - 1;
+    assert_int_equal(fkv__pick_base(&pick, &version), 6);
+
+    version.bytes[6] *= 2;
+    assert_int_equal(fkv__pick_base(&pick, &version), 5);
+    assert_true(fkv__pick_target(&version, 5) - version.bytes[6] / 10 <= 1);
+
+    version.bytes[6] *= 10;
+    assert_int_equal(fkv__pick_base(&pick, &version), 4);
+
+    version.bytes[6] = 1ull << 60;
+    assert_int_equal(fkv__pick_base(&pick, &version), 1);
+
+    /* It does not sink below what still holds something. */
+
+    version.bytes[6] = 0;
+    (void) add(3, "a", "b", MB);
+    assert_int_equal(fkv__pick_base(&pick, &version), 3);
+}
+
+
+static void
+a_merge_of_level_0_that_has_begun_goes_on_with_its_tables(void **state)
+{
+    (void) state;
+
+    for (unsigned i = 0; i < 3; i++) {
         (void) add(0, "a", "z", 50 * MB);
     }
 
-    check_pick(FKV__PICK_MERGE, 0, "6 5 ");
-}
+    add(0, "m", "z", 50 * MB)->merging = 5;
+    add(0, "n", "z", 50 * MB)->merging = 5;
+    (void) add(6, "a", "k", MB);
+    (void) add(6, "l", "p", MB);
 
-
-static void
-one_large_table_is_work_too(void **state)
-{
-    (void) state;
-
-    for (unsigned i = 0; i < 4; i++) {
-        (void) add(0, "a", "z", 500 * MB);
-    }
-
-    check_pick(FKV__PICK_MOVE, 0, "4 ");
+    check_pick(FKV__PICK_MERGE, 0, 6, "5 4 | 7 ");
 }
 
 
@@ -185,9 +206,16 @@ tables_without_neighbours_change_the_level_as_they_are(void **state)
     (void) add(0, "e", "f", 10 * MB);
     (void) add(0, "c", "d", 10 * MB);
     (void) add(0, "a", "b", 10 * MB);
-    (void) add(1, "x", "z", 10 * MB);
+    (void) add(6, "x", "z", 10 * MB);
 
-    check_pick(FKV__PICK_MOVE, 0, "4 3 2 1 ");
+    check_pick(FKV__PICK_MOVE, 0, 6, "4 3 2 1 ");
+
+    /* Those that have some do not keep the others. */
+
+    (void) add(6, "zz", "zzz", 10 * MB);
+    version.levels[6][0]->info.smallest = tables[2].info.smallest;
+    version.levels[6][0]->info.largest = tables[2].info.largest;
+    check_pick(FKV__PICK_MOVE, 0, 6, "4 2 1 ");
 }
 
 
@@ -201,7 +229,7 @@ small_tables_are_merged_rather_than_moved(void **state)
     (void) add(0, "c", "d", MB);
     (void) add(0, "a", "b", MB);
 
-    check_pick(FKV__PICK_MERGE, 0, "4 3 2 1 ");
+    check_pick(FKV__PICK_MERGE, 0, 6, "4 3 2 1 ");
 }
 
 
@@ -212,48 +240,56 @@ what_would_lose_something_is_not_moved(void **state)
 
     (void) state;
 
-    info = add(1, "a", "b", 70 * MB);
-    check_pick(FKV__PICK_MOVE, 1, "1 ");
+    info = add(5, "a", "b", 70 * MB);
+    (void) add(6, "m", "n", 100 * MB);
+    check_pick(FKV__PICK_MOVE, 5, 6, "1 ");
 
     info->tombstones = 1;
-    check_pick(FKV__PICK_MERGE, 1, "1 ");
-
-    /* A tombstone that still hides something goes down as it is. */
-    (void) add(3, "a", "c", MB);
-    check_pick(FKV__PICK_MOVE, 1, "1 ");
+    check_pick(FKV__PICK_MERGE, 5, 6, "1 ");
+    info->tombstones = 0;
 
     expire(info, 1, NOW, NOW);
-    check_pick(FKV__PICK_MERGE, 1, "1 ");
+    check_pick(FKV__PICK_MERGE, 5, 6, "1 ");
 
     expire(info, 1, NOW + 1, NOW + 1);
-    check_pick(FKV__PICK_MOVE, 1, "1 ");
+    check_pick(FKV__PICK_MOVE, 5, 6, "1 ");
 
     info->entries = 101;
-    check_pick(FKV__PICK_MERGE, 1, "1 ");
+    check_pick(FKV__PICK_MERGE, 5, 6, "1 ");
 
     info->version_min = FLOOR;
-    check_pick(FKV__PICK_MOVE, 1, "1 ");
+    check_pick(FKV__PICK_MOVE, 5, 6, "1 ");
 }
 
 
 static void
-a_level_is_worked_off_key_by_key_and_begins_again(void **state)
+a_tombstone_that_hides_something_goes_down_as_it_is(void **state)
 {
     (void) state;
 
-    (void) add(1, "a", "b", 30 * MB);
-    (void) add(1, "c", "d", 30 * MB);
-    (void) add(1, "e", "f", 30 * MB);
-    (void) add(2, "a", "d", 10 * MB);
-    (void) add(2, "e", "g", 10 * MB);
+    add(4, "a", "b", 70 * MB)->tombstones = 1;
+    (void) add(6, "a", "n", 100 * MB);
+    check_pick(FKV__PICK_MOVE, 4, 5, "1 ");
+}
 
-    check_pick(FKV__PICK_MERGE, 1, "1 | 4 ");
-    fkv__pick_advance(&pick);
-    check_pick(FKV__PICK_MERGE, 1, "2 | 4 ");
-    fkv__pick_advance(&pick);
-    check_pick(FKV__PICK_MERGE, 1, "3 | 5 ");
-    fkv__pick_advance(&pick);
-    check_pick(FKV__PICK_MERGE, 1, "1 | 4 ");
+
+static void
+of_a_level_the_table_goes_that_overlaps_least(void **state)
+{
+    (void) state;
+
+    (void) add(5, "a", "b", 30 * MB);
+    (void) add(5, "c", "d", 30 * MB);
+    (void) add(5, "e", "f", 30 * MB);
+    (void) add(6, "a", "b", 40 * MB);
+    (void) add(6, "c", "e", 20 * MB);
+    (void) add(6, "ee", "g", 40 * MB);
+
+    check_pick(FKV__PICK_MERGE, 5, 6, "2 | 5 ");
+
+    tables[1].info.bytes = 15 * MB;             /* for its size */
+    tables[0].info.bytes = 55 * MB;
+    check_pick(FKV__PICK_MERGE, 5, 6, "1 | 4 ");
 }
 
 
@@ -266,8 +302,12 @@ the_level_that_exceeds_most_goes_first(void **state)
         (void) add(0, "a", "z", MB);
     }
 
-    (void) add(1, "a", "b", 100 * MB);
-    check_pick(FKV__PICK_MOVE, 1, "6 ");
+    (void) add(5, "a", "b", 100 * MB);
+    (void) add(6, "m", "n", 100 * MB);
+    check_pick(FKV__PICK_MOVE, 5, 6, "6 ");
+
+    version.bytes[5] = 11 * MB;
+    check_pick(FKV__PICK_MERGE, 0, 5, "5 4 3 2 1 | 6 ");
 }
 
 
@@ -276,8 +316,64 @@ the_last_level_is_never_due(void **state)
 {
     (void) state;
 
-    add(6, "a", "z", 1ull << 50)->tombstones = 100;
+    (void) add(6, "a", "z", 1ull << 50);
     check_nothing();
+}
+
+
+static void
+leave_alone(uint64_t id)
+{
+    assert_int_equal(fkv__pick_leave_alone(&pick, id), FKV_OK);
+}
+
+
+static void
+nothing_passes_a_damaged_table_of_level_0(void **state)
+{
+    (void) state;
+
+    (void) add(0, "a", "d", MB);        /* overlaps 2, which waits for 3 */
+    (void) add(0, "c", "f", MB);
+    (void) add(0, "e", "h", MB);        /* damaged */
+    (void) add(0, "g", "z", MB);        /* older */
+    (void) add(0, "x", "z", MB);
+    (void) add(6, "a", "z", MB);
+
+    leave_alone(3);
+    check_pick(FKV__PICK_MERGE, 0, 6, "5 4 | 6 ");
+
+    /* When it is the oldest it makes way, downwards. */
+
+    version.n[0] = 3;
+    check_pick(FKV__PICK_MOVE, 0, 5, "3 ");
+}
+
+
+static void
+nothing_is_merged_into_a_damaged_table(void **state)
+{
+    (void) state;
+
+    (void) add(5, "a", "c", 30 * MB);
+    (void) add(5, "d", "f", 30 * MB);
+    (void) add(6, "a", "b", 10 * MB);
+    (void) add(6, "d", "e", 90 * MB);
+
+    leave_alone(3);
+    check_pick(FKV__PICK_MERGE, 5, 6, "2 | 4 ");
+    leave_alone(4);
+    check_nothing();
+
+    /* Above a level with damage there is another base. */
+
+    for (unsigned i = 0; i < FKV__PICK_L0; i++) {
+        (void) add(0, "a", "z", MB);
+    }
+
+    check_pick(FKV__PICK_MERGE, 0, 5, "8 7 6 5 | 1 2 ");
+    leave_alone(1);
+    check_pick(FKV__PICK_MERGE, 0, 4, "8 7 6 5 ");
 }
 
 
@@ -295,18 +391,18 @@ what_has_wholly_expired_is_dropped_unless_it_hides_something(void **state)
     expire(add(2, "x", "z", MB), 100, 1, NOW);          /* hides 8 */
     (void) add(3, "w", "y", MB);
 
-    check_pick(FKV__PICK_DROP, 0, "3 6 ");
+    check_pick(FKV__PICK_DROP, 0, 0, "3 6 ");
 
     tables[0].info.largest.data = (uint8_t *) (uintptr_t) "b";
     tables[0].info.largest.len = 1;
-    check_pick(FKV__PICK_DROP, 0, "3 6 ");              /* 6 is below 1 */
+    check_pick(FKV__PICK_DROP, 0, 0, "3 6 ");              /* 6 is below 1 */
 
     order[2][0] = order[2][1];
     version.n[2] = 1;
-    check_pick(FKV__PICK_DROP, 0, "1 3 ");
+    check_pick(FKV__PICK_DROP, 0, 0, "1 3 ");
 
     tables[2].info.tombstones = 1;
-    check_pick(FKV__PICK_DROP, 0, "1 ");
+    check_pick(FKV__PICK_DROP, 0, 0, "1 ");
 }
 
 
@@ -315,29 +411,66 @@ nothing_expires_while_drops_wait(void **state)
 {
     (void) state;
 
-    expire(add(1, "m", "n", MB), 100, 1, 2);
+    expire(add(6, "m", "n", MB), 100, 1, 2);
     assert_int_equal(fkv__pick(&pick, &version, FLOOR, 0), FKV_END);
 }
 
 
 static void
-in_idle_times_dead_tables_are_pushed_down(void **state)
+a_table_that_is_mostly_dead_is_written_anew_or_goes_down(void **state)
 {
     fkv__table_info_t  *info;
 
     (void) state;
 
-    add(1, "a", "b", MB)->tombstones = 49;
-    info = add(1, "c", "d", MB);
-    (void) add(2, "c", "e", MB);
+    add(5, "a", "b", MB)->tombstones = 24;
+    info = add(5, "c", "d", MB);
+    (void) add(6, "c", "e", 100 * MB);
     check_nothing();
 
-    info->tombstones = 30;
+    info->tombstones = 25;
+    check_pick(FKV__PICK_MERGE, 5, 6, "2 | 3 ");
+
+    info->tombstones = 5;
     expire(info, 20, 1, NOW);
-    check_pick(FKV__PICK_MERGE, 1, "2 | 3 ");
+    check_pick(FKV__PICK_MERGE, 5, 6, "2 | 3 ");
 
     info->version_max = FLOOR;          /* somebody may read it */
     check_nothing();
+
+    tables[0].info.tombstones = 25;     /* nothing lies below it */
+    check_pick(FKV__PICK_MERGE, 5, 5, "1 ");
+}
+
+
+static void
+the_table_of_which_most_has_expired_comes_first(void **state)
+{
+    (void) state;
+
+    for (unsigned i = 0; i < FKV__PICK_L0; i++) {
+        (void) add(0, "a", "z", MB);
+    }
+
+    expire(add(6, "a", "b", MB), 100, NOW - 50, NOW + 51);
+    expire(add(6, "c", "d", MB), 100, NOW - 60, NOW + 40);
+    expire(add(6, "e", "f", MB), 100, NOW - 55, NOW + 45);
+
+    check_pick(FKV__PICK_MERGE, 6, 6, "6 ");
+
+    /* Unless level 0 cannot wait; and with less than half it can. */
+
+    for (unsigned i = 0; i < FKV__PICK_L0; i++) {
+        (void) add(0, "a", "z", MB);
+    }
+
+    check_pick(FKV__PICK_MERGE, 0, 6, "11 10 9 8 4 3 2 1 | 5 6 7 ");
+
+    version.n[0] = FKV__PICK_L0;
+    version.n[6] = 1;
+    check_pick(FKV__PICK_MERGE, 0, 6, "4 3 2 1 | 5 ");
+    version.n[0] = 0;
+    check_pick(FKV__PICK_MERGE, 6, 6, "5 ");
 }
 
 
@@ -349,18 +482,22 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         TEST(nothing_is_due_in_a_small_store),
-        TEST(level_0_takes_what_level_1_has_between_its_keys),
-        TEST(of_a_long_level_0_the_oldest_go_first),
-        TEST(one_large_table_is_work_too),
+        TEST(level_0_takes_what_the_base_has_between_its_keys),
+        TEST(the_base_rises_as_the_store_grows),
+        TEST(a_merge_of_level_0_that_has_begun_goes_on_with_its_tables),
         TEST(tables_without_neighbours_change_the_level_as_they_are),
         TEST(small_tables_are_merged_rather_than_moved),
         TEST(what_would_lose_something_is_not_moved),
-        TEST(a_level_is_worked_off_key_by_key_and_begins_again),
+        TEST(a_tombstone_that_hides_something_goes_down_as_it_is),
+        TEST(of_a_level_the_table_goes_that_overlaps_least),
         TEST(the_level_that_exceeds_most_goes_first),
         TEST(the_last_level_is_never_due),
+        TEST(nothing_passes_a_damaged_table_of_level_0),
+        TEST(nothing_is_merged_into_a_damaged_table),
         TEST(what_has_wholly_expired_is_dropped_unless_it_hides_something),
         TEST(nothing_expires_while_drops_wait),
-        TEST(in_idle_times_dead_tables_are_pushed_down),
+        TEST(a_table_that_is_mostly_dead_is_written_anew_or_goes_down),
+        TEST(the_table_of_which_most_has_expired_comes_first),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
