@@ -22,7 +22,7 @@ hold_setup(void **state)
 
     disk_begin(&disk, MEMORY);
     disk.helper->table_bytes = 16 * 1024;
-    disk.helper->pick.l1_bytes = 16 * 1024;
+    disk.helper->pick.base_bytes = 1024;
 
     return 0;
 }
