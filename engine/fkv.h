@@ -53,7 +53,8 @@ typedef enum {
 
 typedef struct {
     const char          *path;          /* directory, absolute */
-    uint64_t             memory;        /* bytes of the shared segment */
+    uint64_t             memory;        /* bytes of the shared segment:
+                                           memtables, table blocks, all */
     uint64_t             value_max;     /* bytes; 0 = fkv_value_max_default */
     fkv_sync_e           sync;          /* not DEFAULT */
     fkv_compression_e    compression;
@@ -342,8 +343,11 @@ int fkv_scan(fkv_scan_t *scan);
     X(wait_latch,        "operations that waited for a latch")                \
     X(wait_arena,        "operations that waited for a free arena")           \
     X(wait_durable,      "operations that waited for the log")                \
-    X(block_hits,        "blocks found in the private cache")                 \
-    X(block_reads,       "blocks read from disk")                             \
+    X(block_hits,        "blocks found in the shared cache")                  \
+    X(block_reads,       "blocks read from disk: misses of the cache")        \
+    X(block_fills,       "blocks copied into the cache")                      \
+    X(block_evictions,   "blocks evicted from the cache")                     \
+    X(block_moves,       "blocks that were used and survived an eviction")    \
     X(flushes,           "memtables written to tables")                       \
     X(flush_bytes,       "bytes of those tables")                             \
     X(compactions,       "compactions committed")                             \
@@ -363,6 +367,8 @@ typedef struct {
     uint64_t    memory;             /* the segment */
     uint64_t    memory_arenas;
     uint64_t    memory_used;        /* of the arenas: records and nodes */
+    uint64_t    memory_cache;       /* table blocks, all processes' */
+    uint64_t    memory_cache_used;
     uint64_t    memory_meta;        /* everything else in the segment */
     uint64_t    memory_private;     /* this process: engine's allocations */
     unsigned    arenas;

@@ -137,7 +137,9 @@ fkv__io_progress(fkv__io_req_t *req, int64_t res)
 
     io_iov_consume(req, (uint64_t) res);
 
-    if (io_iov_bytes(req) == 0) {
+    if (io_iov_bytes(req) == 0
+        || (req->enough != 0 && req->done >= req->enough))
+    {
         return io_end(req, (int64_t) req->done);
     }
 

@@ -44,6 +44,7 @@ struct fkv__io_req_s {
     int              flags;         /* of open(2); O_CLOEXEC is added */
     const char      *path;          /* O_CREAT makes it with mode 0600 */
     uint64_t         offset;        /* this and iov move as bytes move */
+    uint64_t         enough;        /* a read may end with so many; 0 = all */
     unsigned         iov_n;
     struct iovec     iov[FKV__IO_IOV_MAX];
     int64_t          res;           /* bytes, descriptor, or -errno */

@@ -4,6 +4,7 @@
 
 #define _GNU_SOURCE
 #include "shared/segment.h"
+#include "shared/blocks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,10 +35,23 @@ buckets_for(uint64_t arena_bytes)
 }
 
 
+/* Of so many bytes, those for arenas and their buckets. */
+static uint64_t
+arenas_share(uint64_t bytes)
+{
+    uint64_t  share = fkv__min(bytes / 8 * 5, FKV__ARENAS_BYTES_FEW);
+
+    share = fkv__max(fkv__max(share, bytes / 2), FKV__ARENAS_BYTES_MIN);
+    share = fkv__min(share, FKV__ARENAS_BYTES_MAX);
+
+    return fkv__min(share, bytes / 8 * 7);
+}
+
+
 void
 fkv__segment_layout(uint64_t memory, fkv__segment_layout_t *layout)
 {
-    uint64_t  left;
+    uint64_t  share;
 
     layout->latches_at = fkv__align(sizeof(fkv__segment_shm_t), PAGE);
     layout->leases_at = layout->latches_at
@@ -48,12 +62,18 @@ fkv__segment_layout(uint64_t memory, fkv__segment_layout_t *layout)
                          + fkv__align(layout->leases
                                       * sizeof(fkv__lease_shm_t), PAGE);
 
-    layout->buckets = buckets_for(memory / FKV__ARENAS);
+    share = arenas_share(memory - layout->buckets_at);
+
+    layout->buckets = buckets_for(share / FKV__ARENAS);
     layout->arenas_at = fkv__align(layout->buckets_at + FKV__ARENAS
                                    * layout->buckets * sizeof(uint32_t), PAGE);
 
-    left = memory - layout->arenas_at;
-    layout->arena_bytes = fkv__align_down(left / FKV__ARENAS, PAGE);
+    layout->arena_bytes = fkv__align_down((share + layout->buckets_at
+                                           - layout->arenas_at)
+                                          / FKV__ARENAS, PAGE);
+
+    layout->blocks_at = layout->arenas_at + FKV__ARENAS * layout->arena_bytes;
+    layout->blocks_bytes = fkv__align_down(memory - layout->blocks_at, PAGE);
 }
 
 
@@ -113,6 +133,9 @@ fkv__segment_create(uint64_t memory, fkv__segment_shm_t **segment)
     seg->leases_at = layout.leases_at;
     seg->buckets_at = layout.buckets_at;
     seg->arenas_at = layout.arenas_at;
+    seg->blocks_at = layout.blocks_at;
+    seg->blocks_bytes = layout.blocks_bytes;
+    fkv__blocks_create(seg);
 
     fkv__segment_populate(seg, 0, fkv__segment_first(seg));
     *segment = seg;

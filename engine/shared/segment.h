@@ -2,7 +2,7 @@
  * segment.h - the shared memory of one store: what is where.
  *
  * Shape      | header | slots | log state | arena headers | latches
- *            | leases | hash buckets of each arena | arenas |
+ *            | leases | hash buckets of each arena | arenas | blocks |
  *            One memfd mapping, made by the master before the fork, at the
  *            same address in every process; still only offsets and ids inside.
  * Processes  all; who may write what stands at each field
@@ -50,6 +50,7 @@ typedef struct {
     uint32_t  wants_arena;      /* wake it when an arena is free */
     uint32_t  unused;
     uint64_t  edit;             /* manifest edit it has caught up with */
+    uint64_t  reading;          /* oldest epoch it reads blocks of; 0 none */
 
     _Alignas(FKV__CACHE_LINE)
     uint64_t  snapshots[FKV__SLOT_SNAPSHOTS];   /* and at these; 0 none */
@@ -165,6 +166,8 @@ typedef struct {
     uint64_t          leases_at;
     uint64_t          buckets_at;
     uint64_t          arenas_at;
+    uint64_t          blocks_at;        /* shared/blocks.h */
+    uint64_t          blocks_bytes;
     fkv__slot_shm_t   slots[FKV__SLOTS_MAX];
     fkv__log_shm_t    log;
     fkv__state_shm_t  state;
@@ -177,7 +180,15 @@ _Static_assert(offsetof(fkv__arena_shm_t, reserve) % 16 == 0, "reserve");
 _Static_assert(sizeof(fkv__arena_shm_t) % FKV__CACHE_LINE == 0, "arena");
 
 
-/* How a store of so many bytes is divided; arena_bytes is a 4 KiB multiple. */
+/*
+ * How a store of so many bytes is divided: of what is left beside the fixed
+ * parts arenas get a half, small stores' a little more, since a value must fit
+ * into a quarter of one; table blocks get the rest.  All are 4 KiB multiples.
+ */
+#define FKV__ARENAS_BYTES_MIN   (FKV__ARENAS * 440ull * 1024)
+#define FKV__ARENAS_BYTES_FEW   (FKV__ARENAS * 5ull * 1024 * 1024)
+#define FKV__ARENAS_BYTES_MAX   (FKV__ARENAS * 64ull * 1024 * 1024)
+
 typedef struct {
     uint64_t  arena_bytes;
     uint64_t  buckets;
@@ -186,6 +197,8 @@ typedef struct {
     uint64_t  leases_at;
     uint64_t  buckets_at;
     uint64_t  arenas_at;
+    uint64_t  blocks_at;
+    uint64_t  blocks_bytes;
 } fkv__segment_layout_t;
 
 void fkv__segment_layout(uint64_t memory, fkv__segment_layout_t *layout);

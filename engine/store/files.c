@@ -2,12 +2,17 @@
  * files.c - opening and closing tables.
  */
 
+#define _GNU_SOURCE
 #include "store/files.h"
 #include "store/tables.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#define OPEN_LEAST  64
+#define OPEN_MOST   65536
 
 /* A request in flight; the table, if there is one, is pinned. */
 typedef struct {
@@ -22,7 +27,14 @@ typedef struct {
 void
 fkv__files_open(fkv__files_t *files)
 {
+    struct rlimit  limit = { OPEN_LEAST, OPEN_LEAST };
+
+    (void) getrlimit(RLIMIT_NOFILE, &limit);
+
     files->open_n = 0;
+    files->open_max = (unsigned) fkv__max(fkv__min(limit.rlim_cur / 2,
+                                                   OPEN_MOST), OPEN_LEAST);
+    files->buffered = false;
     fkv__list_init(&files->open);
     fkv__list_init(&files->busy);
 }
@@ -130,7 +142,7 @@ files_evict(fkv_t *store)
     fkv__files_t  *files = &store->tables->files;
     fkv_link_t    *link = files->open.next;
 
-    while (link != &files->open && files->open_n > FKV__TABLES_OPEN_MAX) {
+    while (link != &files->open && files->open_n > files->open_max) {
         fkv__table_t  *table = fkv__container(link, fkv__table_t, open_link);
 
         link = link->next;
@@ -167,6 +179,30 @@ opened(fkv_t *store, fkv__table_t *table, int64_t res, const char *name)
 }
 
 
+/* True if direct I/O was refused and the file is being opened without. */
+static bool
+opened_again(file_req_t *req)
+{
+    fkv_t  *store = req->store;
+
+    if (req->io.res != -EINVAL || (req->io.flags & O_DIRECT) == 0) {
+        return false;
+    }
+
+    if (!store->tables->files.buffered) {
+        fkv__log(store->log, FKV_LOG_NOTICE, "the file system of \"%s\" has "
+                 "no direct I/O, tables are read through the page cache",
+                 store->path);
+    }
+
+    store->tables->files.buffered = true;
+    req->io.flags &= ~O_DIRECT;
+    req_submit(req);
+
+    return true;
+}
+
+
 static void
 on_opened(fkv__io_req_t *io)
 {
@@ -175,6 +211,10 @@ on_opened(fkv__io_req_t *io)
     fkv__table_t  *table = req->table;
     fkv_link_t     waits;
     int            rc;
+
+    if (opened_again(req)) {
+        return;
+    }
 
     rc = opened(store, table, io->res, req->name);
     req_free(req);
@@ -215,7 +255,8 @@ file_open(fkv_t *store, fkv__table_t *table)
     req->io.kind = FKV__IO_OPEN;
     req->io.fd = store->sst_dir;
     req->io.path = req->name + 4;
-    req->io.flags = O_RDONLY | O_CLOEXEC;
+    req->io.flags = O_RDONLY | O_CLOEXEC
+                    | (store->tables->files.buffered ? 0 : O_DIRECT);
     req->io.on_done = on_opened;
 
     table->opening = true;

@@ -1,9 +1,11 @@
 /*
  * files.h - a worker's open tables.
  *
- * Shape      opened when a read wants them, at most FKV__TABLES_OPEN_MAX, the
- *            least recently used one that nobody reads is closed first; closed
- *            also when the last version that has the table goes
+ * Shape      opened when a read wants them, past the page cache where the
+ *            file system allows it; at most a half of the descriptors that the
+ *            process may have, the least recently used one that nobody reads
+ *            is closed first; closed also when the last version that has the
+ *            table goes
  * Processes  private; one thread; asynchronous through store->io
  */
 
@@ -13,11 +15,11 @@
 #include "store/store.h"
 #include "store/version.h"
 
-#define FKV__TABLES_OPEN_MAX  256
-
 typedef struct {
     fkv_link_t  open;               /* tables, least recently used first */
     unsigned    open_n;             /* with those that are being opened */
+    unsigned    open_max;
+    bool        buffered;           /* direct I/O was refused */
     fkv_link_t  busy;               /* requests in flight */
 } fkv__files_t;
 

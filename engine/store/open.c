@@ -8,6 +8,7 @@
 #include "format/log.h"
 #include "format/record.h"
 #include "shared/arena.h"
+#include "shared/blocks.h"
 #include "store/catalog.h"
 #include "store/directory.h"
 #include "store/expire.h"
@@ -64,9 +65,9 @@ fkv_options_check(const fkv_options_t *opt, char *error)
 
     fkv__segment_layout(opt->memory, &layout);
 
-    if (layout.arena_bytes > UINT32_MAX) {
+    if (layout.blocks_bytes > FKV__BLOCKS_BYTES_MAX) {
         (void) snprintf(error, FKV_ERROR_BYTES, "memory=%llu is too large, "
-                        "a store takes at most 32g",
+                        "a store takes at most 192g",
                         (unsigned long long) opt->memory);
         return FKV_EINVAL;
     }

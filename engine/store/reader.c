@@ -1,298 +1,145 @@
 /*
- * reader.c - loading blocks.
- *
- * While a load is in flight the kernel owns the entry's raw bytes: the load
- * holds the entry, uses the file, and pins the table until it has ended.
+ * reader.c - giving out blocks, and waiting for those that are being read.
  */
 
 #include "store/reader.h"
 
-typedef struct fkv__load_s {
-    fkv_link_t          link;       /* in tables->loads */
-    fkv__io_req_t       io;
-    fkv_t              *store;
-    fkv__table_t       *table;
-    fkv__cached_t      *cached;
-    fkv__file_wait_t    file_wait;
-    fkv__source_kind_e  kind;
-    fkv_link_t          readers;
-} load_t;
-
-/* Larger data blocks are not kept: one of them would drop many others. */
-#define KEEP_BYTES_MAX  (FKV__BLOCKS_BYTES_MAX / 16)
+/* A block that was given out. */
+struct fkv__held_s {
+    fkv__block_t    block;
+    fkv__held_t    *next;           /* spare */
+    fkv__fetch_t   *fetch;          /* counted; NULL: it is shared ... */
+    unsigned        hold;           /* ... and this keeps it there */
+};
 
 
-static void
-complain(fkv_t *store, const fkv__table_t *table, uint64_t offset,
-    const char *what)
+static fkv__held_t *
+held_new(fkv__tables_t *tables)
 {
-    char  name[40];
+    fkv__held_t  *held = tables->held_spare;
 
-    fkv__table_name(name, table->info.id);
+    if (held == NULL) {
+        return fkv__alloc(sizeof(*held));
+    }
 
-    fkv__log(store->log, FKV_LOG_ALERT, "sst/%s: %s at offset %llu, the key "
-             "range answers an error", name, what,
-             (unsigned long long) offset);
+    tables->held_spare = held->next;
+
+    return held;
 }
 
 
-/* Lets go of everything but the readers. */
 static void
-load_free(load_t *load)
+held_free(fkv__tables_t *tables, fkv__held_t *held)
 {
-    fkv__cache_t  *cache = &load->store->tables->cache;
-
-    load->cached->load = NULL;
-    fkv__cache_let_go(cache, load->cached);
-    fkv__table_unpin(load->table);
-    fkv__list_remove(&load->link);
-    fkv__free(load);
+    held->next = tables->held_spare;
+    tables->held_spare = held;
 }
 
 
 void
-fkv__reader_close_loads(fkv_t *store)
+fkv__reader_close(fkv_t *store)
 {
-    fkv_link_t  *loads = &store->tables->loads;
+    fkv__held_t  *held;
 
-    while (!fkv__list_empty(loads)) {
-        load_t  *load = fkv__container(loads->next, load_t, link);
-
-        fkv__cache_forget(&store->tables->cache, load->cached);
-        load->table->reading = 0;
-        load_free(load);
+    while ((held = store->tables->held_spare) != NULL) {
+        store->tables->held_spare = held->next;
+        fkv__free(held);
     }
 }
 
 
-/* Every reader has its answer before the first of them acts upon it. */
-static void
-load_end(load_t *load, int rc)
+/* Where this process saw the block last; NULL: it does not remember such. */
+static fkv__blocks_hint_t *
+reader_hint(fkv__table_t *table, fkv__block_place_t place,
+    fkv__source_kind_e kind)
 {
-    fkv_link_t     readers;
-    fkv__cache_t  *cache = &load->store->tables->cache;
+    const fkv__table_info_t  *info = &table->info;
+    uint64_t                  page;
 
-    fkv__list_take(&readers, &load->readers);
+    if (kind == FKV__SOURCE_DATA) {
+        return NULL;
+    }
 
-    for (fkv_link_t *l = readers.next; l != &readers; l = l->next) {
-        fkv__reader_t  *reader = fkv__container(l, fkv__reader_t, link);
-
-        reader->rc = rc;
-
-        if (rc == FKV_OK) {
-            fkv__cache_hold(cache, load->cached);
-            reader->came = load->cached;
+    if (table->hints == NULL) {
+        table->hints = fkv__zalloc((1 + info->filter_pages)
+                                   * sizeof(*table->hints));
+        if (table->hints == NULL) {
+            return NULL;
         }
     }
 
-    if (rc != FKV_OK
-        || (load->kind == FKV__SOURCE_DATA
-            && load->cached->len > KEEP_BYTES_MAX))
-    {
-        fkv__cache_forget(cache, load->cached);
+    if (kind == FKV__SOURCE_INDEX) {
+        return (place.offset == info->index_offset) ? &table->hints[0] : NULL;
     }
 
-    load_free(load);
+    page = (place.offset - info->filter_offset) / FKV__FILTER_PAGE_BYTES;
 
-    while (!fkv__list_empty(&readers)) {
-        fkv__reader_t  *reader;
-
-        reader = fkv__container(readers.next, fkv__reader_t, link);
-        fkv__list_remove(&reader->link);
-        fkv__op_run(reader->op);
-    }
+    return (page < info->filter_pages) ? &table->hints[1 + page] : NULL;
 }
 
 
-static int
-load_check(load_t *load)
+/* NULL: it is not in shared memory, or there is no memory for the handle. */
+static fkv__held_t *
+reader_shared(fkv__reader_t *reader, fkv__table_t *table,
+    fkv__block_place_t place, fkv__source_kind_e kind)
 {
-    fkv_t          *store = load->store;
-    fkv__cached_t  *cached = load->cached;
-    int             rc;
-
-    if (load->io.res < 0) {
-        fkv__count(store, errors_io, 1);
-        complain(store, load->table, cached->offset,
-                 strerror((int) -load->io.res));
-        return FKV_EIO;
-    }
-
-    if ((uint64_t) load->io.res < cached->len) {
-        fkv__count(store, errors_corrupt, 1);
-        complain(store, load->table, cached->offset, "file ends too early");
-        return FKV_ECORRUPT;
-    }
-
-    rc = fkv__block_open(cached->raw, cached->len, cached->id,
-                         cached->offset, &cached->room,
-                         &cached->block.payload);
-    store->tables->cache.bytes += cached->room.cap;
-
-    if (rc == FKV_ECORRUPT) {
-        fkv__count(store, errors_corrupt, 1);
-        complain(store, load->table, cached->offset, "checksum is wrong");
-    }
-
-    if (rc == FKV_EVERSION) {
-        complain(store, load->table, cached->offset,
-                 "block of a newer version");
-    }
-
-    return rc;
-}
-
-
-static void
-on_read(fkv__io_req_t *io)
-{
-    load_t  *load = io->data;
-    int      rc = load_check(load);
-
-    fkv__files_unuse(load->store, load->table);
-    load_end(load, rc);
-}
-
-
-static void
-load_read(load_t *load)
-{
-    fkv__cached_t  *cached = load->cached;
-    fkv__io_req_t  *io = &load->io;
-
-    fkv__count(load->store, block_reads, 1);
-
-    io->kind = FKV__IO_READ;
-    io->fd = load->table->fd;
-    io->offset = cached->offset;
-    io->iov_n = 1;
-    io->iov[0].iov_base = cached->raw;
-    io->iov[0].iov_len = cached->len;
-    io->on_done = on_read;
-    io->data = load;
-
-    fkv__io_submit(&load->store->io, io);
-    fkv__want_turn(load->store);
-}
-
-
-static void
-on_open(fkv__file_wait_t *wait, int rc)
-{
-    load_t  *load = fkv__container(wait, load_t, file_wait);
-
-    if (rc != FKV_OK) {
-        load_end(load, rc);
-        return;
-    }
-
-    load_read(load);
-}
-
-
-static int
-load_start(fkv_t *store, fkv__table_t *table, fkv__block_place_t place,
-    fkv__source_kind_e kind, fkv__cached_t **cached)
-{
-    load_t  *load;
-    int      rc;
-
-    load = fkv__zalloc(sizeof(*load));
-    if (load == NULL) {
-        return FKV_ENOMEM;
-    }
-
-    load->cached = fkv__cache_new(&store->tables->cache, table->info.id,
-                                  place.offset,
-                                  place.bytes + FKV__BLOCK_TRAILER_BYTES);
-    if (load->cached == NULL) {
-        fkv__free(load);
-        return FKV_ENOMEM;
-    }
-
-    load->cached->load = load;
-    load->store = store;
-    load->table = fkv__table_pin(table);
-    load->file_wait.on_open = on_open;
-    load->kind = kind;
-    fkv__list_init(&load->readers);
-    fkv__list_append(&store->tables->loads, &load->link);
-
-    rc = fkv__files_use(store, table, &load->file_wait);
-
-    if (rc == FKV_OK) {
-        load_read(load);
-
-    } else if (rc != FKV_AGAIN) {
-        fkv__cache_forget(&store->tables->cache, load->cached);
-        load_free(load);
-        return rc;
-    }
-
-    *cached = load->cached;
-
-    return FKV_OK;
-}
-
-
-/* What the wait has brought, if it was this block that was waited for. */
-static int
-reader_collect(fkv__reader_t *reader, uint64_t id, uint64_t offset,
-    fkv__cached_t **cached)
-{
-    int             rc = reader->rc;
-    bool            same = reader->id == id && reader->offset == offset;
-    fkv__cached_t  *came = reader->came;
-
-    FKV_ASSERT(rc != FKV_AGAIN);
-
-    reader->rc = FKV_OK;
-    reader->came = NULL;
-
-    if (same) {
-        *cached = came;
-        return rc;
-    }
-
-    if (came != NULL) {
-        fkv__cache_let_go(&reader->store->tables->cache, came);
-    }
-
-    return FKV_OK;
-}
-
-
-static int
-reader_get(fkv__source_t *source, fkv__table_t *table,
-    fkv__block_place_t place, fkv__source_kind_e kind, fkv__block_t **block)
-{
-    fkv__reader_t  *reader = fkv__container(source, fkv__reader_t, source);
     fkv_t          *store = reader->store;
-    fkv__cache_t   *cache = &store->tables->cache;
-    fkv__cached_t  *cached = NULL;
-    int             rc;
+    fkv__tables_t  *tables = store->tables;
+    fkv__held_t    *held = held_new(tables);
 
-    rc = reader_collect(reader, table->info.id, place.offset, &cached);
-    if (rc != FKV_OK) {
-        return rc;
+    if (held == NULL) {
+        return NULL;
     }
 
-    if (cached != NULL) {
-        *block = &cached->block;
-        return FKV_OK;
-    }
+    held->fetch = NULL;
+    held->hold = fkv__hold(&tables->holds);
 
-    cached = fkv__cache_find(cache, table->info.id, place.offset);
-
-    if (cached != NULL && cached->load == NULL) {
+    if (fkv__blocks_find(store->seg, table->info.id, place.offset,
+                         reader_hint(table, place, kind),
+                         &held->block.payload))
+    {
         fkv__count(store, block_hits, 1);
-        fkv__cache_hold(cache, cached);
-        *block = &cached->block;
-        return FKV_OK;
+        return held;
     }
 
-    if (cached == NULL) {
-        rc = load_start(store, table, place, kind, &cached);
+    fkv__hold_end(&tables->holds, held->hold);
+    held_free(tables, held);
+
+    return NULL;
+}
+
+
+/* Gives out what the wait has brought; its count passes on. */
+static int
+reader_came(fkv__reader_t *reader, fkv__fetch_t *came, fkv__block_t **block)
+{
+    fkv__held_t  *held = held_new(reader->store->tables);
+
+    if (held == NULL) {
+        fkv__fetch_let_go(came);
+        return FKV_ENOMEM;
+    }
+
+    held->fetch = came;
+    held->block.payload = came->payload;
+    *block = &held->block;
+
+    return FKV_OK;
+}
+
+
+static int
+reader_wait(fkv__reader_t *reader, fkv__table_t *table,
+    fkv__block_place_t place, fkv__source_kind_e kind)
+{
+    fkv__fetch_t  *fetch;
+
+    fetch = fkv__fetch_find(&reader->store->tables->fetches, table->info.id,
+                            place.offset);
+
+    if (fetch == NULL) {
+        int  rc = fkv__fetch_start(reader->store, table, place, kind, &fetch);
+
         if (rc != FKV_OK) {
             return rc;
         }
@@ -301,9 +148,48 @@ reader_get(fkv__source_t *source, fkv__table_t *table,
     reader->id = table->info.id;
     reader->offset = place.offset;
     reader->rc = FKV_AGAIN;
-    fkv__list_append(&cached->load->readers, &reader->link);
+    fkv__list_append(&fetch->readers, &reader->link);
 
     return FKV_AGAIN;
+}
+
+
+static int
+reader_get(fkv__source_t *source, fkv__table_t *table,
+    fkv__block_place_t place, fkv__source_kind_e kind, fkv__block_t **block)
+{
+    fkv__reader_t  *reader = fkv__container(source, fkv__reader_t, source);
+    fkv__fetch_t   *came = reader->came;
+    fkv__held_t    *held;
+    int             rc = reader->rc;
+
+    FKV_ASSERT(rc != FKV_AGAIN);
+
+    reader->rc = FKV_OK;
+    reader->came = NULL;
+
+    if (reader->id == table->info.id && reader->offset == place.offset) {
+
+        if (rc != FKV_OK) {
+            return rc;
+        }
+
+        if (came != NULL) {
+            return reader_came(reader, came, block);
+        }
+
+    } else if (came != NULL) {
+        fkv__fetch_let_go(came);
+    }
+
+    held = reader_shared(reader, table, place, kind);
+
+    if (held != NULL) {
+        *block = &held->block;
+        return FKV_OK;
+    }
+
+    return reader_wait(reader, table, place, kind);
 }
 
 
@@ -311,9 +197,17 @@ static void
 reader_put(fkv__source_t *source, fkv__block_t *block)
 {
     fkv__reader_t  *reader = fkv__container(source, fkv__reader_t, source);
+    fkv__tables_t  *tables = reader->store->tables;
+    fkv__held_t    *held = fkv__container(block, fkv__held_t, block);
 
-    fkv__cache_let_go(&reader->store->tables->cache,
-                      fkv__container(block, fkv__cached_t, block));
+    if (held->fetch != NULL) {
+        fkv__fetch_let_go(held->fetch);
+
+    } else {
+        fkv__hold_end(&tables->holds, held->hold);
+    }
+
+    held_free(tables, held);
 }
 
 
@@ -324,7 +218,7 @@ reader_damaged(fkv__source_t *source, const fkv__table_t *table,
     fkv__reader_t  *reader = fkv__container(source, fkv__reader_t, source);
 
     fkv__count(reader->store, errors_corrupt, 1);
-    complain(reader->store, table, offset, "block makes no sense");
+    fkv__fetch_complain(reader->store, table, offset, "block makes no sense");
 }
 
 
@@ -347,7 +241,7 @@ fkv__reader_done(fkv__reader_t *reader)
     reader->rc = FKV_OK;
 
     if (reader->came != NULL) {
-        fkv__cache_let_go(&reader->store->tables->cache, reader->came);
+        fkv__fetch_let_go(reader->came);
         reader->came = NULL;
     }
 }

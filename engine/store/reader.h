@@ -1,16 +1,17 @@
 /*
- * reader.h - blocks for a worker's operation: from the cache, or read.
+ * reader.h - blocks for a worker's operation: from shared memory, or read.
  *
- * Shape      get --cached--> block
- *               | not        a load: table opened, block read, verified; all
- *               v            readers that want the block wait for the one load
- *            load --> op is run, asks the same again, and gets it
+ * Shape      get --shared--> block, where it is
+ *               | not        a fetch (fetch.h); all readers that want the
+ *               v            block wait for the one
+ *            fetch --> op is run, asks the same again, and gets it
  * Memory     embedded in the operation; one wait at a time
  */
 
 #ifndef FKV_STORE_READER_H
 #define FKV_STORE_READER_H
 
+#include "store/fetch.h"
 #include "store/source.h"
 #include "store/tables.h"
 
@@ -18,11 +19,11 @@ typedef struct {
     fkv__source_t   source;
     fkv_t          *store;
     fkv_op_t       *op;
-    fkv_link_t      link;           /* among the readers of a load */
+    fkv_link_t      link;           /* among the readers of a fetch */
     int             rc;             /* FKV_AGAIN while it waits */
     uint64_t        id;             /* what it waited for */
     uint64_t        offset;
-    fkv__cached_t  *came;           /* held; given out by the next get */
+    fkv__fetch_t   *came;           /* counted; given out by the next get */
 } fkv__reader_t;
 
 /* op is run when a wait is over. */
@@ -37,8 +38,8 @@ void fkv__reader_done(fkv__reader_t *reader);
  */
 int fkv__reader_gone(fkv__reader_t *reader, const fkv__version_t *version);
 
-/* Frees loads that the end of I/O has left behind. */
-void fkv__reader_close_loads(fkv_t *store);
+/* Frees spare handles; nobody holds a block any more. */
+void fkv__reader_close(fkv_t *store);
 
 
 #endif /* FKV_STORE_READER_H */

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "format/log.h"
 #include "shared/arena.h"
+#include "shared/blocks.h"
 #include "shared/latch.h"
 #include "store/memtable.h"
 #include "store/slots.h"
@@ -161,6 +162,7 @@ fkv__reap_locked(fkv_t *store, unsigned slot)
 
     claims_repair(store, set, slot);
     fkv__latch_drop_all(store->seg, slot);
+    fkv__blocks_repair(store->seg, slot);
     role_repair(&store->seg->log.leader, slot);
     role_repair(&store->seg->state.helper, slot);
     FKV_STEP("reap.4");

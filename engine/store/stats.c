@@ -3,6 +3,7 @@
  */
 
 #include "shared/arena.h"
+#include "shared/blocks.h"
 #include "shared/lease.h"
 #include "store/keep.h"
 
@@ -95,7 +96,11 @@ fkv_stats(fkv_t *store, fkv_stats_t *stats)
 
     stats->memory = seg->bytes;
     stats->memory_arenas = seg->arena_bytes * FKV__ARENAS;
-    stats->memory_meta = seg->bytes - stats->memory_arenas;
+    stats->memory_cache = (uint64_t) fkv__blocks(seg)->chunks_n
+                          * fkv__blocks(seg)->chunk_bytes;
+    stats->memory_cache_used = fkv__blocks_used(seg);
+    stats->memory_meta = seg->bytes - stats->memory_arenas
+                         - stats->memory_cache;
     stats->memory_private = fkv_alloc_bytes();
     stats->arenas = FKV__ARENAS;
     stats->lsn_ready = __atomic_load_n(&seg->log.ready, __ATOMIC_RELAXED);

@@ -22,7 +22,8 @@ fkv__tables_open(fkv_t *store)
 
     tables->follow.fd = -1;
     fkv__files_open(&tables->files);
-    fkv__list_init(&tables->loads);
+    fkv__fetches_open(&tables->fetches);
+    fkv__holds_init(&tables->holds, store->seg, store->own);
     fkv__list_init(&tables->lookups);
     fkv__list_init(&tables->lookups_spare);
     fkv__list_init(&tables->scans);
@@ -31,11 +32,7 @@ fkv__tables_open(fkv_t *store)
     store->tables = tables;
 
     tables->version = fkv__version_new();
-    rc = fkv__cache_open(&tables->cache, FKV__BLOCKS_BYTES_MAX);
-
-    if (rc == FKV_OK) {
-        rc = (tables->version != NULL) ? fkv__follow_open(store) : FKV_ENOMEM;
-    }
+    rc = (tables->version != NULL) ? fkv__follow_open(store) : FKV_ENOMEM;
 
     if (rc != FKV_OK) {
         fkv__tables_close(store);
@@ -58,7 +55,8 @@ fkv__tables_close(fkv_t *store)
 
     fkv__scan_close(store);
     fkv__lookup_close(store);
-    fkv__reader_close_loads(store);
+    fkv__fetches_close(&tables->fetches);
+    fkv__reader_close(store);
     fkv__files_close(&tables->files);
 
     if (tables->version != NULL) {
@@ -66,7 +64,6 @@ fkv__tables_close(fkv_t *store)
     }
 
     fkv__follow_close(store);
-    fkv__cache_close(&tables->cache);
     fkv__free(tables);
 
     store->tables = NULL;

@@ -3,10 +3,10 @@
  * block cache, and the two ways to read through them.
  *
  * Shape      version (store/version.h) of the last edit it has read; files
- *            opened on demand, at most FKV__TABLES_OPEN_MAX; a private cache
- *            of verified blocks, FKV__BLOCKS_BYTES_MAX, dropped least recently
- *            used first
- * Processes  private; nothing here is shared, reads land in private memory
+ *            opened on demand; what is being read from them; holds on the
+ *            blocks that all processes share (shared/blocks.h)
+ * Processes  private; reads land in private memory and are shared when they
+ *            have been verified
  * If killed  nothing remains but its lock bytes until its reads are over
  *
  * Everything is asynchronous through store->io; a call answers FKV_AGAIN after
@@ -16,20 +16,22 @@
 #ifndef FKV_STORE_TABLES_H
 #define FKV_STORE_TABLES_H
 
-#include "store/cache.h"
+#include "store/fetch.h"
 #include "store/files.h"
 #include "store/follow.h"
+#include "store/holds.h"
 #include "store/store.h"
 #include "store/version.h"
 
-#define FKV__BLOCKS_BYTES_MAX  (10 * 1024 * 1024)
+typedef struct fkv__held_s  fkv__held_t;    /* reader.c */
 
 struct fkv__tables_s {
     fkv__version_t   *version;
-    fkv__cache_t      cache;
+    fkv__holds_t      holds;
+    fkv__held_t      *held_spare;
     fkv__files_t      files;
+    fkv__fetches_t    fetches;
     fkv__follow_t     follow;
-    fkv_link_t        loads;        /* in flight, reader.c */
     fkv_link_t        lookups;      /* not done */
     fkv_link_t        lookups_spare;
     fkv_link_t        scans;        /* not ended */

@@ -66,6 +66,7 @@ fkv__table_unpin(fkv__table_t *table)
     }
 
     fkv__table_info_done(&table->info);
+    fkv__free(table->hints);
     fkv__free(table);
 }
 

@@ -17,6 +17,7 @@
 #include "base/list.h"
 #include "format/manifest.h"
 #include "io/file.h"
+#include "shared/blocks.h"
 
 #define FKV__LEVELS  7
 
@@ -35,6 +36,7 @@ struct fkv__table_s {
     fkv_link_t         opening_waits;
     void             (*on_free)(fkv__table_t *table, void *data);
     void              *on_free_data;
+    fkv__blocks_hint_t  *hints;     /* index, filter pages; NULL: none yet */
 };
 
 typedef struct {

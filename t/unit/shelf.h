@@ -11,6 +11,7 @@
 #endif
 
 #include "check.h"
+#include "forget.h"
 #include "base/hash.h"
 #include "shared/arena.h"
 #include "store/catalog.h"

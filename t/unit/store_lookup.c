@@ -142,8 +142,7 @@ what_is_cached_is_answered_at_once(void **state)
     assert_int_equal(shelf_stat(&shelf, FKV__STAT_block_reads), reads);
     assert_int_equal(shelf_stat(&shelf, FKV__STAT_block_hits), hits + 3);
 
-    fkv__cache_drop(&shelf.store.tables->cache);
-    assert_int_equal(shelf.store.tables->cache.bytes, 0);
+    forget_blocks(shelf.store.seg);
 
     assert_int_equal(shelf_read(&shelf, &read, 5, UINT64_MAX), FKV_AGAIN);
     assert_int_equal(shelf_wait(&shelf, &read), FKV_OK);
@@ -231,7 +230,7 @@ values_larger_than_the_cache_are_read(void **state)
     shelf_check(&shelf, 1, UINT64_MAX, FKV_OK, 10, value);
     shelf_check(&shelf, 2, UINT64_MAX, FKV_OK, 11, "small");
 
-    assert_true(shelf.store.tables->cache.bytes < 64 * 1024);
+    assert_true(fkv__blocks_used(shelf.store.seg) < 64 * 1024);
     free(value);
 }
 
@@ -253,10 +252,11 @@ the_cache_is_bounded(void **state)
         unsigned  key = (unsigned) (check_random(&random) % N);
 
         shelf_check(&shelf, key, UINT64_MAX, FKV_OK, 100 + key, value);
-        assert_true(shelf.store.tables->cache.bytes <= FKV__BLOCKS_BYTES_MAX);
     }
 
-    assert_true(shelf.store.tables->cache.bytes > FKV__BLOCKS_BYTES_MAX / 2);
+    assert_true(fkv__blocks_used(shelf.store.seg)
+                > shelf.store.seg->blocks_bytes / 2);
+    assert_true(shelf_stat(&shelf, FKV__STAT_block_evictions) > N / 4);
     assert_true(shelf_stat(&shelf, FKV__STAT_block_reads) > N / 4);
 }
 
@@ -284,7 +284,7 @@ damage_is_an_error_with_a_place(void **state)
     shelf_flip(&shelf, 1, 10);
     shelf_check(&shelf, 0, UINT64_MAX, FKV_OK, 100, "value");
 
-    fkv__cache_drop(&shelf.store.tables->cache);
+    forget_blocks(shelf.store.seg);
     shelf_flip(&shelf, 1, info->index_offset);
     shelf_check(&shelf, 0, UINT64_MAX, FKV_ECORRUPT, 0, NULL);
     (void) sprintf(at, "at offset %llu,",
@@ -292,7 +292,7 @@ damage_is_an_error_with_a_place(void **state)
     assert_non_null(strstr(shelf.logged, at));
     shelf_flip(&shelf, 1, info->index_offset);
 
-    fkv__cache_drop(&shelf.store.tables->cache);
+    forget_blocks(shelf.store.seg);
     shelf_flip(&shelf, 1, info->filter_offset + 4090);
     shelf_check(&shelf, 0, UINT64_MAX, FKV_ECORRUPT, 0, NULL);
     (void) sprintf(at, "at offset %llu,",
@@ -447,7 +447,7 @@ answers_agree_with_a_model(void **state)
                         "v");
 
             if (i % 50 == 0) {
-                fkv__cache_drop(&shelf.store.tables->cache);
+                forget_blocks(shelf.store.seg);
             }
         }
     }
@@ -472,7 +472,7 @@ no_flipped_byte_gives_a_wrong_answer(void **state)
         int           rc;
 
         shelf_flip(&shelf, 1, at);
-        fkv__cache_drop(&shelf.store.tables->cache);
+        forget_blocks(shelf.store.seg);
 
         (void) shelf_read(&shelf, &read, k, UINT64_MAX);
         rc = shelf_wait(&shelf, &read);

@@ -499,7 +499,7 @@ flush_and_compaction_do_not_disturb_it(void **state)
             model_write(&random, 50, fill);
 
             if (round % 3 == 0) {
-                fkv__cache_drop(&live.store->tables->cache);
+                forget_blocks(live.store->seg);
             }
         }
 
@@ -568,7 +568,7 @@ every_level_is_part_of_it(void **state)
         shelf_put(&table, &edit, t < 6 ? 6 - t : 0);
         shelf_edit(&shelf, &edit);
 
-        fkv__cache_drop(&shelf.store.tables->cache);
+        forget_blocks(shelf.store.seg);
         assert_int_equal(walk_run(&walk), FKV_OK);
         check_model(&walk, model);
     }
@@ -694,7 +694,7 @@ damage_ends_it_with_an_error(void **state)
         uint64_t  at = check_random(&random) % 20000;
 
         shelf_flip(&shelf, 1, at);
-        fkv__cache_drop(&shelf.store.tables->cache);
+        forget_blocks(shelf.store.seg);
         assert_int_equal(walk_run(&walk), FKV_ECORRUPT);
         assert_false(walk.scan.complete);
         shelf_flip(&shelf, 1, at);
