@@ -11,7 +11,7 @@ use Ferrokv::Nginx;
 
 my $conf = <<'CONF';
 %%GLOBALS%%
-ferrokv_store main path=%%DIR%%/store memory=8m;
+ferrokv_store main path=%%DIR%%/store memory=8m compression=none;
 events { }
 http {
     %%HTTP%%
