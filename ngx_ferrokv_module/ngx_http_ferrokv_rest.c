@@ -199,7 +199,8 @@ ngx_http_ferrokv_rest_handler(ngx_http_request_t *r)
     }
 
     if (r->method == NGX_HTTP_PUT
-        || (r->method == NGX_HTTP_POST && target.collection))
+        || (r->method == NGX_HTTP_POST && target.collection
+            && !target.snapshot))
     {
         return ngx_http_ferrokv_rest_dispatch(&target);
     }
@@ -256,6 +257,12 @@ ngx_http_ferrokv_rest_target(ngx_http_ferrokv_target_t *target,
     {
         return NGX_ERROR;
     }
+
+    target->snapshot = target->collection
+                       && (target->request->method
+                           & (NGX_HTTP_POST|NGX_HTTP_DELETE))
+                       && ngx_http_ferrokv_query_has(target->request,
+                                                   NGX_HTTP_FERROKV_SNAPSHOT);
 
     if (target->key.len > FKV_KEY_BYTES_MAX) {
         return ngx_http_ferrokv_fail(problem, NGX_HTTP_BAD_REQUEST,
@@ -393,6 +400,12 @@ ngx_http_ferrokv_rest_allowed(ngx_http_ferrokv_target_t *target,
         return NGX_OK;
     }
 
+    /* a snapshot is for reading */
+
+    if (target->snapshot && r == r->main) {
+        return NGX_OK;
+    }
+
     /* a mirrored or included request would write twice */
 
     if (!target->conf->write || r != r->main) {
@@ -424,6 +437,10 @@ ngx_http_ferrokv_rest_allowed(ngx_http_ferrokv_target_t *target,
 static ngx_int_t
 ngx_http_ferrokv_rest_dispatch(ngx_http_ferrokv_target_t *target)
 {
+    if (target->snapshot) {
+        return ngx_http_ferrokv_rest_snapshot(target);
+    }
+
     switch (target->request->method) {
 
     case NGX_HTTP_PUT:

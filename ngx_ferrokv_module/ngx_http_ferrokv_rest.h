@@ -31,6 +31,11 @@
 /* What is walked over for a page that shows no values. */
 #define NGX_HTTP_FERROKV_LIST_WALK_MAX    (32 * 1024 * 1024)
 
+/* How long a snapshot and a cursor live; a listing that has ended: its last
+   page may be asked for again. */
+#define NGX_HTTP_FERROKV_LEASE_MS         (60 * 1000)
+#define NGX_HTTP_FERROKV_LEASE_ENDED_MS   (10 * 1000)
+
 
 struct ngx_http_ferrokv_rest_conf_s {
     ngx_ferrokv_ref_t         *store;
@@ -97,6 +102,7 @@ typedef struct {
     ngx_str_t                      prefix;  /* of conf, evaluated */
     ngx_str_t                      key;     /* with the prefix */
     ngx_uint_t                     collection; /* no key in the path */
+    ngx_uint_t                     snapshot; /* POST or DELETE of one */
 } ngx_http_ferrokv_target_t;
 
 
@@ -132,6 +138,10 @@ struct ngx_http_ferrokv_body_s {
 ngx_int_t ngx_http_ferrokv_query_parse(ngx_http_request_t *r,
     ngx_http_ferrokv_query_t *query, ngx_uint_t allowed,
     ngx_http_ferrokv_problem_t *problem);
+
+/* Is a parameter of this name there, whatever its value? */
+ngx_uint_t ngx_http_ferrokv_query_has(ngx_http_request_t *r,
+    ngx_http_ferrokv_param_e param);
 
 /* Percent-decodes; plus is a space in a query only.  dst has len bytes. */
 ngx_int_t ngx_http_ferrokv_decode(u_char *dst, ngx_str_t *src,
@@ -172,14 +182,38 @@ ngx_int_t ngx_http_ferrokv_rest_list(ngx_http_ferrokv_target_t *target);
 ngx_int_t ngx_http_ferrokv_rest_batch(ngx_http_ferrokv_target_t *target);
 
 
+/* ngx_http_ferrokv_rest_snapshot.c */
+
+ngx_int_t ngx_http_ferrokv_rest_snapshot(ngx_http_ferrokv_target_t *target);
+
+/* The parameter snapshot, which is given, must be a token. */
+ngx_int_t ngx_http_ferrokv_query_lease(ngx_http_ferrokv_query_t *query,
+    fkv_lease_t *lease, ngx_http_ferrokv_problem_t *problem);
+
+/* A lease as 16 bytes; both return the byte behind. */
+u_char *ngx_http_ferrokv_print_lease(u_char *p, const fkv_lease_t *lease);
+u_char *ngx_http_ferrokv_scan_lease(u_char *p, fkv_lease_t *lease);
+
+ngx_int_t ngx_http_ferrokv_nonce(uint64_t *nonce);
+
+/* All leases are taken. */
+ngx_int_t ngx_http_ferrokv_send_crowded(ngx_http_request_t *r);
+
+
 /* ngx_http_ferrokv_rest_cursor.c: where a listing goes on. */
 
-ngx_int_t ngx_http_ferrokv_cursor_print(ngx_pool_t *pool, ngx_str_t *key,
-    ngx_str_t *cursor);
+typedef struct {
+    ngx_str_t                  key;         /* the last one that was listed */
+    fkv_lease_t                lease;       /* of the listing's snapshot */
+    ngx_uint_t                 own;         /* the listing took the lease */
+} ngx_http_ferrokv_cursor_t;
+
+ngx_int_t ngx_http_ferrokv_cursor_print(ngx_pool_t *pool,
+    ngx_http_ferrokv_cursor_t *cursor, ngx_str_t *text);
 
 /* NGX_OK, NGX_DECLINED it is no cursor of ours, NGX_ERROR out of memory. */
-ngx_int_t ngx_http_ferrokv_cursor_parse(ngx_pool_t *pool, ngx_str_t *cursor,
-    ngx_str_t *key);
+ngx_int_t ngx_http_ferrokv_cursor_parse(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_http_ferrokv_cursor_t *cursor);
 
 
 /* ngx_http_ferrokv_rest_condition.c */

@@ -71,8 +71,7 @@ ngx_http_ferrokv_batch_query(ngx_http_ferrokv_batch_t *batch,
     if (ngx_http_ferrokv_query_parse(r, &query,
                                      ngx_http_ferrokv_bit(BATCH)
                                      |ngx_http_ferrokv_bit(ATOMIC)
-                                     |ngx_http_ferrokv_bit(SYNC)
-                                     |ngx_http_ferrokv_bit(SNAPSHOT),
+                                     |ngx_http_ferrokv_bit(SYNC),
                                      problem)
         != NGX_OK
         || ngx_http_ferrokv_query_sync(&query, batch->target.conf->danger,
@@ -80,12 +79,6 @@ ngx_http_ferrokv_batch_query(ngx_http_ferrokv_batch_t *batch,
            != NGX_OK)
     {
         return NGX_ERROR;
-    }
-
-    if (ngx_http_ferrokv_given(&query, SNAPSHOT)) {
-        return ngx_http_ferrokv_fail(problem, NGX_HTTP_NOT_IMPLEMENTED,
-                                     "not_available",
-                                     "snapshots are not available yet");
     }
 
     if (!ngx_http_ferrokv_given(&query, BATCH)) {

@@ -20,8 +20,8 @@ typedef struct {
     ngx_str_t                  prefix;      /* of all keys wanted */
     ngx_str_t                  start;
     ngx_str_t                  end;
-    ngx_str_t                  last;        /* key of the latest entry */
-    size_t                     last_size;
+    ngx_http_ferrokv_cursor_t  next;        /* key of the latest entry */
+    size_t                     next_size;
 } ngx_http_ferrokv_list_t;
 
 
@@ -32,7 +32,7 @@ static ngx_int_t ngx_http_ferrokv_list_key(ngx_http_ferrokv_list_t *list,
 static ngx_int_t ngx_http_ferrokv_list_range(ngx_http_ferrokv_list_t *list,
     ngx_http_ferrokv_query_t *query, ngx_http_ferrokv_problem_t *problem);
 static ngx_int_t ngx_http_ferrokv_list_cursor(ngx_http_ferrokv_list_t *list,
-    ngx_str_t *cursor, ngx_http_ferrokv_problem_t *problem);
+    ngx_str_t *text, ngx_http_ferrokv_problem_t *problem);
 static ngx_int_t ngx_http_ferrokv_list_limit(ngx_http_ferrokv_list_t *list,
     ngx_http_ferrokv_query_t *query, ngx_http_ferrokv_problem_t *problem);
 static ngx_uint_t ngx_http_ferrokv_list_lines(ngx_http_request_t *r);
@@ -42,6 +42,7 @@ static int ngx_http_ferrokv_list_on_entry(fkv_scan_t *scan, fkv_str_t key,
 static int ngx_http_ferrokv_list_remember(ngx_http_ferrokv_list_t *list,
     fkv_str_t key);
 static ngx_int_t ngx_http_ferrokv_list_answer(void *data, int rc);
+static void ngx_http_ferrokv_list_ended(ngx_http_ferrokv_list_t *list);
 static ngx_int_t ngx_http_ferrokv_list_end(ngx_http_ferrokv_list_t *list);
 
 
@@ -82,6 +83,7 @@ ngx_http_ferrokv_rest_list(ngx_http_ferrokv_target_t *target)
     scan->start = ngx_ferrokv_str(&list->start);
     scan->end = ngx_ferrokv_str(&list->end);
     scan->now_ms = fkv_now_ms(scan->store);
+    scan->lease_ms = NGX_HTTP_FERROKV_LEASE_MS;
     scan->on_entry = ngx_http_ferrokv_list_on_entry;
     scan->op.on_done = ngx_http_ferrokv_list_on_done;
     scan->op.data = list;
@@ -125,13 +127,22 @@ ngx_http_ferrokv_list_query(ngx_http_ferrokv_list_t *list,
         return NGX_ERROR;
     }
 
-    if (ngx_http_ferrokv_given(&query, SNAPSHOT)) {
-        return ngx_http_ferrokv_fail(problem, NGX_HTTP_NOT_IMPLEMENTED,
-                                     "not_available",
-                                     "snapshots are not available yet");
+    if (ngx_http_ferrokv_given(&query, SNAPSHOT)
+        && ngx_http_ferrokv_query_lease(&query, &list->scan.lease, problem)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     list->values = ngx_http_ferrokv_given(&query, VALUES);
+    list->next.own = (list->scan.lease.id == 0);
+
+    if (list->next.own
+        && ngx_http_ferrokv_nonce(&list->scan.nonce) != NGX_OK)
+    {
+        ngx_http_ferrokv_fail_code(problem, FKV_ENOMEM);
+        return NGX_ERROR;
+    }
 
     if (ngx_http_ferrokv_list_limit(list, &query, problem) != NGX_OK) {
         return NGX_ERROR;
@@ -261,20 +272,25 @@ ngx_http_ferrokv_list_range(ngx_http_ferrokv_list_t *list,
 }
 
 
-/* Goes on behind the cursor's key, in the range that was asked for again. */
+/*
+ * Goes on behind the cursor's key, at the cursor's snapshot, in the range that
+ * was asked for again.
+ */
 static ngx_int_t
-ngx_http_ferrokv_list_cursor(ngx_http_ferrokv_list_t *list, ngx_str_t *cursor,
+ngx_http_ferrokv_list_cursor(ngx_http_ferrokv_list_t *list, ngx_str_t *text,
     ngx_http_ferrokv_problem_t *problem)
 {
-    size_t     n;
-    ngx_int_t  rc;
-    ngx_str_t  key, last;
+    size_t                      n;
+    ngx_int_t                   rc;
+    ngx_str_t                   last;
+    fkv_lease_t                *lease;
+    ngx_http_ferrokv_cursor_t   cursor;
 
-    rc = ngx_http_ferrokv_cursor_parse(list->target.request->pool, cursor,
-                                       &key);
+    rc = ngx_http_ferrokv_cursor_parse(list->target.request->pool, text,
+                                       &cursor);
 
     if (rc == NGX_OK) {
-        rc = ngx_http_ferrokv_list_key(list, &key, &last);
+        rc = ngx_http_ferrokv_list_key(list, &cursor.key, &last);
     }
 
     if (rc == NGX_ERROR) {
@@ -288,6 +304,20 @@ ngx_http_ferrokv_list_cursor(ngx_http_ferrokv_list_t *list, ngx_str_t *cursor,
                                      "parameter \"cursor\" is not one that "
                                      "a listing gave");
     }
+
+    lease = &list->scan.lease;
+
+    if (lease->id
+        && (lease->id != cursor.lease.id || lease->nonce != cursor.lease.nonce))
+    {
+        return ngx_http_ferrokv_fail(problem, NGX_HTTP_BAD_REQUEST,
+                                     "bad_cursor",
+                                     "parameter \"cursor\" is of a listing "
+                                     "at another snapshot");
+    }
+
+    *lease = cursor.lease;
+    list->next.own = cursor.own;
 
     n = list->prefix.len;
 
@@ -413,19 +443,19 @@ ngx_http_ferrokv_list_remember(ngx_http_ferrokv_list_t *list, fkv_str_t key)
         return FKV_ENOMEM;
     }
 
-    if (key.len > list->last_size) {
+    if (key.len > list->next_size) {
 
-        list->last_size = ngx_max(2 * key.len, 256);
-        list->last.data = ngx_pnalloc(list->target.request->pool,
-                                      list->last_size);
+        list->next_size = ngx_max(2 * key.len, 256);
+        list->next.key.data = ngx_pnalloc(list->target.request->pool,
+                                          list->next_size);
 
-        if (list->last.data == NULL) {
+        if (list->next.key.data == NULL) {
             return FKV_ENOMEM;
         }
     }
 
-    list->last.len = key.len;
-    ngx_memcpy(list->last.data, key.data, key.len);
+    list->next.key.len = key.len;
+    ngx_memcpy(list->next.key.data, key.data, key.len);
 
     return FKV_OK;
 }
@@ -440,9 +470,15 @@ ngx_http_ferrokv_list_answer(void *data, int rc)
 
     r = list->target.request;
 
+    if (rc == FKV_EFULL) {
+        return ngx_http_ferrokv_send_crowded(r);
+    }
+
     if (rc != FKV_OK) {
         return ngx_http_ferrokv_send_failure(&list->target, rc);
     }
+
+    ngx_http_ferrokv_list_ended(list);
 
     if (ngx_http_ferrokv_list_end(list) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -457,6 +493,20 @@ ngx_http_ferrokv_list_answer(void *data, int rc)
     }
 
     return ngx_http_ferrokv_send_json(r, NGX_HTTP_OK, &list->json);
+}
+
+
+/* The lease of a listing that was in pages is of little use any more. */
+static void
+ngx_http_ferrokv_list_ended(ngx_http_ferrokv_list_t *list)
+{
+    uint64_t  left_ms;
+
+    if (list->scan.complete && list->scan.lease.id && list->next.own) {
+        (void) fkv_snapshot_renew(list->scan.store, &list->scan.lease,
+                                  NGX_HTTP_FERROKV_LEASE_ENDED_MS, true,
+                                  &left_ms);
+    }
 }
 
 
@@ -480,8 +530,10 @@ ngx_http_ferrokv_list_end(ngx_http_ferrokv_list_t *list)
         ngx_ferrokv_json_text(json, "\"complete\":true,\"cursor\":null}\n");
 
     } else {
+        list->next.lease = list->scan.lease;
+
         if (ngx_http_ferrokv_cursor_print(list->target.request->pool,
-                                          &list->last, &cursor)
+                                          &list->next, &cursor)
             != NGX_OK)
         {
             return NGX_ERROR;

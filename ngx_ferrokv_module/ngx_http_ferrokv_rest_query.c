@@ -80,6 +80,39 @@ ngx_http_ferrokv_query_parse(ngx_http_request_t *r,
 }
 
 
+ngx_uint_t
+ngx_http_ferrokv_query_has(ngx_http_request_t *r,
+    ngx_http_ferrokv_param_e param)
+{
+    u_char     *p, *end, *last;
+    ngx_str_t  *name;
+
+    name = &ngx_http_ferrokv_params[param].name;
+    p = r->args.data;
+    last = p + r->args.len;
+
+    while (p < last) {
+
+        end = ngx_strlchr(p, last, '&');
+
+        if (end == NULL) {
+            end = last;
+        }
+
+        if ((size_t) (end - p) >= name->len
+            && ngx_memcmp(p, name->data, name->len) == 0
+            && (p + name->len == end || p[name->len] == '='))
+        {
+            return 1;
+        }
+
+        p = end + 1;
+    }
+
+    return 0;
+}
+
+
 static ngx_int_t
 ngx_http_ferrokv_query_one(ngx_http_request_t *r,
     ngx_http_ferrokv_query_t *query, u_char *p, u_char *end,

@@ -52,16 +52,16 @@ ngx_http_ferrokv_rest_read(ngx_http_ferrokv_target_t *target)
         return ngx_http_ferrokv_send_problem(r, &problem);
     }
 
-    if (ngx_http_ferrokv_given(&query, SNAPSHOT)) {
-        (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_NOT_IMPLEMENTED,
-                                     "not_available",
-                                     "snapshots are not available yet");
-        return ngx_http_ferrokv_send_problem(r, &problem);
-    }
-
     read = ngx_pcalloc(r->pool, sizeof(ngx_http_ferrokv_read_t));
     if (read == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_ferrokv_given(&query, SNAPSHOT)
+        && ngx_http_ferrokv_query_lease(&query, &read->get.lease, &problem)
+           != NGX_OK)
+    {
+        return ngx_http_ferrokv_send_problem(r, &problem);
     }
 
     read->target = *target;

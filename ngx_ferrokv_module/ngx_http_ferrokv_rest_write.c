@@ -274,8 +274,7 @@ ngx_http_ferrokv_delete_many(ngx_http_ferrokv_target_t *target)
 
     if (ngx_http_ferrokv_query_parse(target->request, &query,
                                      ngx_http_ferrokv_bit(PREFIX)
-                                     |ngx_http_ferrokv_bit(ALL)
-                                     |ngx_http_ferrokv_bit(SNAPSHOT),
+                                     |ngx_http_ferrokv_bit(ALL),
                                      &problem)
         == NGX_OK)
     {
@@ -295,8 +294,8 @@ ngx_http_ferrokv_delete_many(ngx_http_ferrokv_target_t *target)
         } else {
             (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_NOT_IMPLEMENTED,
                                          "not_available",
-                                         "range delete and snapshots are not "
-                                         "available yet");
+                                         "range delete is not available "
+                                         "yet");
         }
     }
 

@@ -101,6 +101,7 @@ fkv__lease_take(fkv__segment_shm_t *seg, uint64_t snapshot, uint64_t now_ms,
             continue;
         }
 
+        FKV_STEP("lease.1");
         entry_name(entry, generation, nonce);
 
         lease->id = (at + 1) << GENERATION_BITS | generation;

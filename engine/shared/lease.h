@@ -10,8 +10,8 @@
  * Processes  all; an entry has no owner.  Who meets one whose deadline is over
  *            frees it, or takes it over: both by the CAS that a renewal would
  *            need too, so one of them wins
- * If killed  before the CAS: nothing.  Between it and the nonce: a lease that
- *            nobody knows lasts until its deadline
+ * If killed  before the CAS: nothing.  Between it and the nonce (lease.1): a
+ *            lease that nobody knows lasts until its deadline
  *
  * 1  A lease lives until its word has changed, whatever the clock says.  Who
  *    drops versions frees what has expired first and spares what then lives

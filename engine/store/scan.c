@@ -111,6 +111,11 @@ scan_give(fkv_scan_t *scan, const fkv__record_t *rec, const fkv_value_t *value)
     size_t        bytes;
     int           rc;
 
+    /* Now it is known that there is more. */
+    if (scan->limit != 0 && own->entries == scan->limit) {
+        return scan_end(scan, FKV_OK);
+    }
+
     rc = scan_decode(own, rec->key, &key);
     if (rc != FKV_OK) {
         return scan_damaged(scan, rec, rc);
@@ -131,10 +136,7 @@ scan_give(fkv_scan_t *scan, const fkv__record_t *rec, const fkv_value_t *value)
     }
 
     own->bytes = bytes;
-
-    if (++own->entries == scan->limit) {
-        return scan_end(scan, FKV_OK);
-    }
+    own->entries++;
 
     return FKV__TURN_NEXT;
 }

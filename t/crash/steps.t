@@ -25,6 +25,7 @@ my %way = (
     (map { ("recover.$_" => \&opening) } 1 .. 5),
     (map { ("reap.$_" => \&reaping) } 1 .. 4),
     (map { ("catalog.$_" => \&rotation) } 4 .. 6),
+    'lease.1' => \&leasing,
 );
 
 # Steps of the helper's that recovery takes as well.
@@ -311,6 +312,31 @@ sub ok_held {
 
     is(Ferrokv::Http->new($nginx->port)->get('/kv/x:held')->body =~ /^1234$/,
         $step eq 'reap.1', "$step: a write is finished if it is whole");
+}
+
+
+# A snapshot is taken and nobody gets to know it: it ends by itself, others are
+# neither refused nor mistaken for it.
+sub leasing {
+    my ($step) = @_;
+    my $before = deaths();
+    my $http = Ferrokv::Http->new($nginx->port, keepalive => 0);
+
+    dying_at($step);
+    $nginx->pids ? $nginx->reload : $nginx->start;
+    $model->begin;
+    $nginx->wait_until(sub {
+        return deaths() >= $before + 2 || !$http->post('/kv/?snapshot&ttl=1s');
+    }, 10);
+    ok_died($step, $before, 2);
+    ok_cured($step);
+
+    my $r = $http->post('/kv/?snapshot');
+    is($r->status, 201, "$step: a snapshot");
+    $r = $r->json->{snapshot};
+    is($http->get("/kv/?snapshot=$r")->status, 200, "$step: is read at");
+    is($http->delete("/kv/?snapshot=$r")->status, 204, "$step: and ended");
+    ok_kept($step);
 }
 
 

@@ -225,8 +225,8 @@ problem_is($http->get('/kv/meta?meta&meta'), 400, 'bad_parameter', 'twice');
 problem_is($http->get('/kv/meta?meta=no'), 400, 'bad_parameter',
     'a flag with a value');
 is($http->get('/kv/meta?&meta=1&')->status, 200, 'empty pieces are nothing');
-problem_is($http->get('/kv/meta?snapshot=x'), 501, 'not_available',
-    'snapshots are not there yet');
+problem_is($http->get('/kv/meta?snapshot=x'), 400, 'bad_snapshot',
+    'no snapshot');
 
 $nginx->finish;
 done_testing();

@@ -280,9 +280,6 @@ for my $method (qw(OPTIONS MKCOL TRACK)) {
 problem_is($http->put('/kv/', 'x'), 400, 'empty_key', 'PUT without a key');
 problem_is($http->patch('/kv/?ttl=1s'), 400, 'empty_key', 'PATCH without one');
 problem_is($http->post('/kv/'), 400, 'empty_key', 'POST without one');
-problem_is($http->post('/kv/?snapshot', '',
-        'Content-Type' => 'application/json'), 501, 'not_available',
-    'POST snapshot is not there yet');
 
 # limit_except is a location of its own that inherits the handler.
 
