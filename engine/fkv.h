@@ -229,6 +229,12 @@ void fkv_get_done(fkv_get_t *get);
  *   sync        FKV_SYNC_DEFAULT or more or less than the store's
  *   decide      NULL: write the changes as they stand
  *   blind       of a change: do not read it, exists and current are not set
+ *   prefix      of a change: its FKV_DELETE is of all keys that begin with key,
+ *               which may be empty: of the namespace; it costs the same
+ *               however many they are.  It is blind and takes no FKV_PUT
+ *
+ * Changes take effect in their order: a key put behind the delete of its
+ * prefix is there afterwards.  What decide() sees is how all was before.
  *
  * FKV_OK version is set in each change written · decide()'s code · FKV_AGAIN
  * · FKV_CONFLICT after too many tries · FKV_ETOOBIG value over value_max or
@@ -249,6 +255,7 @@ typedef struct {
     unsigned      ns;
     fkv_str_t     key;
     bool          blind;
+    bool          prefix;
 
     bool          exists;       /* for decide() */
     fkv_value_t   current;      /* valid inside decide() only */
@@ -334,6 +341,7 @@ int fkv_scan(fkv_scan_t *scan);
     X(gets_memtable,     "reads answered by a memtable")                      \
     X(puts,              "records written")                                   \
     X(deletes,           "tombstones written")                                \
+    X(range_deletes,     "deletes of a prefix or a namespace")                \
     X(scans,             "ordered scans")                                     \
     X(conflicts,         "read-modify-writes that had to run again")          \
     X(commits,           "writes of the log")                                 \
@@ -354,6 +362,7 @@ int fkv_scan(fkv_scan_t *scan);
     X(compaction_read,   "bytes read by compaction")                          \
     X(compaction_written,"bytes written by compaction")                       \
     X(expired_dropped,   "expired records that compaction dropped")           \
+    X(range_dropped,     "records that compaction dropped for a range delete") \
     X(reaped,            "dead processes whose slot was repaired")            \
     X(errors_io,         "input/output errors")                               \
     X(errors_corrupt,    "checksum or structure errors met")

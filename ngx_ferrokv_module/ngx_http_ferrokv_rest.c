@@ -456,7 +456,8 @@ ngx_http_ferrokv_rest_dispatch(ngx_http_ferrokv_target_t *target)
                                   : ngx_http_ferrokv_rest_post(target);
 
     case NGX_HTTP_DELETE:
-        return ngx_http_ferrokv_rest_delete(target);
+        return target->collection ? ngx_http_ferrokv_rest_range(target)
+                                  : ngx_http_ferrokv_rest_delete(target);
 
     default: /* GET, HEAD */
         return target->collection ? ngx_http_ferrokv_rest_list(target)

@@ -3,9 +3,10 @@
  * ngx_http_ferrokv_rest.h - the REST face: one key or one collection a
  * request.
  *
- * Path       handler: method allowed? -> key -> query -> _read, _write, _list
- *            or _batch, each of which parses everything it will need into its
- *            own struct, starts one operation of the engine and answers
+ * Path       handler: method allowed? -> key -> query -> _read, _write,
+ *            _range, _list or _batch, each of which parses everything it will
+ *            need into its own struct, starts one operation of the engine and
+ *            answers
  * Wrong      a parser fills an ngx_http_ferrokv_problem_t and returns
  *            NGX_ERROR; whoever called it first sends the problem
  * Waiting    _wait() holds the request (count and blocked) until on_done, which
@@ -171,13 +172,17 @@ ngx_int_t ngx_http_ferrokv_body_read(ngx_http_request_t *r,
     ngx_http_ferrokv_body_t *body);
 
 
-/* ngx_http_ferrokv_rest_read.c, _write.c, _list.c, _batch.c: the answers. */
+/*
+ * ngx_http_ferrokv_rest_read.c, _write.c, _range.c, _list.c, _batch.c: the
+ * answers.
+ */
 
 ngx_int_t ngx_http_ferrokv_rest_read(ngx_http_ferrokv_target_t *target);
 ngx_int_t ngx_http_ferrokv_rest_put(ngx_http_ferrokv_target_t *target);
 ngx_int_t ngx_http_ferrokv_rest_post(ngx_http_ferrokv_target_t *target);
 ngx_int_t ngx_http_ferrokv_rest_patch(ngx_http_ferrokv_target_t *target);
 ngx_int_t ngx_http_ferrokv_rest_delete(ngx_http_ferrokv_target_t *target);
+ngx_int_t ngx_http_ferrokv_rest_range(ngx_http_ferrokv_target_t *target);
 ngx_int_t ngx_http_ferrokv_rest_list(ngx_http_ferrokv_target_t *target);
 ngx_int_t ngx_http_ferrokv_rest_batch(ngx_http_ferrokv_target_t *target);
 

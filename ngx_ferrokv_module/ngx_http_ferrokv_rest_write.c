@@ -46,8 +46,6 @@ static ngx_int_t ngx_http_ferrokv_put_body(ngx_http_request_t *r,
     ngx_http_ferrokv_body_t *body, ngx_http_ferrokv_problem_t *problem);
 static ngx_int_t ngx_http_ferrokv_put_type(ngx_http_ferrokv_write_t *write,
     ngx_http_ferrokv_problem_t *problem);
-static ngx_int_t ngx_http_ferrokv_delete_many(
-    ngx_http_ferrokv_target_t *target);
 
 static int ngx_http_ferrokv_decide_put(fkv_update_t *update);
 static int ngx_http_ferrokv_decide_incr(fkv_update_t *update);
@@ -244,10 +242,6 @@ ngx_http_ferrokv_rest_delete(ngx_http_ferrokv_target_t *target)
     ngx_http_ferrokv_query_t     query;
     ngx_http_ferrokv_problem_t   problem;
 
-    if (target->collection) {
-        return ngx_http_ferrokv_delete_many(target);
-    }
-
     write = ngx_http_ferrokv_write_create(target,
                                           ngx_http_ferrokv_decide_delete);
     if (write == NULL) {
@@ -262,44 +256,6 @@ ngx_http_ferrokv_rest_delete(ngx_http_ferrokv_target_t *target)
     }
 
     return ngx_http_ferrokv_write_start(write);
-}
-
-
-/* Nothing is deleted by a request that could not mean it. */
-static ngx_int_t
-ngx_http_ferrokv_delete_many(ngx_http_ferrokv_target_t *target)
-{
-    ngx_http_ferrokv_query_t     query;
-    ngx_http_ferrokv_problem_t   problem;
-
-    if (ngx_http_ferrokv_query_parse(target->request, &query,
-                                     ngx_http_ferrokv_bit(PREFIX)
-                                     |ngx_http_ferrokv_bit(ALL),
-                                     &problem)
-        == NGX_OK)
-    {
-        if (query.given == 0) {
-            (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_BAD_REQUEST,
-                                         "empty_key",
-                                         "DELETE without a key");
-
-        } else if (ngx_http_ferrokv_given(&query, ALL)
-                   && !target->conf->danger)
-        {
-            (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_FORBIDDEN,
-                                         "danger_off",
-                                         "parameter \"all\" is taken only "
-                                         "where ferrokv_rest has danger=on");
-
-        } else {
-            (void) ngx_http_ferrokv_fail(&problem, NGX_HTTP_NOT_IMPLEMENTED,
-                                         "not_available",
-                                         "range delete is not available "
-                                         "yet");
-        }
-    }
-
-    return ngx_http_ferrokv_send_problem(target->request, &problem);
 }
 
 

@@ -44,6 +44,27 @@ fkv__key_encode(uint8_t *out, unsigned ns, fkv_str_t key)
 }
 
 
+size_t
+fkv__key_encode_prefix_end(uint8_t *out, unsigned ns, fkv_str_t key)
+{
+    size_t  n;
+
+    FKV_ASSERT(ns < FKV_NAMESPACES);
+
+    n = fkv__key_encode_prefix(out, ns, key);
+
+    /* Nothing that begins so has a larger byte in the place of the last. */
+
+    while (out[n - 1] == 0xff) {
+        n--;
+    }
+
+    out[n - 1]++;
+
+    return n;
+}
+
+
 int
 fkv__key_decode(fkv_str_t ikey, unsigned *ns, uint8_t *out, size_t *len)
 {

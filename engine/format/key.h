@@ -13,9 +13,18 @@
 
 #include "base/types.h"
 
-#define FKV_KEY_BYTES_MAX     65536
-#define FKV_NAMESPACE_USER    0       /* 0 .. 15 are the user's databases */
-#define FKV_NAMESPACE_USERS   16
+#define FKV_KEY_BYTES_MAX      65536
+
+/*
+ * Who owns which keys.  REST shows the first database only, nothing shows the
+ * others but the part of the module that they belong to.
+ */
+#define FKV_NAMESPACE_USER     0        /* 0 .. 15 are the user's databases */
+#define FKV_NAMESPACE_USERS    16
+#define FKV_NAMESPACE_CACHE    16       /* responses of upstreams */
+#define FKV_NAMESPACE_LIMITS   17       /* state of rate limits */
+#define FKV_NAMESPACE_CATALOG  18       /* extensions and their settings */
+#define FKV_NAMESPACES         19       /* an update may name those below */
 
 /* The most bytes that a key of len bytes needs when encoded. */
 #define FKV__KEY_SIZE(len)    (1 + 2 * (len) + 2)
@@ -26,6 +35,12 @@ size_t fkv__key_encode(uint8_t *out, unsigned ns, fkv_str_t key);
 
 /* As above without the terminator: the prefix of all keys that begin so. */
 size_t fkv__key_encode_prefix(uint8_t *out, unsigned ns, fkv_str_t key);
+
+/*
+ * Where the keys that begin so end: the first possible key behind them all.
+ * Writes and returns as encode_prefix does; ns is below FKV_NAMESPACES.
+ */
+size_t fkv__key_encode_prefix_end(uint8_t *out, unsigned ns, fkv_str_t key);
 
 /*
  * Unescapes into out, which has room for ikey.len bytes.

@@ -36,8 +36,14 @@ fkv__edit_done(fkv__edit_t *edit)
         fkv__table_info_done(&edit->adds[i].info);
     }
 
+    for (size_t i = 0; i < edit->n_ranges; i++) {
+        fkv__range_done(&edit->ranges[i]);
+    }
+
     fkv__free(edit->adds);
     fkv__free(edit->drops);
+    fkv__free(edit->ranges);
+    fkv__free(edit->range_drops);
     fkv__edit_init(edit);
 }
 
@@ -101,21 +107,61 @@ fkv__edit_add(fkv__edit_t *edit, unsigned level, const fkv__table_info_t *info)
 }
 
 
-int
-fkv__edit_drop(fkv__edit_t *edit, uint64_t file_id)
+static int
+edit_append_number(uint64_t **numbers, size_t *n, size_t *cap, uint64_t number)
 {
-    uint64_t  *drops;
+    uint64_t  *grown;
 
-    FKV_ASSERT(file_id != 0);
+    FKV_ASSERT(number != 0);
 
-    drops = edit_grow(edit->drops, edit->n_drops, &edit->drops_cap,
-                      sizeof(*drops));
-    if (drops == NULL) {
+    grown = edit_grow(*numbers, *n, cap, sizeof(*grown));
+    if (grown == NULL) {
         return FKV_ENOMEM;
     }
 
-    drops[edit->n_drops++] = file_id;
-    edit->drops = drops;
+    grown[(*n)++] = number;
+    *numbers = grown;
+
+    return FKV_OK;
+}
+
+
+int
+fkv__edit_drop(fkv__edit_t *edit, uint64_t file_id)
+{
+    return edit_append_number(&edit->drops, &edit->n_drops, &edit->drops_cap,
+                              file_id);
+}
+
+
+int
+fkv__edit_range_drop(fkv__edit_t *edit, uint64_t version)
+{
+    return edit_append_number(&edit->range_drops, &edit->n_range_drops,
+                              &edit->range_drops_cap, version);
+}
+
+
+int
+fkv__edit_range(fkv__edit_t *edit, const fkv__range_t *range)
+{
+    fkv__range_t  *ranges;
+
+    FKV_ASSERT(fkv__range_check(range) == FKV_OK);
+
+    ranges = edit_grow(edit->ranges, edit->n_ranges, &edit->ranges_cap,
+                       sizeof(*ranges));
+    if (ranges == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    edit->ranges = ranges;
+
+    if (fkv__range_copy(&ranges[edit->n_ranges], range) != FKV_OK) {
+        return FKV_ENOMEM;
+    }
+
+    edit->n_ranges++;
 
     return FKV_OK;
 }
@@ -141,6 +187,58 @@ edit_encode_add(fkv__buf_t *buf, const fkv__edit_table_t *add)
     fkv__buf_done(&value);
 
     return rc;
+}
+
+
+static int
+edit_encode_range(fkv__buf_t *buf, const fkv__range_t *range)
+{
+    fkv__buf_t   value = { 0 };
+    uint8_t      head[2 * FKV__VARINT_MAX], *p;
+    int          rc;
+
+    p = fkv__put_varint(head, range->version);
+    p = fkv__put_varint(p, range->begin.len);
+
+    rc = fkv__buf_append(&value, head, (size_t) (p - head));
+
+    if (rc == FKV_OK) {
+        rc = fkv__buf_append(&value, range->begin.data, range->begin.len);
+    }
+
+    if (rc == FKV_OK) {
+        rc = fkv__buf_append(&value, range->end.data, range->end.len);
+    }
+
+    if (rc == FKV_OK) {
+        rc = fkv__field_put(buf, FKV__EDIT_RANGE, fkv__buf_str(&value));
+    }
+
+    fkv__buf_done(&value);
+
+    return rc;
+}
+
+
+static int
+edit_encode_ranges(fkv__buf_t *buf, const fkv__edit_t *edit)
+{
+    for (size_t i = 0; i < edit->n_ranges; i++) {
+        if (edit_encode_range(buf, &edit->ranges[i]) != FKV_OK) {
+            return FKV_ENOMEM;
+        }
+    }
+
+    for (size_t i = 0; i < edit->n_range_drops; i++) {
+        if (fkv__field_put_number(buf, FKV__EDIT_RANGE_DROP,
+                                  edit->range_drops[i])
+            != FKV_OK)
+        {
+            return FKV_ENOMEM;
+        }
+    }
+
+    return FKV_OK;
 }
 
 
@@ -180,7 +278,7 @@ fkv__edit_encode(fkv__buf_t *buf, const fkv__edit_t *edit)
         }
     }
 
-    return FKV_OK;
+    return edit_encode_ranges(buf, edit);
 }
 
 
@@ -231,6 +329,47 @@ edit_decode_drop(fkv__edit_t *edit, const fkv__field_t *field)
 
 
 static int
+edit_decode_range(fkv__edit_t *edit, fkv_str_t value)
+{
+    const uint8_t  *p, *end = value.data + value.len;
+    uint64_t        begin_len;
+    fkv__range_t    range;
+
+    p = fkv__get_varint(value.data, end, &range.version);
+
+    if (p != NULL) {
+        p = fkv__get_varint(p, end, &begin_len);
+    }
+
+    if (p == NULL || begin_len > (uint64_t) (end - p)) {
+        return FKV_ECORRUPT;
+    }
+
+    range.begin = (fkv_str_t) { p, begin_len };
+    range.end = (fkv_str_t) { p + begin_len, (size_t) (end - p) - begin_len };
+
+    if (fkv__range_check(&range) != FKV_OK) {
+        return FKV_ECORRUPT;
+    }
+
+    return fkv__edit_range(edit, &range);
+}
+
+
+static int
+edit_decode_range_drop(fkv__edit_t *edit, const fkv__field_t *field)
+{
+    uint64_t  version;
+
+    if (fkv__field_number(field, &version) != FKV_OK || version == 0) {
+        return FKV_ECORRUPT;
+    }
+
+    return fkv__edit_range_drop(edit, version);
+}
+
+
+static int
 edit_decode_field(fkv__edit_t *edit, const fkv__field_t *field)
 {
     switch (field->tag) {
@@ -241,8 +380,10 @@ edit_decode_field(fkv__edit_t *edit, const fkv__field_t *field)
     FKV__EDIT_MAP(EDIT_GET)
 #undef EDIT_GET
 
-    case FKV__EDIT_ADD:   return edit_decode_add(edit, field->value);
-    case FKV__EDIT_DROP:  return edit_decode_drop(edit, field);
+    case FKV__EDIT_ADD:         return edit_decode_add(edit, field->value);
+    case FKV__EDIT_DROP:        return edit_decode_drop(edit, field);
+    case FKV__EDIT_RANGE:       return edit_decode_range(edit, field->value);
+    case FKV__EDIT_RANGE_DROP:  return edit_decode_range_drop(edit, field);
     }
 
     return fkv__field_unknown(field);

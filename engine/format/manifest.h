@@ -14,6 +14,7 @@
 #ifndef FKV_FORMAT_MANIFEST_H
 #define FKV_FORMAT_MANIFEST_H
 
+#include "format/range.h"
 #include "format/table.h"
 
 #define FKV__MANIFEST_FORMAT        1
@@ -48,6 +49,10 @@ typedef struct {
 #define FKV__EDIT_ADD   14          /* varint level, fields of the info */
 #define FKV__EDIT_DROP  16          /* varint file id */
 
+#define FKV__EDIT_RANGE       26    /* varint version, varint length of begin,
+                                       begin, end */
+#define FKV__EDIT_RANGE_DROP  28    /* varint version, which is its name */
+
 typedef struct {
     uint64_t            number;     /* of the edit, not 0 */
 
@@ -62,6 +67,14 @@ typedef struct {
     uint64_t           *drops;      /* file ids */
     size_t              n_drops;
     size_t              drops_cap;
+
+    fkv__range_t       *ranges;     /* tombstones; keys owned */
+    size_t              n_ranges;
+    size_t              ranges_cap;
+
+    uint64_t           *range_drops;    /* their versions */
+    size_t              n_range_drops;
+    size_t              range_drops_cap;
 } fkv__edit_t;
 
 void fkv__edit_init(fkv__edit_t *edit);
@@ -71,6 +84,8 @@ void fkv__edit_done(fkv__edit_t *edit);
 int fkv__edit_add(fkv__edit_t *edit, unsigned level,
     const fkv__table_info_t *info);
 int fkv__edit_drop(fkv__edit_t *edit, uint64_t file_id);
+int fkv__edit_range(fkv__edit_t *edit, const fkv__range_t *range);
+int fkv__edit_range_drop(fkv__edit_t *edit, uint64_t version);
 
 /* Appends a record's payload to buf.  FKV_OK or FKV_ENOMEM. */
 int fkv__edit_encode(fkv__buf_t *buf, const fkv__edit_t *edit);

@@ -23,7 +23,7 @@ typedef enum {
     FKV__RECORD_VALUE = 1,
     FKV__RECORD_TOMBSTONE = 2,
     FKV__RECORD_MERGE = 3,          /* reserved: merge operand */
-    FKV__RECORD_RANGE_TOMBSTONE = 4,/* reserved */
+    FKV__RECORD_RANGE_TOMBSTONE = 4,/* key = begin, value = end; log only */
     FKV__RECORD_BLOB = 5            /* reserved: blob reference */
 } fkv__record_kind_e;
 

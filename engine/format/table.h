@@ -43,6 +43,8 @@
  *   merging         in the manifest only: not 0 for a table of level 0 whose
  *                   records before smallest a merge has taken; tables with
  *                   the same number go on in it together
+ *   ranged          LSN: no record here is hidden by a range tombstone whose
+ *                   version is below it
  */
 #define FKV__TABLE_INFO_MAP(X)                                                \
     X(2,   id)                                                                \
@@ -62,7 +64,8 @@
     X(1,   key_bytes)                                                         \
     X(3,   value_bytes)                                                       \
     X(5,   created_ms)                                                        \
-    X(13,  merging)
+    X(13,  merging)                                                           \
+    X(35,  ranged)
 
 #define FKV__TABLE_SMALLEST  30
 #define FKV__TABLE_LARGEST   32

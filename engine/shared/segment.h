@@ -110,6 +110,14 @@ typedef struct {
 } fkv__state_shm_t;
 
 
+/* All latches at once: shared/latch.h. */
+typedef struct {
+    _Alignas(FKV__CACHE_LINE)
+    uint32_t  owner;            /* slot + 1 */
+    uint32_t  unused;
+} fkv__gate_shm_t;
+
+
 /* A claim carries its owner in the same word: CLAIMED | (slot + 1) << 8. */
 typedef enum {
     FKV__ARENA_DIRTY = 0,       /* to be zeroed and its file prepared */
@@ -136,6 +144,8 @@ typedef struct {
     uint64_t  incarnation;
     uint64_t  used;             /* nonzero: memory must be zeroed */
     uint64_t  keys;             /* distinct keys, for estimates */
+    uint32_t  ranges;           /* newest range tombstone; 0 = there is none */
+    uint32_t  ranges_n;         /* how many there are */
     uint32_t  head[FKV__HEIGHT_MAX];    /* the skip list's first nodes */
 } fkv__arena_shm_t;
 
@@ -169,6 +179,7 @@ typedef struct {
     uint64_t          blocks_at;        /* shared/blocks.h */
     uint64_t          blocks_bytes;
     fkv__slot_shm_t   slots[FKV__SLOTS_MAX];
+    fkv__gate_shm_t   gate;
     fkv__log_shm_t    log;
     fkv__state_shm_t  state;
     fkv__arena_shm_t  arenas[FKV__ARENAS];

@@ -321,6 +321,8 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
                           version->n[pick->to + 1]);
     }
 
+    /* Range tombstones above the log's floor are not in the version yet. */
+    output.ranged = fkv__min(fkv__keep_lowest(&keep), version->log_floor);
     FKV_STEP("compact.1");
 
     rc = merge_records(helper, &input, &keep, &output);
@@ -339,6 +341,7 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
 
     fkv__count(helper->store, compaction_written, output.bytes);
     fkv__count(helper->store, expired_dropped, keep.expired);
+    fkv__count(helper->store, range_dropped, keep.covered);
 
     return FKV_OK;
 }
@@ -407,8 +410,15 @@ compact_announced(fkv__helper_t *helper, const fkv__edit_t *edit)
     FKV_STEP("compact.4");
     fkv__count(store, compactions, 1);
 
-    for (unsigned i = 0; i < pick->n && pick->what == FKV__PICK_DROP; i++) {
-        fkv__count(store, expired_dropped, pick->tables[i]->info.entries);
+    for (unsigned i = 0; i < pick->n; i++) {
+        uint64_t  entries = pick->tables[i]->info.entries;
+
+        if (pick->what == FKV__PICK_DROP) {
+            fkv__count(store, expired_dropped, entries);
+
+        } else if (pick->what == FKV__PICK_HIDDEN) {
+            fkv__count(store, range_dropped, entries);
+        }
     }
 
     for (size_t i = 0; i < edit->n_drops; i++) {
@@ -441,11 +451,74 @@ compact_picked(fkv__helper_t *helper, const fkv__version_t *version)
 }
 
 
+/*
+ * Range tombstones that hide nothing any more are forgotten.  All that is older
+ * than one of the version's lies in its tables, and only we change these.
+ */
+static int
+compact_ranges(fkv__helper_t *helper, const fkv__version_t *version)
+{
+    const fkv__ranges_t  *ranges = version->ranges;
+    fkv__edit_t           edit;
+    int                   rc = FKV_OK;
+
+    fkv__edit_init(&edit);
+
+    for (unsigned i = 0; rc == FKV_OK && ranges != NULL && i < ranges->n; i++)
+    {
+        const fkv__range_t  *range = &ranges->nodes[i].range;
+
+        if (!fkv__version_hides(version, range)) {
+            rc = fkv__edit_range_drop(&edit, range->version);
+        }
+    }
+
+    if (rc == FKV_OK && edit.n_range_drops > 0) {
+        FKV_STEP("compact.5");
+        rc = fkv__helper_edit(helper, &edit);
+    }
+
+    fkv__edit_done(&edit);
+
+    return rc;
+}
+
+
+/*
+ * Tables that range tombstones hide go without a look at each record, so
+ * nobody may read below the tombstones: that nobody did when they were picked
+ * is not enough.
+ */
+static int
+compact_allowed(fkv__helper_t *helper, const fkv__version_t *version,
+    bool *allowed)
+{
+    int          rc;
+    fkv__keep_t  keep;
+
+    *allowed = true;
+
+    if (helper->pick.what != FKV__PICK_HIDDEN) {
+        return FKV_OK;
+    }
+
+    rc = fkv__keep_init(&keep, helper->store, version, 0);
+
+    if (rc == FKV_OK) {
+        *allowed = fkv__keep_lowest(&keep) >= helper->pick.floor;
+        fkv__keep_done(&keep);
+    }
+
+    return rc;
+}
+
+
 int
 fkv__compact(fkv__helper_t *helper)
 {
     fkv_t           *store = helper->store;
     int              rc;
+    bool             allowed;
     uint64_t         now_ms = fkv_now_ms(store);
     fkv__version_t  *version;
 
@@ -462,9 +535,18 @@ fkv__compact(fkv__helper_t *helper)
         now_ms = 0;
     }
 
-    rc = fkv__pick(&helper->pick, version, fkv__keep_floor_now(store), now_ms);
+    rc = compact_ranges(helper, version);
 
     if (rc == FKV_OK) {
+        rc = fkv__pick(&helper->pick, version, fkv__keep_floor_now(store),
+                       now_ms);
+    }
+
+    if (rc == FKV_OK) {
+        rc = compact_allowed(helper, version, &allowed);
+    }
+
+    if (rc == FKV_OK && allowed) {
         rc = compact_picked(helper, version);
     }
 

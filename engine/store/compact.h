@@ -19,7 +19,8 @@
  * If killed  before the edit: orphans, nothing happened.  After: the inputs
  *            are orphans.  Steps: compact.1 tables are picked, no file exists;
  *            compact.2 within a table; compact.3 tables are on disk, no edit
- *            names them; compact.4 announced, the inputs' files are there
+ *            names them; compact.4 announced, the inputs' files are there;
+ *            compact.5 range tombstones hide nothing, the version has them
  *
  * A table that is damaged or missing is left alone from then on, with what it
  * hides (pick.h), until another helper tries: one ALERT,

@@ -135,6 +135,32 @@ flush_keys(fkv__helper_t *helper, const fkv__memtable_t *mt,
 }
 
 
+/*
+ * Those of the memtable's range tombstones are wanted further on that some
+ * position does not see, and of the others those that hide something in a
+ * table.
+ */
+static int
+flush_ranges(const fkv__keep_t *keep, const fkv__version_t *version,
+    fkv__edit_t *edit)
+{
+    int  rc = FKV_OK;
+
+    for (unsigned i = 0; keep->ranges != NULL && i < keep->ranges->n; i++) {
+        const fkv__range_t  *range = &keep->ranges->nodes[i].range;
+
+        if (rc == FKV_OK
+            && (range->version >= fkv__keep_lowest(keep)
+                || fkv__version_hides(version, range)))
+        {
+            rc = fkv__edit_range(edit, range);
+        }
+    }
+
+    return rc;
+}
+
+
 /* Fills the edit and leaves its tables on disk. */
 static int
 flush_write(fkv__helper_t *helper, unsigned arena,
@@ -144,6 +170,7 @@ flush_write(fkv__helper_t *helper, unsigned arena,
     fkv__keep_t       keep;
     fkv__output_t     output;
     fkv__memtable_t   mt;
+    fkv__ranges_t    *ranges;
 
     *bytes = 0;
     rc = fkv__keep_init(&keep, helper->store, version, 0);
@@ -156,8 +183,22 @@ flush_write(fkv__helper_t *helper, unsigned arena,
     fkv__output_init(&output, helper, edit, 0, FKV__FLUSH_TABLE_BYTES);
     FKV_STEP("flush.1");
 
-    rc = flush_keys(helper, &mt, &keep, &output);
+    rc = fkv__memtable_ranges(&mt, 1, &ranges);
+
+    /* Older ones are of no concern to this memtable. */
+    keep.ranges = ranges;
+    output.ranged = fkv__min(fkv__keep_lowest(&keep), edit->log_floor);
+
+    if (rc == FKV_OK) {
+        rc = flush_keys(helper, &mt, &keep, &output);
+    }
+
+    if (rc == FKV_OK) {
+        rc = flush_ranges(&keep, version, edit);
+    }
+
     fkv__keep_done(&keep);
+    fkv__ranges_unpin(ranges);
 
     if (rc != FKV_OK) {
         fkv__output_abort(&output);

@@ -11,6 +11,9 @@
  *            flush.2 within a table; flush.3 tables are on disk, no edit names
  *            them; flush.4 the edit is announced
  *
+ * Its range tombstones go into the edit, but for those that hide nothing in
+ * older tables; in its own records they are applied.
+ *
  * Only what is durable is flushed, else a table would outrun the log and
  * recovery would find a later write without an earlier one.
  */

@@ -17,7 +17,7 @@ change_writes(const fkv_change_t *change)
 {
     return change->action == FKV_PUT
            || (change->action == FKV_DELETE
-               && (change->blind || change->exists));
+               && (change->blind || change->prefix || change->exists));
 }
 
 
@@ -27,6 +27,13 @@ record_of(const fkv_change_t *change, const fkv__update_key_t *key,
 {
     memset(rec, 0, sizeof(*rec));
     rec->key = key->ikey;
+
+    if (change->prefix) {
+        FKV_ASSERT(change->action == FKV_DELETE);
+        rec->kind = FKV__RECORD_RANGE_TOMBSTONE;
+        rec->value = key->end;
+        return;
+    }
 
     if (change->action == FKV_DELETE) {
         rec->kind = FKV__RECORD_TOMBSTONE;
@@ -40,6 +47,32 @@ record_of(const fkv_change_t *change, const fkv__update_key_t *key,
 }
 
 
+/*
+ * Bytes to be copied before the links.  Whoever meets a range tombstone reads
+ * its end, so that is one with the head.
+ */
+static size_t
+head_bytes(const fkv__record_t *rec)
+{
+    size_t  bytes = fkv__record_size(rec);
+
+    return (rec->kind == FKV__RECORD_RANGE_TOMBSTONE)
+           ? bytes : bytes - rec->value.len;
+}
+
+
+static void
+head_put(uint8_t *p, fkv__record_t *rec)
+{
+    p = fkv__record_put(p, rec);
+
+    if (rec->kind == FKV__RECORD_RANGE_TOMBSTONE) {
+        memcpy(p, rec->value.data, rec->value.len);
+        rec->value = FKV_STR_NULL;
+    }
+}
+
+
 int
 fkv__frame_encode(fkv_update_t *u)
 {
@@ -50,6 +83,7 @@ fkv__frame_encode(fkv_update_t *u)
 
     own->bytes.len = own->keys_bytes;
     own->frame_bytes = 0;
+    own->ranges = 0;
 
     for (unsigned i = 0; i < u->n; i++) {
         fkv_change_t       *change = &u->changes[i];
@@ -70,17 +104,18 @@ fkv__frame_encode(fkv_update_t *u)
         }
 
         record_of(change, key, &rec);
-        head = fkv__record_size(&rec) - rec.value.len;
+        head = head_bytes(&rec);
 
         if (own->bytes.cap - own->bytes.len < head) {
             return FKV_ETOOBIG;             /* metadata beyond its limit */
         }
 
-        (void) fkv__record_put(own->bytes.data + own->bytes.len, &rec);
+        head_put(own->bytes.data + own->bytes.len, &rec);
         key->head = own->bytes.data + own->bytes.len;
         key->head_len = (uint32_t) head;
         key->value = rec.value;
         key->record_at = (uint32_t) bytes;      /* in the frame, for now */
+        own->ranges += change->prefix;
         own->bytes.len += head;
 
         crc = fkv__crc32c(crc, key->head, head);
@@ -118,6 +153,11 @@ keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
         fkv__memtable_t       mt;
         fkv__memtable_pos_t   pos, active;
         uint64_t              newest = 0;
+
+        if (u->changes[i].prefix) {
+            *node_bytes += (key->head_len > 0) ? FKV__MEMTABLE_RANGE_NODES : 0;
+            continue;
+        }
 
         if (fkv__read_memtables(u->store, set, key->ikey, key->hash,
                                 UINT64_MAX, &mt, &pos, &active))
@@ -196,6 +236,12 @@ frame_link(fkv_update_t *u, fkv__memtable_t *mt,
 
         u->changes[i].version = mt->shm->base + room->frame + key->record_at;
 
+        if (u->changes[i].prefix) {
+            fkv__memtable_link_range(mt, room->frame,
+                                     room->frame + key->record_at, &nodes);
+            continue;
+        }
+
         fkv__memtable_link(mt, ikey, key->hash, room->frame,
                            room->frame + key->record_at, &nodes);
     }
@@ -224,6 +270,9 @@ frame_fill(fkv_update_t *u, fkv__memtable_t *mt, const fkv__arena_room_t *room)
         if (u->changes[i].action == FKV_PUT) {
             fkv__count(u->store, puts, 1);
 
+        } else if (u->changes[i].prefix) {
+            fkv__count(u->store, range_deletes, 1);
+
         } else {
             fkv__count(u->store, deletes, 1);
         }
@@ -241,19 +290,60 @@ frame_fill(fkv_update_t *u, fkv__memtable_t *mt, const fkv__arena_room_t *room)
 }
 
 
+static int
+latches_take(fkv_update_t *u)
+{
+    fkv__update_t       *own = u->own;
+    fkv__segment_shm_t  *seg = u->store->seg;
+
+    return (own->ranges > 0)
+           ? fkv__latch_take_gate(seg, u->store->slot, &own->blocker)
+           : fkv__latch_take(seg, own->stripes, own->n_stripes,
+                             u->store->slot, &own->blocker);
+}
+
+
+static void
+latches_drop(fkv_update_t *u)
+{
+    fkv__update_t  *own = u->own;
+
+    if (own->ranges > 0) {
+        fkv__latch_drop_gate(u->store->seg);
+
+    } else {
+        fkv__latch_drop(u->store->seg, own->stripes, own->n_stripes);
+    }
+}
+
+
+static int
+frame_reserve(fkv_update_t *u, fkv__memtable_t *mt, uint32_t node_bytes,
+    fkv__arena_room_t *room)
+{
+    if (u->own->ranges > 0
+        && __atomic_load_n(&mt->shm->ranges_n, __ATOMIC_RELAXED)
+           >= FKV__MEMTABLE_RANGES)
+    {
+        fkv__arena_seal(mt->shm, mt->mem);
+    }
+
+    return fkv__arena_reserve(mt->shm, mt->mem, u->store->slot,
+                              u->own->frame_bytes, node_bytes, room);
+}
+
+
 int
 fkv__frame_write(fkv_update_t *u, uint64_t *end)
 {
     int                 rc;
     fkv_t              *store = u->store;
-    fkv__update_t      *own = u->own;
     uint64_t            set;
     uint32_t            node_bytes;
     fkv__memtable_t     mt;
     fkv__arena_room_t   room;
 
-    rc = fkv__latch_take(store->seg, own->stripes, own->n_stripes,
-                         store->slot, &own->blocker);
+    rc = latches_take(u);
     if (rc != FKV_OK) {
         return rc;
     }
@@ -268,8 +358,7 @@ fkv__frame_write(fkv_update_t *u, uint64_t *end)
 
     } else {
         fkv__memtable_init(&mt, store->seg, fkv__set_arena(set, 0));
-        rc = fkv__arena_reserve(mt.shm, mt.mem, store->slot, own->frame_bytes,
-                                node_bytes, &room);
+        rc = frame_reserve(u, &mt, node_bytes, &room);
     }
 
     if (rc == FKV_OK) {
@@ -277,7 +366,7 @@ fkv__frame_write(fkv_update_t *u, uint64_t *end)
         FKV_STEP("update.4");
     }
 
-    fkv__latch_drop(store->seg, own->stripes, own->n_stripes);
+    latches_drop(u);
 
     if (rc == FKV_OK) {
         *end = frame_fill(u, &mt, &room);

@@ -46,6 +46,12 @@ fkv__read_memtables(fkv_t *store, uint64_t set, fkv_str_t ikey, uint64_t hash,
         fkv__memtable_init(mt, store->seg, fkv__set_arena(set, i));
         found = fkv__memtable_find(mt, ikey, hash, below, pos);
 
+        if (fkv__memtable_has_ranges(mt)
+            && fkv__memtable_cover(mt, ikey, below, pos))
+        {
+            found = true;
+        }
+
         if (i == 0 && active != NULL) {
             *active = *pos;
         }
@@ -73,6 +79,7 @@ int
 fkv__read_value(const fkv__record_t *rec, uint64_t now_ms, fkv_value_t *value)
 {
     if (rec->kind == FKV__RECORD_TOMBSTONE
+        || rec->kind == FKV__RECORD_RANGE_TOMBSTONE
         || fkv__record_expired(rec, now_ms))
     {
         return FKV_NOTFOUND;

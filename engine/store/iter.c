@@ -112,6 +112,36 @@ fkv__iter_next(fkv__iter_t *it)
 }
 
 
+bool
+fkv__iter_skip(fkv__iter_t *it, fkv_str_t ikey, uint64_t version)
+{
+    unsigned   at = it->at;
+    fkv_str_t  to = ikey;
+
+    if (it->state != ITER_READY || fkv__str_cmp(it->rec->key, ikey) >= 0) {
+        return false;
+    }
+
+    while (at < it->n && it->tables[at]->info.version_max < version) {
+        at++;
+    }
+
+    if (at == it->at) {
+        return false;
+    }
+
+    if (at < it->n) {
+        fkv_str_t  smallest = fkv__buf_str(&it->tables[at]->info.smallest);
+
+        to = (fkv__str_cmp(smallest, ikey) < 0) ? smallest : ikey;
+    }
+
+    fkv__iter_seek(it, to, UINT64_MAX);
+
+    return true;
+}
+
+
 /* Blames a block of the current table for a structure error. */
 static int
 iter_blame(fkv__iter_t *it, uint64_t offset, int rc)

@@ -60,6 +60,13 @@ void fkv__iter_seek(fkv__iter_t *it, fkv_str_t ikey, uint64_t version);
 void fkv__iter_next(fkv__iter_t *it);
 
 /*
+ * Records before ikey that are older than version are not wanted.  Where whole
+ * tables, or the rest of one, hold nothing else they are jumped over.  True if
+ * rec was one of them: settle as after a seek.
+ */
+bool fkv__iter_skip(fkv__iter_t *it, fkv_str_t ikey, uint64_t version);
+
+/*
  * FKV_OK rec is set and stays until the next seek, next or done · FKV_END
  * there is none · FKV_AGAIN · errors as of fkv__source_t.get
  */

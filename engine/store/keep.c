@@ -154,7 +154,8 @@ fkv__keep_init(fkv__keep_t *keep, fkv_t *store, const fkv__version_t *version,
     *keep = (fkv__keep_t) {
         .now_ms = fkv_now_ms(store),
         .version = version,
-        .below = below
+        .below = below,
+        .ranges = version->ranges
     };
 
     keep->drops = fkv__clock_drops_allowed(store, keep->now_ms);
@@ -215,6 +216,23 @@ keep_above(const fkv__keep_t *keep, uint64_t version)
 }
 
 
+/*
+ * By a range tombstone, from all positions above the record?  What is hidden
+ * from the lowest of them is hidden from the others, too.
+ */
+static bool
+keep_hidden(const fkv__keep_t *keep, const fkv__record_t *rec, unsigned seen)
+{
+    uint64_t             lowest;
+    const fkv__range_t  *range;
+
+    lowest = (seen > 1) ? keep->positions[seen - 2] : keep->floor;
+    range = fkv__ranges_newest(keep->ranges, rec->key, rec->key, lowest);
+
+    return range != NULL && range->version > rec->version;
+}
+
+
 bool
 fkv__keep(fkv__keep_t *keep, fkv__record_t *rec)
 {
@@ -234,6 +252,11 @@ fkv__keep(fkv__keep_t *keep, fkv__record_t *rec)
     }
 
     keep->answered = seen;
+
+    if (keep->ranges != NULL && keep_hidden(keep, rec, seen)) {
+        keep->covered++;
+        return false;
+    }
 
     expired = keep->drops && fkv__record_expired(rec, keep->now_ms);
 

@@ -11,7 +11,8 @@
  *      stays,
  *   3  unless it says "there is nothing" (a tombstone, or expired), all
  *      positions see it, and nothing older of the key can lie below,
- *   4  all others go.
+ *   4  all others go.  A version that a range tombstone hides is not seen by
+ *      the positions above that.
  *
  * What has expired but must go on hiding something older becomes a tombstone
  * of the same version.
@@ -43,18 +44,30 @@ typedef struct {
     const fkv__version_t  *version;     /* pinned by the caller ... */
     unsigned               below;       /* ... in it, levels from here on may
                                            hold older records */
+    const fkv__ranges_t   *ranges;      /* those to apply; the caller's */
     unsigned               answered;    /* positions that newer versions of
                                            the key have answered */
     uint64_t               expired;     /* counted: expired records that went */
+    uint64_t               covered;     /* and those that ranges hid */
 } fkv__keep_t;
 
 /*
+ * The range tombstones are those of the version.
  * Raises state.gc_floor to what is visible, then looks at what is held: hold.h
  * has the other half of this.  FKV_OK · FKV_ENOMEM, the cause is in errno
  */
 int  fkv__keep_init(fkv__keep_t *keep, fkv_t *store,
     const fkv__version_t *version, unsigned below);
 void fkv__keep_done(fkv__keep_t *keep);
+
+/* The lowest position; all that is or will be read at sees what is below. */
+static inline uint64_t
+fkv__keep_lowest(const fkv__keep_t *keep)
+{
+    return (keep->positions_n > 0) ? keep->positions[keep->positions_n - 1]
+                                   : keep->floor;
+}
+
 
 /* The next record is of another key. */
 static inline void

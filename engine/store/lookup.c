@@ -87,6 +87,20 @@ lookup_damaged(fkv__lookup_own_t *own, uint64_t offset, int rc)
 }
 
 
+/* Versions of the key that are less are deleted, whatever table has them. */
+static uint64_t
+lookup_hidden(const fkv__lookup_own_t *own)
+{
+    const fkv__lookup_t  *lookup = own->lookup;
+    const fkv__range_t   *range;
+
+    range = fkv__ranges_newest(own->version->ranges, lookup->ikey,
+                               lookup->ikey, lookup->below);
+
+    return (range != NULL) ? range->version : 0;
+}
+
+
 static fkv__turn_e
 lookup_follow(fkv__lookup_own_t *own)
 {
@@ -114,6 +128,7 @@ lookup_follow(fkv__lookup_own_t *own)
     }
 
     own->version = fkv__version_pin(store->tables->version);
+    own->hidden = lookup_hidden(own);
     own->level = 0;
     own->next = 0;
 
@@ -122,9 +137,12 @@ lookup_follow(fkv__lookup_own_t *own)
 
 
 static bool
-table_covers(const fkv__table_t *table, const fkv__lookup_t *lookup)
+table_covers(const fkv__table_t *table, const fkv__lookup_own_t *own)
 {
+    const fkv__lookup_t  *lookup = own->lookup;
+
     return table->info.version_min < lookup->below
+           && table->info.version_max > own->hidden
            && fkv__str_cmp(fkv__buf_str(&table->info.smallest), lookup->ikey)
               <= 0
            && fkv__str_cmp(fkv__buf_str(&table->info.largest), lookup->ikey)
@@ -148,7 +166,7 @@ lookup_next_overlapping(fkv__lookup_own_t *own)
             break;
         }
 
-        if (table_covers(table, lookup)) {
+        if (table_covers(table, own)) {
             return table;
         }
     }
@@ -176,7 +194,7 @@ lookup_next(fkv__lookup_own_t *own)
         i = fkv__version_find(version, level, own->lookup->ikey);
 
         if (i < version->n[level]
-            && table_covers(version->levels[level][i], own->lookup))
+            && table_covers(version->levels[level][i], own))
         {
             table = version->levels[level][i];
         }
@@ -289,6 +307,7 @@ lookup_take(fkv__lookup_own_t *own, fkv__block_t *block,
     fkv__lookup_t  *lookup = own->lookup;
 
     if (!fkv__str_eq(rec->key, lookup->ikey)
+        || rec->version < own->hidden
         || (own->held != NULL && lookup->rec.version >= rec->version))
     {
         own->reader.source.put(&own->reader.source, block);

@@ -6,6 +6,7 @@
  */
 
 #include "store/memtable.h"
+#include "base/buf.h"
 #include "base/bytes.h"
 #include "base/hash.h"
 
@@ -37,7 +38,8 @@ typedef struct {
 } version_node_shm_t;
 
 _Static_assert(sizeof(key_node_shm_t) == 40, "key node");
-_Static_assert(sizeof(version_node_shm_t) == 16, "version node");
+_Static_assert(sizeof(version_node_shm_t) == FKV__MEMTABLE_RANGE_NODES,
+               "version node");
 
 #define NODE_ALIGN  8
 
@@ -193,6 +195,20 @@ version_is_void(const fkv__memtable_t *mt, const version_node_shm_t *version)
 }
 
 
+static void
+pos_set(const fkv__memtable_t *mt, uint32_t entry, fkv__memtable_pos_t *pos)
+{
+    const version_node_shm_t  *version = version_node(mt, entry);
+    const uint32_t            *state = (const uint32_t *) (const void *)
+                                       (mt->mem + version->frame_at);
+
+    pos->entry = entry;
+    pos->frame = version->frame_at;
+    pos->version = mt->shm->base + version->record_at;
+    pos->ready = __atomic_load_n(state, __ATOMIC_ACQUIRE) == FKV__FRAME_READY;
+}
+
+
 bool
 fkv__memtable_find(const fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash,
     uint64_t below, fkv__memtable_pos_t *pos)
@@ -215,18 +231,122 @@ fkv__memtable_find(const fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash,
         if (base + version->record_at < below
             && !version_is_void(mt, version))
         {
-            const uint32_t  *state = (const uint32_t *) (const void *)
-                                     (mt->mem + version->frame_at);
-
-            pos->entry = at;
-            pos->frame = version->frame_at;
-            pos->version = base + version->record_at;
-            pos->ready = __atomic_load_n(state, __ATOMIC_ACQUIRE)
-                         == FKV__FRAME_READY;
+            pos_set(mt, at, pos);
             return true;
         }
 
         at = version->older;
+    }
+
+    return false;
+}
+
+
+/* The first of the list that is not void, from at on. */
+static uint32_t
+range_from(const fkv__memtable_t *mt, uint32_t at)
+{
+    while (at != 0 && version_is_void(mt, version_node(mt, at))) {
+        at = version_node(mt, at)->older;
+    }
+
+    return at;
+}
+
+
+uint32_t
+fkv__memtable_next_range(const fkv__memtable_t *mt, uint32_t entry)
+{
+    return range_from(mt, (entry == 0) ? link_load(&mt->shm->ranges)
+                                       : version_node(mt, entry)->older);
+}
+
+
+int
+fkv__memtable_range(const fkv__memtable_t *mt, uint32_t entry,
+    fkv__range_t *range)
+{
+    fkv__record_t  rec;
+
+    if (fkv__memtable_record(mt, entry, &rec) != FKV_OK) {
+        return FKV_ECORRUPT;
+    }
+
+    return fkv__range_get(&rec, range);
+}
+
+
+static int
+ranges_collect(const fkv__memtable_t *mt, fkv__buf_t *list)
+{
+    uint32_t  at = 0;
+
+    while ((at = fkv__memtable_next_range(mt, at)) != 0) {
+        fkv__range_t  range;
+        int           rc = fkv__memtable_range(mt, at, &range);
+
+        if (rc == FKV_OK) {
+            rc = fkv__buf_append(list, &range, sizeof(range));
+        }
+
+        if (rc != FKV_OK) {
+            return rc;
+        }
+    }
+
+    return FKV_OK;
+}
+
+
+int
+fkv__memtable_ranges(const fkv__memtable_t *memtables, unsigned n,
+    fkv__ranges_t **to)
+{
+    fkv__buf_t  list = { 0 };
+    int         rc = FKV_OK;
+
+    *to = NULL;
+
+    for (unsigned i = 0; rc == FKV_OK && i < n; i++) {
+        rc = ranges_collect(&memtables[i], &list);
+    }
+
+    if (rc == FKV_OK) {
+        rc = fkv__ranges_new(to, (const fkv__range_t *) (void *) list.data,
+                             list.len / sizeof(fkv__range_t));
+    }
+
+    fkv__buf_done(&list);
+
+    return rc;
+}
+
+
+bool
+fkv__memtable_cover(const fkv__memtable_t *mt, fkv_str_t ikey, uint64_t below,
+    fkv__memtable_pos_t *pos)
+{
+    uint64_t  base = mt->shm->base;
+    uint32_t  at = 0;
+
+    while ((at = fkv__memtable_next_range(mt, at)) != 0) {
+        uint64_t      version = base + version_node(mt, at)->record_at;
+        fkv__range_t  range;
+
+        if (pos->entry != 0 && version <= pos->version) {
+            return false;
+        }
+
+        if (version >= below) {
+            continue;
+        }
+
+        if (fkv__memtable_range(mt, at, &range) != FKV_OK
+            || fkv__range_has(&range, ikey))
+        {
+            pos_set(mt, at, pos);
+            return true;
+        }
     }
 
     return false;
@@ -410,19 +530,16 @@ key_ensure(fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash, uint32_t *nodes)
 }
 
 
-void
-fkv__memtable_link(fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash,
-    uint32_t frame_at, uint32_t record_at, uint32_t *nodes)
+/*
+ * Puts version node at in front of a list whose latch is held.  False if it is
+ * there already.
+ */
+static bool
+version_link(fkv__memtable_t *mt, uint32_t *newest_at, uint32_t at,
+    uint32_t frame_at, uint32_t record_at)
 {
-    uint32_t             at, newest;
-    key_node_shm_t      *node;
-    version_node_shm_t  *version;
-
-    at = nodes_take(nodes, sizeof(version_node_shm_t));
-    version = version_node(mt, at);
-    node = key_node(mt, key_ensure(mt, ikey, hash, nodes));
-
-    newest = __atomic_load_n(&node->versions, __ATOMIC_RELAXED);
+    version_node_shm_t  *version = version_node(mt, at);
+    uint32_t             newest = __atomic_load_n(newest_at, __ATOMIC_RELAXED);
 
     /*
      * The dead may have linked it and dropped the latch, and others may have
@@ -430,7 +547,7 @@ fkv__memtable_link(fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash,
      */
     for (uint32_t v = newest; v != 0; v = version_node(mt, v)->older) {
         if (v == at) {
-            return;
+            return false;
         }
 
         if (version_node(mt, v)->record_at < record_at) {
@@ -442,8 +559,35 @@ fkv__memtable_link(fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash,
     version->record_at = record_at;
     version->frame_at = frame_at;
 
-    __atomic_store_n(&node->versions, at, __ATOMIC_RELEASE);
-    FKV_STEP("link.4");
+    __atomic_store_n(newest_at, at, __ATOMIC_RELEASE);
+
+    return true;
+}
+
+
+void
+fkv__memtable_link(fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash,
+    uint32_t frame_at, uint32_t record_at, uint32_t *nodes)
+{
+    uint32_t         at = nodes_take(nodes, sizeof(version_node_shm_t));
+    key_node_shm_t  *node = key_node(mt, key_ensure(mt, ikey, hash, nodes));
+
+    if (version_link(mt, &node->versions, at, frame_at, record_at)) {
+        FKV_STEP("link.4");
+    }
+}
+
+
+void
+fkv__memtable_link_range(fkv__memtable_t *mt, uint32_t frame_at,
+    uint32_t record_at, uint32_t *nodes)
+{
+    uint32_t  at = nodes_take(nodes, sizeof(version_node_shm_t));
+
+    if (version_link(mt, &mt->shm->ranges, at, frame_at, record_at)) {
+        FKV_STEP("link.5");
+        (void) __atomic_fetch_add(&mt->shm->ranges_n, 1, __ATOMIC_RELAXED);
+    }
 }
 
 

@@ -6,13 +6,16 @@
  *              key node      hash 4 | hash_next 4 | versions 4 | key at 4
  *                            | key len 4 | height 4 | prefix 8 | next 4*h
  *              version node  older 4 | record at 4 | frame at 4 | unused 4
+ *            Range tombstones are kept apart: version nodes in a list of their
+ *            own, newest first, whose head is in the arena's header.  It stays
+ *            short, see FKV__MEMTABLE_RANGES.
  *            Offsets are bytes in the arena, 0 is none.  Keys and values stay
  *            in the record frames below.  A key that is overwritten gets a
  *            version node only: a hot key costs O(1), not O(log n).
- * Processes  any worker inserts, holding the key's latch; all read without
- *            lock.  A node is complete before the release store that links
- *            it, and never changes but for its next, hash_next (before it is
- *            linked) and versions words.
+ * Processes  any worker inserts, holding the key's latch, or the gate for a
+ *            range; all read without lock.  A node is complete before the
+ *            release store that links it, and never changes but for its next,
+ *            hash_next (before it is linked) and versions words.
  * If killed  between links: the key's latch is still owned by the dead, so
  *            nobody meets the half-linked key for writing before the reaper
  *            has run fkv__memtable_link() again, which finishes what is
@@ -27,8 +30,15 @@
 #define FKV_STORE_MEMTABLE_H
 
 #include "format/log.h"
-#include "format/record.h"
+#include "format/range.h"
 #include "shared/segment.h"
+#include "store/ranges.h"
+
+/*
+ * An arena that holds so many range tombstones is sealed before the next one,
+ * for every read goes through all of them.
+ */
+#define FKV__MEMTABLE_RANGES  64
 
 /* A handle on one arena's memtable; copy freely, valid while pinned. */
 typedef struct {
@@ -51,6 +61,9 @@ typedef struct {
 void fkv__memtable_init(fkv__memtable_t *mt, fkv__segment_shm_t *seg,
     unsigned arena);
 
+/* Bytes of nodes that a range tombstone needs. */
+#define FKV__MEMTABLE_RANGE_NODES  16
+
 /* Bytes of nodes that a record of this hash needs; with_key: the key is new. */
 uint32_t fkv__memtable_nodes(uint64_t hash, bool with_key);
 
@@ -61,6 +74,39 @@ uint32_t fkv__memtable_nodes(uint64_t hash, bool with_key);
  */
 bool fkv__memtable_find(const fkv__memtable_t *mt, fkv_str_t ikey,
     uint64_t hash, uint64_t below, fkv__memtable_pos_t *pos);
+
+/*
+ * If a range tombstone below the bound covers ikey and is newer than pos, pos
+ * becomes the newest of them; its node stays.  True if it did.  (One that is
+ * damaged is taken for a hit: reading its record tells.)
+ */
+bool fkv__memtable_cover(const fkv__memtable_t *mt, fkv_str_t ikey,
+    uint64_t below, fkv__memtable_pos_t *pos);
+
+/* Are there any?  All that a memtable without them asks of a read. */
+static inline bool
+fkv__memtable_has_ranges(const fkv__memtable_t *mt)
+{
+    return __atomic_load_n(&mt->shm->ranges, __ATOMIC_ACQUIRE) != 0;
+}
+
+
+/*
+ * Walks the range tombstones, newest first: start with entry 0, and again with
+ * what it returned.  0 = no further.  Void ones are passed.
+ */
+uint32_t fkv__memtable_next_range(const fkv__memtable_t *mt, uint32_t entry);
+
+/* FKV_OK range points into the arena · FKV_ECORRUPT */
+int fkv__memtable_range(const fkv__memtable_t *mt, uint32_t entry,
+    fkv__range_t *range);
+
+/*
+ * All of n memtables, as a set that the caller unpins; NULL if there are none.
+ * FKV_OK · FKV_ECORRUPT · FKV_ENOMEM
+ */
+int fkv__memtable_ranges(const fkv__memtable_t *memtables, unsigned n,
+    fkv__ranges_t **to);
 
 /*
  * The record at a position, pointing into the arena; its key is whole and
@@ -76,6 +122,11 @@ int fkv__memtable_record(const fkv__memtable_t *mt, uint32_t entry,
  */
 void fkv__memtable_link(fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash,
     uint32_t frame_at, uint32_t record_at, uint32_t *nodes);
+
+
+/* The same for a range tombstone; the caller holds the gate. */
+void fkv__memtable_link_range(fkv__memtable_t *mt, uint32_t frame_at,
+    uint32_t record_at, uint32_t *nodes);
 
 
 /*

@@ -53,6 +53,15 @@ fkv__merge_next(fkv__merge_t *merge)
 }
 
 
+void
+fkv__merge_skip(fkv__merge_t *merge, fkv_str_t ikey, uint64_t version)
+{
+    if (merge->rec != NULL && fkv__iter_skip(merge->at, ikey, version)) {
+        merge->rec = NULL;
+    }
+}
+
+
 int
 fkv__merge_settle(fkv__merge_t *merge)
 {

@@ -25,5 +25,12 @@ void fkv__merge_seek(fkv__merge_t *merge, fkv_str_t ikey, uint64_t version);
 void fkv__merge_next(fkv__merge_t *merge);
 int  fkv__merge_settle(fkv__merge_t *merge);
 
+/*
+ * After settle: records before ikey that are older than version are not
+ * wanted.  If the iterator that has rec can, it leaves them out; then settle
+ * says what is next.
+ */
+void fkv__merge_skip(fkv__merge_t *merge, fkv_str_t ikey, uint64_t version);
+
 
 #endif /* FKV_STORE_MERGE_H */

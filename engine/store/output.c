@@ -37,6 +37,10 @@ output_open(fkv__output_t *output)
 
     output->open = (rc == FKV_OK);
 
+    if (output->open) {
+        output->file.builder.info.ranged = output->ranged;
+    }
+
     return rc;
 }
 

@@ -23,6 +23,7 @@ typedef struct {
     fkv__edit_t         *edit;          /* the caller's */
     unsigned             level;
     uint64_t             table_bytes;   /* cut at the next key behind this */
+    uint64_t             ranged;        /* of the tables, the caller's word */
     bool                 open;          /* file is being written */
     fkv__table_file_t    file;
     uint64_t             bytes;         /* of finished tables */

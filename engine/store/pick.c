@@ -162,6 +162,30 @@ pick_expired(fkv__pick_t *pick, const fkv__version_t *version,
 }
 
 
+static int
+pick_hidden(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor)
+{
+    for (unsigned level = 0; level < FKV__LEVELS; level++) {
+        for (unsigned i = 0; i < version->n[level]; i++) {
+            fkv__table_t        *table = version->levels[level][i];
+            const fkv__range_t  *range;
+
+            range = fkv__ranges_newest(version->ranges, smallest(table),
+                                       largest(table), floor);
+
+            if (range != NULL && table->info.version_max < range->version) {
+                pick->tables[pick->n++] = table;
+            }
+        }
+    }
+
+    pick->what = FKV__PICK_HIDDEN;
+    pick->floor = floor;
+
+    return (pick->n > 0) ? FKV_OK : FKV_END;
+}
+
+
 /* Never 0. */
 uint64_t
 fkv__pick_target(const fkv__version_t *version, unsigned level)
@@ -721,6 +745,67 @@ pick_due(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
 }
 
 
+/*
+ * Does the begin or the end of a range, in force everywhere, cut through what
+ * the table holds?
+ */
+static bool
+is_cut(const fkv__version_t *version, const fkv__table_t *table,
+    uint64_t floor)
+{
+    const fkv__ranges_t  *ranges = version->ranges;
+    bool                  many = ranges->n > FKV__PICK_RANGES;
+
+    for (unsigned i = 0; i < ranges->n; i++) {
+        const fkv__range_t  *range = &ranges->nodes[i].range;
+
+        if (range->version < fkv__min(floor, version->log_floor)
+            && fkv__table_hides(table, range)
+            && (many || fkv__range_has(range, smallest(table))
+                || fkv__range_has(range, largest(table))))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* Level 0 is done with when it has gone down; the rest where it is. */
+static int
+pick_cut(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
+    uint64_t now_ms)
+{
+    for (unsigned level = 0; level < FKV__LEVELS; level++) {
+        for (unsigned i = 0; i < version->n[level]; i++) {
+            fkv__table_t  *table = version->levels[level][i];
+
+            if (is_damaged(pick, table) || !is_cut(version, table, floor)) {
+                continue;
+            }
+
+            if (level == 0) {
+                if (pick_level_0(pick, version, floor, now_ms) == FKV_OK) {
+                    return FKV_OK;
+                }
+
+                pick->n = 0;
+                break;
+            }
+
+            pick->tables[0] = table;
+            pick->n = pick->n_from = 1;
+            pick->from = pick->to = level;
+            pick->what = FKV__PICK_MERGE;
+            return FKV_OK;
+        }
+    }
+
+    return FKV_END;
+}
+
+
 int
 fkv__pick(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
     uint64_t now_ms)
@@ -731,6 +816,12 @@ fkv__pick(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
 
     if (pick_expired(pick, version, now_ms) == FKV_OK
         || pick_damaged(pick, version) == FKV_OK)
+    {
+        return FKV_OK;
+    }
+
+    if (version->ranges != NULL
+        && pick_hidden(pick, version, floor) == FKV_OK)
     {
         return FKV_OK;
     }
@@ -747,5 +838,10 @@ fkv__pick(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
         return FKV_OK;
     }
 
-    return pick_dead(pick, version, floor, now_ms);
+    if (pick_dead(pick, version, floor, now_ms) == FKV_OK) {
+        return FKV_OK;
+    }
+
+    return (version->ranges != NULL)
+           ? pick_cut(pick, version, floor, now_ms) : FKV_END;
 }

@@ -18,6 +18,13 @@
  * of level 0 that a merge has begun with bear its number (info.merging), so
  * that they go on together.
  *
+ * Tables of which a range tombstone hides everything go at once, so that the
+ * delete of a prefix or a namespace gives its space back.  One that the begin
+ * or the end of a range cuts through is written anew in its place, or goes
+ * down from level 0, when nothing else is due.  A range within a table waits
+ * until that is merged anyway: to write a table for a few keys would not pay,
+ * unless ranges get many.
+ *
  * Beside that, tables of which everything has expired are dropped as they
  * are; one with a large share of expired records or final tombstones goes
  * down, or, where nothing older lies below it, is written anew in its place.
@@ -41,9 +48,11 @@
 #define FKV__PICK_BATCHES     8         /* a larger base gets one above it */
 #define FKV__PICK_RATIO       10
 #define FKV__PICK_MOVE_BYTES  (4 * 1024 * 1024) /* several move if so large */
+#define FKV__PICK_RANGES      1024      /* more are many */
 
 typedef enum {
-    FKV__PICK_DROP,             /* the tables go as they are */
+    FKV__PICK_DROP,             /* the tables go as they are: expired, */
+    FKV__PICK_HIDDEN,           /* or a range tombstone hides all of each */
     FKV__PICK_MOVE,             /* they change the level as they are */
     FKV__PICK_MERGE             /* their records are written anew */
 } fkv__pick_e;
@@ -54,6 +63,7 @@ typedef struct {
 
     /* The pick; tables are the version's. */
     fkv__pick_e     what;
+    uint64_t        floor;          /* FKV__PICK_HIDDEN holds from here on */
     unsigned        from;           /* level */
     unsigned        to;             /* from: written anew in its place */
     fkv__table_t  **tables;         /* n_from of level from, oldest first ... */

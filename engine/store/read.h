@@ -10,7 +10,8 @@
 
 /*
  * The newest version of ikey below the bound (UINT64_MAX: pending ones too)
- * in the pinned set, newest memtable first.  True if found in mt at pos.
+ * in the pinned set, newest memtable first.  True if found in mt at pos; that
+ * may be a range tombstone, if it is newer than all versions of the key.
  *   active   NULL, or set to what the active memtable knows of the key
  */
 bool fkv__read_memtables(fkv_t *store, uint64_t set, fkv_str_t ikey,
@@ -22,7 +23,7 @@ uint64_t fkv__read_oldest(const fkv_t *store, uint64_t set);
 
 /*
  * What a record says to a reader at now_ms: FKV_OK with value filled in,
- * FKV_NOTFOUND for a tombstone or an expired record, FKV_ECORRUPT for a kind
+ * FKV_NOTFOUND for tombstones and an expired record, FKV_ECORRUPT for a kind
  * that this build does not write.
  */
 int fkv__read_value(const fkv__record_t *rec, uint64_t now_ms,

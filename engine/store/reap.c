@@ -32,8 +32,14 @@ frame_link(fkv__memtable_t *mt, uint32_t at, const fkv__frame_t *frame)
             return (rc == FKV_END) ? FKV_OK : rc;
         }
 
-        fkv__memtable_link(mt, rec.key, fkv__hash(rec.key), at,
-                           (uint32_t) (p - mt->mem), &nodes);
+        if (rec.kind == FKV__RECORD_RANGE_TOMBSTONE) {
+            fkv__memtable_link_range(mt, at, (uint32_t) (p - mt->mem), &nodes);
+
+        } else {
+            fkv__memtable_link(mt, rec.key, fkv__hash(rec.key), at,
+                               (uint32_t) (p - mt->mem), &nodes);
+        }
+
         p = next;
     }
 }

@@ -92,6 +92,8 @@ arena_zero(fkv__segment_shm_t *seg, unsigned id)
                seg->buckets * sizeof(uint32_t));
         memset(arena->head, 0, sizeof(arena->head));
         arena->keys = 0;
+        arena->ranges = 0;
+        arena->ranges_n = 0;
     }
 
     FKV_STEP("recycle.3");

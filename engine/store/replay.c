@@ -136,12 +136,18 @@ replay_batch(fkv__replay_t *replay, const fkv__frame_t *frame)
 {
     int             rc;
     size_t          n = replay->spill.n, common = replay->spill.common;
+    size_t          ranges = replay->spill.ranges.len;
+    uint64_t        records = 0;
     const uint8_t  *p = frame->body.data, *end = p + frame->body.len, *next;
     fkv__record_t   rec;
 
     while ((rc = fkv__record_get(p, end, &rec, &next)) == FKV_OK) {
         if (!replay_record_ok(&rec)) {
             rc = FKV_ECORRUPT;
+
+        } else if (rec.kind == FKV__RECORD_RANGE_TOMBSTONE) {
+            rc = fkv__spill_add_range(&replay->spill,
+                                      (uint64_t) (p - replay->mem), &rec);
 
         } else if (rec.kind != FKV__RECORD_VALUE
                    && rec.kind != FKV__RECORD_TOMBSTONE)
@@ -157,15 +163,17 @@ replay_batch(fkv__replay_t *replay, const fkv__frame_t *frame)
         }
 
         p = next;
+        records++;
     }
 
     if (rc == FKV_END) {
-        replay->records += replay->spill.n - n;
+        replay->records += records;
         return FKV_OK;
     }
 
     replay->spill.n = n;
     replay->spill.common = common;
+    replay->spill.ranges.len = ranges;
 
     return rc;
 }

@@ -9,6 +9,7 @@
 #include "store/spill.h"
 
 #include "base/bytes.h"
+#include "store/ranges.h"
 #include "store/table_file.h"
 
 #include <errno.h>
@@ -69,9 +70,32 @@ fkv__spill_add(fkv__spill_t *spill, const uint8_t *p, const fkv__record_t *rec)
 }
 
 
+int
+fkv__spill_add_range(fkv__spill_t *spill, uint64_t at,
+    const fkv__record_t *rec)
+{
+    fkv__record_t  placed = *rec;
+    fkv__range_t   range;
+
+    placed.version = at;
+
+    if (fkv__range_get(&placed, &range) != FKV_OK) {
+        return FKV_ECORRUPT;
+    }
+
+    if (fkv__buf_append(&spill->ranges, &range, sizeof(range)) != FKV_OK) {
+        errno = ENOMEM;
+        return FKV_ENOMEM;
+    }
+
+    return FKV_OK;
+}
+
+
 void
 fkv__spill_done(fkv__spill_t *spill)
 {
+    fkv__buf_done(&spill->ranges);
     fkv__free(spill->entries);
     memset(spill, 0, sizeof(*spill));
 }
@@ -233,10 +257,61 @@ spill_shadowed(const fkv__spill_t *spill, size_t i)
 }
 
 
+/*
+ * The file's range tombstones, with their versions, into the edit and as a set.
+ *   ranged   every range tombstone below it is of this file or older
+ */
+static int
+spill_ranges(const fkv__spill_t *spill, uint64_t base,
+    const fkv__spill_target_t *target, fkv__ranges_t **set, uint64_t *ranged)
+{
+    fkv__range_t  *ranges = (fkv__range_t *) (void *) spill->ranges.data;
+    size_t         n = spill->ranges.len / sizeof(*ranges);
+    int            rc = FKV_OK;
+
+    *ranged = base;
+
+    for (size_t i = 0; rc == FKV_OK && i < n; i++) {
+        ranges[i].version += base;
+        *ranged = fkv__max(*ranged, ranges[i].version + 1);
+        rc = fkv__edit_range(target->edit, &ranges[i]);
+    }
+
+    return (rc == FKV_OK) ? fkv__ranges_new(set, ranges, n) : rc;
+}
+
+
+/* Leaves out the entries that a range tombstone hides. */
+static void
+spill_cover(fkv__spill_t *spill, const fkv__ranges_t *set, const uint8_t *mem,
+    uint64_t base)
+{
+    size_t  kept = 0;
+
+    for (size_t i = 0; i < spill->n; i++) {
+        const fkv__spill_entry_t  *entry = &spill->entries[i];
+        const fkv__range_t        *range;
+        fkv_str_t                  key = { entry->key, entry->key_len };
+
+        range = fkv__ranges_newest(set, key, key, UINT64_MAX);
+
+        if (range == NULL
+            || range->version
+               < base + (uint64_t) (entry->key - entry->head - mem))
+        {
+            spill->entries[kept++] = *entry;
+        }
+    }
+
+    spill->n = kept;
+}
+
+
 /* Writes entries from *i on, until the table is long enough. */
 static int
 spill_table(const fkv__spill_t *spill, const uint8_t *mem, const uint8_t *end,
-    uint64_t base, const fkv__spill_target_t *target, size_t *i)
+    uint64_t base, uint64_t ranged, const fkv__spill_target_t *target,
+    size_t *i)
 {
     int                rc;
     fkv__table_file_t  file;
@@ -247,6 +322,8 @@ spill_table(const fkv__spill_t *spill, const uint8_t *mem, const uint8_t *end,
     if (rc != FKV_OK) {
         return rc;
     }
+
+    file.builder.info.ranged = ranged;
 
     while (*i < spill->n
            && fkv__table_file_bytes(&file) < FKV__SPILL_TABLE_BYTES)
@@ -292,16 +369,24 @@ int
 fkv__spill_write(fkv__spill_t *spill, const uint8_t *mem, const uint8_t *end,
     uint64_t base, const fkv__spill_target_t *target)
 {
-    int  rc = FKV_OK;
+    int             rc;
+    uint64_t        ranged;
+    fkv__ranges_t  *set = NULL;
 
-    if (spill->n == 0) {
-        return FKV_OK;
+    rc = spill_ranges(spill, base, target, &set, &ranged);
+
+    if (rc == FKV_OK && set != NULL) {
+        spill_cover(spill, set, mem, base);
     }
 
-    rc = spill_sort(spill);
+    fkv__ranges_unpin(set);
+
+    if (rc == FKV_OK && spill->n > 0) {
+        rc = spill_sort(spill);
+    }
 
     for (size_t i = 0; rc == FKV_OK && i < spill->n; ) {
-        rc = spill_table(spill, mem, end, base, target, &i);
+        rc = spill_table(spill, mem, end, base, ranged, target, &i);
     }
 
     return rc;

@@ -8,14 +8,16 @@
  *            stay where the log file was read to
  *
  * No snapshot outlives the store, so older versions are of no use.  Tombstones
- * and expired records are kept: older tables may hold what they hide.
+ * and expired records are kept: older tables may hold what they hide.  So do
+ * range tombstones, which go into the edit; the records of this file that they
+ * hide are left out.
  */
 
 #ifndef FKV_STORE_SPILL_H
 #define FKV_STORE_SPILL_H
 
 #include "format/manifest.h"
-#include "format/record.h"
+#include "format/range.h"
 #include "io/file.h"
 
 #define FKV__SPILL_TABLE_BYTES  (64 * 1024 * 1024)
@@ -33,6 +35,7 @@ typedef struct {
     size_t               n;
     size_t               cap;
     size_t               common;    /* first bytes that all keys share */
+    fkv__buf_t           ranges;    /* fkv__range_t, version = place in mem */
 } fkv__spill_t;
 
 /* Where the tables go. */
@@ -49,6 +52,13 @@ typedef struct {
 
 /* Of the record that begins at p and stays there.  FKV_OK or FKV_ENOMEM. */
 int fkv__spill_add(fkv__spill_t *spill, const uint8_t *p,
+    const fkv__record_t *rec);
+
+/*
+ * As above of a range tombstone, which lies so many bytes behind the beginning
+ * of all records.  FKV_OK · FKV_ECORRUPT · FKV_ENOMEM
+ */
+int fkv__spill_add_range(fkv__spill_t *spill, uint64_t at,
     const fkv__record_t *rec);
 
 /*

@@ -243,7 +243,7 @@ keys_read(fkv_update_t *u, uint64_t set, fkv__turn_e *turn)
     for (unsigned i = 0; i < u->n; i++) {
         int  rc;
 
-        if (u->changes[i].blind) {
+        if (u->changes[i].blind || u->changes[i].prefix) {
             continue;
         }
 
@@ -470,23 +470,65 @@ update_step(fkv_op_t *op)
 }
 
 
+/* Bytes that the changes may need in own->bytes; 0: they are not valid. */
+static size_t
+update_bytes(const fkv_update_t *u)
+{
+    size_t  bytes = 0;
+
+    for (unsigned i = 0; i < u->n; i++) {
+        const fkv_change_t  *change = &u->changes[i];
+
+        if ((change->key.len == 0 && !change->prefix)
+            || change->key.len > FKV_KEY_BYTES_MAX
+            || change->ns >= FKV_NAMESPACES)
+        {
+            return 0;
+        }
+
+        /* Room for the internal keys and, later, for the record's head. */
+        bytes += (2 << change->prefix) * FKV__KEY_SIZE(change->key.len)
+                 + FKV__RECORD_HEAD_MAX + FKV__UPDATE_META_MAX;
+    }
+
+    return bytes;
+}
+
+
+static void
+key_encode(const fkv_change_t *change, fkv__update_key_t *key,
+    fkv__buf_t *bytes)
+{
+    uint8_t  *at = bytes->data + bytes->len;
+
+    key->looked = false;
+    key->ikey.data = at;
+    key->end = FKV_STR_NULL;
+
+    if (!change->prefix) {
+        key->ikey.len = fkv__key_encode(at, change->ns, change->key);
+
+    } else {
+        key->ikey.len = fkv__key_encode_prefix(at, change->ns, change->key);
+        key->end.data = at + key->ikey.len;
+        key->end.len = fkv__key_encode_prefix_end(at + key->ikey.len,
+                                                  change->ns, change->key);
+    }
+
+    bytes->len += key->ikey.len + key->end.len;
+    key->hash = fkv__hash(key->ikey);
+}
+
+
 /* Keys, hashes and stripes: what does not change from try to try. */
 static int
 update_init(fkv_update_t *u)
 {
     fkv__update_t  *own = u->own;
-    size_t          bytes = 0;
+    size_t          bytes = update_bytes(u);
 
-    for (unsigned i = 0; i < u->n; i++) {
-        fkv_str_t  key = u->changes[i].key;
-
-        if (key.len == 0 || key.len > FKV_KEY_BYTES_MAX) {
-            return FKV_EINVAL;
-        }
-
-        /* Room for the internal key and, later, for the record's head. */
-        bytes += 2 * FKV__KEY_SIZE(key.len) + FKV__RECORD_HEAD_MAX
-                 + FKV__UPDATE_META_MAX;
+    if (bytes == 0) {
+        return FKV_EINVAL;
     }
 
     if (fkv__buf_reserve(&own->bytes, bytes) != FKV_OK) {
@@ -494,17 +536,9 @@ update_init(fkv_update_t *u)
     }
 
     for (unsigned i = 0; i < u->n; i++) {
-        fkv_change_t       *change = &u->changes[i];
-        fkv__update_key_t  *key = &own->keys[i];
-        uint8_t            *at = own->bytes.data + own->bytes.len;
-
-        key->looked = false;
-        key->ikey.data = at;
-        key->ikey.len = fkv__key_encode(at, change->ns, change->key);
-        key->hash = fkv__hash(key->ikey);
-        own->bytes.len += key->ikey.len;
-        own->stripes[i] = fkv__latch_stripe(key->hash);
-        change->version = 0;
+        key_encode(&u->changes[i], &own->keys[i], &own->bytes);
+        own->stripes[i] = fkv__latch_stripe(own->keys[i].hash);
+        u->changes[i].version = 0;
     }
 
     own->keys_bytes = own->bytes.len;

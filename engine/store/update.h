@@ -16,6 +16,7 @@
 /* One key of an update, private. */
 typedef struct {
     fkv_str_t       ikey;           /* in bytes */
+    fkv_str_t       end;            /* of a prefix, ikey is its begin */
     uint64_t        hash;
     uint64_t        seen;           /* version read, 0 = there was none */
     uint64_t        read_at;        /* LSN when the tables were asked */
@@ -36,6 +37,7 @@ struct fkv__update_s {
     unsigned            blocker;    /* slot that holds a latch we want */
     uint64_t            began_at;   /* visible before this try read */
     uint64_t            depends;    /* LSN that must be visible to answer */
+    unsigned            ranges;     /* range tombstones in the frame */
     uint32_t            frame_bytes;
     uint32_t            body_crc;
     fkv__buf_t          bytes;      /* internal keys, then record heads */

@@ -41,6 +41,7 @@ fkv__version_unpin(fkv__version_t *version)
         }
     }
 
+    fkv__ranges_unpin(version->ranges);
     fkv__free(version->levels[0]);
     fkv__free(version);
 }
@@ -136,6 +137,7 @@ typedef struct {
     fkv__table_t  **tables;
     size_t          n;
     uint64_t       *ids;        /* scratch: of drops, then of all tables */
+    fkv__ranges_t  *ranges;
 } apply_t;
 
 
@@ -158,6 +160,7 @@ apply_init(apply_t *apply, const fkv__version_t *from, const fkv__edit_t *edit)
     size_t  room = version_tables(from) + edit->n_adds + edit->n_drops + 1;
 
     apply->n = 0;
+    apply->ranges = NULL;
     apply->tables = fkv__alloc(room * sizeof(*apply->tables));
     apply->ids = fkv__alloc(room * sizeof(*apply->ids));
 
@@ -172,6 +175,7 @@ apply_done(apply_t *apply)
         fkv__table_unpin(apply->tables[i]);
     }
 
+    fkv__ranges_unpin(apply->ranges);
     fkv__free(apply->tables);
     fkv__free(apply->ids);
 }
@@ -268,6 +272,104 @@ apply_added(apply_t *apply, const fkv__version_t *from,
 }
 
 
+static int
+compare_ranges(const void *a, const void *b)
+{
+    const fkv__range_t  *x = a, *y = b;
+
+    return (x->version > y->version) - (x->version < y->version);
+}
+
+
+/* Takes what the edit drops out of a list in order of versions. */
+static int
+ranges_without(fkv__range_t *list, size_t *n, const fkv__edit_t *edit)
+{
+    size_t  kept = 0;
+
+    for (size_t i = 0; i < edit->n_range_drops; i++) {
+        fkv__range_t   name = { .version = edit->range_drops[i] };
+        fkv__range_t  *drop;
+
+        drop = bsearch(&name, list, *n, sizeof(name), compare_ranges);
+
+        if (drop == NULL || drop->begin.len == 0) {
+            return FKV_ECORRUPT;
+        }
+
+        drop->begin.len = 0;
+    }
+
+    for (size_t i = 0; i < *n; i++) {
+        if (list[i].begin.len > 0) {
+            list[kept++] = list[i];
+        }
+    }
+
+    *n = kept;
+
+    return FKV_OK;
+}
+
+
+/* The list has room for all of both.  Answers as apply_ranges does. */
+static int
+apply_ranges_to(apply_t *apply, const fkv__ranges_t *from,
+    const fkv__edit_t *edit, fkv__range_t *list)
+{
+    size_t  n = (from != NULL) ? from->n : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        list[i] = from->nodes[i].range;
+    }
+
+    qsort(list, n, sizeof(*list), compare_ranges);
+
+    if (ranges_without(list, &n, edit) != FKV_OK) {
+        return FKV_ECORRUPT;
+    }
+
+    for (size_t i = 0; i < edit->n_ranges; i++) {
+        list[n++] = edit->ranges[i];
+    }
+
+    qsort(list, n, sizeof(*list), compare_ranges);
+
+    for (size_t i = 1; i < n; i++) {
+        if (list[i - 1].version == list[i].version) {
+            return FKV_ECORRUPT;
+        }
+    }
+
+    return fkv__ranges_new(&apply->ranges, list, n);
+}
+
+
+/* FKV_OK · FKV_ECORRUPT · FKV_ENOMEM */
+static int
+apply_ranges(apply_t *apply, fkv__ranges_t *from, const fkv__edit_t *edit)
+{
+    int            rc;
+    size_t         n = edit->n_ranges + ((from != NULL) ? from->n : 0);
+    fkv__range_t  *list;
+
+    if (edit->n_ranges == 0 && edit->n_range_drops == 0) {
+        apply->ranges = fkv__ranges_pin(from);
+        return FKV_OK;
+    }
+
+    list = fkv__alloc((n + 1) * sizeof(*list));
+    if (list == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    rc = apply_ranges_to(apply, from, edit, list);
+    fkv__free(list);
+
+    return rc;
+}
+
+
 /* Sorts; no file may be there twice, no key in two tables of a level. */
 static int
 apply_order(apply_t *apply)
@@ -330,7 +432,10 @@ apply_finish(apply_t *apply, const fkv__version_t *from,
         }
     }
 
+    version->ranges = apply->ranges;
+
     apply->tables = NULL;
+    apply->ranges = NULL;
     apply->n = 0;
 }
 
@@ -360,6 +465,10 @@ fkv__version_apply(fkv__version_t *from, const fkv__edit_t *edit,
 
     if (rc == FKV_OK) {
         rc = apply_added(&apply, from, edit);
+    }
+
+    if (rc == FKV_OK) {
+        rc = apply_ranges(&apply, edit->snapshot ? NULL : from->ranges, edit);
     }
 
     if (rc == FKV_OK) {
@@ -401,6 +510,16 @@ fkv__version_snapshot(const fkv__version_t *version, fkv__edit_t *edit)
         const fkv__table_t  *table = version->levels[0][i];
 
         if (fkv__edit_add(edit, table->level, &table->info) != FKV_OK) {
+            fkv__edit_done(edit);
+            return FKV_ENOMEM;
+        }
+    }
+
+    for (unsigned i = 0; version->ranges != NULL && i < version->ranges->n;
+         i++)
+    {
+        if (fkv__edit_range(edit, &version->ranges->nodes[i].range) != FKV_OK)
+        {
             fkv__edit_done(edit);
             return FKV_ENOMEM;
         }
@@ -519,6 +638,49 @@ fkv__version_overlaps(const fkv__version_t *version, unsigned level,
             && table_overlaps(version->levels[level][i], from, to))
         {
             return true;
+        }
+    }
+
+    return false;
+}
+
+
+bool
+fkv__table_hides(const fkv__table_t *table, const fkv__range_t *range)
+{
+    const fkv__table_info_t  *info = &table->info;
+
+    return info->version_min < range->version
+           && info->ranged <= range->version
+           && fkv__str_cmp(fkv__buf_str(&info->smallest), range->end) < 0
+           && fkv__str_cmp(fkv__buf_str(&info->largest), range->begin) >= 0;
+}
+
+
+bool
+fkv__version_hides(const fkv__version_t *version, const fkv__range_t *range)
+{
+    for (unsigned i = 0; i < version->n[0]; i++) {
+        if (fkv__table_hides(version->levels[0][i], range)) {
+            return true;
+        }
+    }
+
+    for (unsigned level = 1; level < FKV__LEVELS; level++) {
+        for (unsigned i = fkv__version_find(version, level, range->begin);
+             i < version->n[level]; i++)
+        {
+            const fkv__table_t  *table = version->levels[level][i];
+
+            if (fkv__str_cmp(fkv__buf_str(&table->info.smallest), range->end)
+                >= 0)
+            {
+                break;
+            }
+
+            if (fkv__table_hides(table, range)) {
+                return true;
+            }
         }
     }
 

@@ -18,6 +18,7 @@
 #include "format/manifest.h"
 #include "io/file.h"
 #include "shared/blocks.h"
+#include "store/ranges.h"
 
 #define FKV__LEVELS  7
 
@@ -47,6 +48,7 @@ typedef struct {
     uint64_t           next_file;
     uint64_t           next_incarnation;
     uint64_t           next_lsn;
+    fkv__ranges_t     *ranges;      /* what they hide counts as deleted */
     fkv__table_t     **levels[FKV__LEVELS];
     unsigned           n[FKV__LEVELS];
     uint64_t           bytes[FKV__LEVELS];      /* of the tables' files */
@@ -120,6 +122,11 @@ unsigned fkv__table_find(fkv__table_t *const *tables, unsigned n,
     fkv_str_t ikey);
 unsigned fkv__version_find(const fkv__version_t *version, unsigned level,
     fkv_str_t ikey);
+
+/* May a table hold a record that the range hides? */
+bool fkv__version_hides(const fkv__version_t *version,
+    const fkv__range_t *range);
+bool fkv__table_hides(const fkv__table_t *table, const fkv__range_t *range);
 
 /* Does any table of levels >= level hold keys in [from, to]? */
 bool fkv__version_overlaps(const fkv__version_t *version, unsigned level,

@@ -31,6 +31,9 @@ walk_drop(fkv__walk_t *walk)
     walk->iters_n = 0;
     walk->memtables_n = 0;
 
+    fkv__ranges_unpin(walk->recent);
+    walk->recent = NULL;
+
     if (walk->version != NULL) {
         fkv__version_unpin(walk->version);
         walk->version = NULL;
@@ -122,7 +125,8 @@ walk_through(const fkv__walk_t *walk, fkv_str_t ikey)
 }
 
 
-static void
+/* FKV_OK · FKV_ECORRUPT · FKV_ENOMEM */
+static int
 walk_open_memtables(fkv__walk_t *walk, uint64_t set)
 {
     walk->set = set;
@@ -139,6 +143,9 @@ walk_open_memtables(fkv__walk_t *walk, uint64_t set)
             fkv__memtable_iter_next(it);
         }
     }
+
+    return fkv__memtable_ranges(walk->memtables, walk->memtables_n,
+                                &walk->recent);
 }
 
 
@@ -190,6 +197,19 @@ walk_open_tables(fkv__walk_t *walk)
 }
 
 
+static int
+walk_damaged(fkv__walk_t *walk, int rc)
+{
+    if (rc == FKV_ECORRUPT) {
+        fkv__count(walk->store, errors_corrupt, 1);
+        fkv__log(walk->store->log, FKV_LOG_ALERT, "a record in memory is "
+                 "damaged, what would read it answers an error");
+    }
+
+    return rc;
+}
+
+
 /*
  * The edit is looked at after the set was: what had left the memtables by then
  * is in the version.
@@ -214,9 +234,9 @@ fkv__walk_hold(fkv__walk_t *walk, uint64_t set)
     }
 
     walk_drop(walk);
-    walk_open_memtables(walk, set);
+    rc = walk_open_memtables(walk, set);
 
-    return walk_open_tables(walk);
+    return (rc == FKV_OK) ? walk_open_tables(walk) : walk_damaged(walk, rc);
 }
 
 
@@ -346,11 +366,53 @@ walk_settle(fkv__walk_t *walk)
 }
 
 
+/* The newest range tombstone that hides the record; NULL: none does. */
+static const fkv__range_t *
+walk_hider(const fkv__walk_t *walk, const fkv__record_t *rec)
+{
+    const fkv__range_t  *range;
+
+    range = fkv__ranges_newest(walk->recent, rec->key, rec->key,
+                               walk->snapshot);
+
+    if (range == NULL) {
+        range = fkv__ranges_newest(walk->version->ranges, rec->key, rec->key,
+                                   walk->snapshot);
+    }
+
+    return (range != NULL && range->version > rec->version) ? range : NULL;
+}
+
+
+/*
+ * From a key that the range hides on: sources that hold nothing newer go on
+ * behind the range.  A memtable is such a one if the next began before the
+ * range was deleted.
+ */
+static void
+walk_jump(fkv__walk_t *walk, const fkv__range_t *range)
+{
+    fkv__merge_skip(&walk->merge, range->end, range->version);
+
+    for (unsigned i = 1; i < walk->memtables_n; i++) {
+        fkv__memtable_iter_t  *it = &walk->at_memtable[i];
+
+        if (it->node != 0
+            && walk->memtables[i - 1].shm->base <= range->version
+            && fkv__str_cmp(fkv__memtable_iter_key(it), range->end) < 0)
+        {
+            fkv__memtable_iter_seek(it, it->mt, range->end);
+        }
+    }
+}
+
+
 int
 fkv__walk_step(fkv__walk_t *walk, fkv__record_t *rec)
 {
-    fkv_str_t  ikey;
-    int        rc;
+    const fkv__range_t  *range = NULL;
+    fkv_str_t            ikey;
+    int                  rc;
 
     FKV_ASSERT(walk->version != NULL);
 
@@ -368,19 +430,22 @@ fkv__walk_step(fkv__walk_t *walk, fkv__record_t *rec)
 
     if (rc == FKV_OK) {
         rec->key = ikey;
+        range = walk_hider(walk, rec);
+    }
+
+    if (range != NULL) {
+        rc = FKV_NOTFOUND;
     }
 
     if (rc == FKV_NOTFOUND && fkv__walk_pass(walk, ikey) != FKV_OK) {
         return FKV_ENOMEM;
     }
 
-    if (rc == FKV_ECORRUPT) {
-        fkv__count(walk->store, errors_corrupt, 1);
-        fkv__log(walk->store->log, FKV_LOG_ALERT, "a record in memory is "
-                 "damaged, what would read it answers an error");
+    if (range != NULL) {
+        walk_jump(walk, range);
     }
 
-    return rc;
+    return walk_damaged(walk, rc);
 }
 
 

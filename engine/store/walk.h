@@ -12,6 +12,10 @@
  *    still hold after a wait.
  * 2  at and after say which keys are through.  They change when a key has
  *    been dealt with, so a wait in the middle repeats nothing.
+ * 3  A range tombstone that the snapshot sees was linked before that was
+ *    taken: those of the memtables are collected once for each set.
+ * 4  What a range tombstone hides is jumped over where a source holds nothing
+ *    newer than it; elsewhere it is passed key by key.
  */
 
 #ifndef FKV_STORE_WALK_H
@@ -36,6 +40,7 @@ typedef struct {
     unsigned                memtables_n;
     fkv__memtable_t         memtables[FKV__ARENAS];
     fkv__memtable_iter_t    at_memtable[FKV__ARENAS];
+    fkv__ranges_t          *recent;     /* of these memtables */
     unsigned                iters_n;
     fkv__iter_t            *iters;
     fkv__merge_t            merge;

@@ -41,7 +41,7 @@ my %skip = (
 );
 
 # These are passed by every write, and each process shall do some before.
-my $often = qr/^(?:reserve|update|link|commit)\./;
+my $often = qr/^(?:reserve|update|link(?!\.5)|commit)\./;
 
 my ($nginx, $model);
 

@@ -253,12 +253,6 @@ is($http->delete('/kv/p', 'If-Match' => tag('p'))->status, 204,
     'DELETE with the version');
 
 problem_is($http->delete('/kv/'), 400, 'empty_key', 'a bare DELETE');
-problem_is($http->delete('/kv/?prefix=c'), 501, 'not_available',
-    'range delete is not there yet');
-problem_is($http->delete('/kv/?all=true'), 403, 'danger_off',
-    'all is dangerous');
-problem_is($http->delete('/danger/?all=true'), 501, 'not_available',
-    'and not there yet');
 is($http->get('/kv/c')->body, 'fourth', 'nothing was deleted');
 
 # Methods.

@@ -309,6 +309,33 @@ disk_delete(disk_t *disk, unsigned key)
 }
 
 
+/* Of all keys whose name begins so. */
+static inline void
+disk_delete_prefix(disk_t *disk, const char *prefix)
+{
+    bool           done = false;
+    char           name[16];
+    int            rc;
+    fkv_change_t   change = { .prefix = true, .key = live_str(prefix),
+                              .action = FKV_DELETE };
+    fkv_update_t   u = { .store = disk->store, .changes = &change, .n = 1,
+                         .now_ms = fkv_now_ms(disk->store),
+                         .op = { .on_done = live_done, .data = &done } };
+
+    rc = live_wait(&disk->live, &u.op, fkv_update(&u), &done);
+    assert_int_equal(rc, FKV_OK);
+    assert_true(change.version != 0);
+
+    for (unsigned key = 0; key < DISK_KEYS; key++) {
+        disk_key(key, name);
+
+        if (strncmp(name, prefix, strlen(prefix)) == 0) {
+            disk_note(disk, key, change.version, 0, 0);
+        }
+    }
+}
+
+
 /* All that was written is in the log file. */
 static inline void
 disk_settle(disk_t *disk)

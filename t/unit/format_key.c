@@ -118,6 +118,35 @@ internal_order_is_namespace_then_key(void **state)
 
 
 static void
+keys_lie_between_prefix_and_its_end_if_they_begin_so(void **state)
+{
+    uint64_t  random = 7;
+
+    (void) state;
+
+    for (int i = 0; i < 100000; i++) {
+        uint8_t    raw1[KEY_MAX], raw2[KEY_MAX];
+        uint8_t    out1[FKV__KEY_SIZE(KEY_MAX)], out2[FKV__KEY_SIZE(KEY_MAX)];
+        uint8_t    out3[FKV__KEY_SIZE(KEY_MAX)];
+        fkv_str_t  prefix = random_key(&random, raw1);
+        fkv_str_t  key = random_key(&random, raw2);
+        unsigned   ns1 = check_random(&random) % 2;
+        unsigned   ns2 = check_random(&random) % 2;
+        fkv_str_t  begin = { out1, fkv__key_encode_prefix(out1, ns1, prefix) };
+        fkv_str_t  end = { out3, fkv__key_encode_prefix_end(out3, ns1,
+                                                            prefix) };
+        fkv_str_t  ikey = { out2, fkv__key_encode(out2, ns2, key) };
+        bool       want = ns1 == ns2 && key.len >= prefix.len
+                          && fkv__str_eq((fkv_str_t) { key.data, prefix.len },
+                                         prefix);
+
+        assert_int_equal(fkv__str_cmp(begin, ikey) <= 0
+                         && fkv__str_cmp(ikey, end) < 0, want);
+    }
+}
+
+
+static void
 encoded_prefix_begins_exactly_the_keys_with_that_prefix(void **state)
 {
     uint64_t  random = 6;
@@ -237,6 +266,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(keys_have_these_bytes),
         cmocka_unit_test(keys_survive_the_round_trip_within_their_bound),
+        cmocka_unit_test(keys_lie_between_prefix_and_its_end_if_they_begin_so),
         cmocka_unit_test(longest_key_of_zeros_needs_the_whole_bound),
         cmocka_unit_test(internal_order_is_namespace_then_key),
         cmocka_unit_test(

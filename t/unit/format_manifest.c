@@ -63,7 +63,11 @@ edit_make(fkv__edit_t *edit, uint64_t number, unsigned adds, unsigned drops)
     }
 
     for (unsigned i = 0; i < drops; i++) {
+        fkv__range_t  range = { FKV_STR("\0a"), FKV_STR("\0b"), 1 + i };
+
         assert_int_equal(fkv__edit_drop(edit, 1000 + i), FKV_OK);
+        assert_int_equal(fkv__edit_range(edit, &range), FKV_OK);
+        assert_int_equal(fkv__edit_range_drop(edit, 2000 + i), FKV_OK);
     }
 }
 
@@ -95,6 +99,19 @@ edits_are_equal(const fkv__edit_t *a, const fkv__edit_t *b)
 
     for (size_t i = 0; i < a->n_drops; i++) {
         assert_int_equal(a->drops[i], b->drops[i]);
+    }
+
+    assert_int_equal(a->n_ranges, b->n_ranges);
+    assert_int_equal(a->n_range_drops, b->n_range_drops);
+
+    for (size_t i = 0; i < a->n_ranges; i++) {
+        check_str(a->ranges[i].begin, b->ranges[i].begin);
+        check_str(a->ranges[i].end, b->ranges[i].end);
+        assert_int_equal(a->ranges[i].version, b->ranges[i].version);
+    }
+
+    for (size_t i = 0; i < a->n_range_drops; i++) {
+        assert_int_equal(a->range_drops[i], b->range_drops[i]);
     }
 }
 
@@ -200,6 +217,75 @@ record_has_these_bytes(void **state)
     fkv__buf_done(&buf);
     fkv__edit_done(&edit);
     fkv__table_info_done(&info);
+}
+
+
+static void
+range_tombstones_have_these_bytes(void **state)
+{
+    fkv__buf_t    buf = { 0 };
+    fkv__edit_t   edit;
+    fkv__range_t  range = { FKV_STR("\0user:"), FKV_STR("\0user;"), 300 };
+
+    (void) state;
+
+    fkv__edit_init(&edit);
+    edit.number = 3;
+    assert_int_equal(fkv__edit_range(&edit, &range), FKV_OK);
+    assert_int_equal(fkv__edit_range_drop(&edit, 200), FKV_OK);
+
+    assert_int_equal(fkv__edit_encode(&buf, &edit), FKV_OK);
+    check_hex(buf.data, buf.len, "0300000000000000 1a 0f ac02 06 00757365723a"
+              " 00757365723b 1c 02 c801");
+
+    fkv__buf_done(&buf);
+    fkv__edit_done(&edit);
+}
+
+
+/* Of a field: its length, or FKV_ECORRUPT. */
+static int
+decode_range(const char *bytes, size_t len)
+{
+    fkv__buf_t   buf = { 0 };
+    fkv__edit_t  edit;
+    int          rc;
+
+    assert_int_equal(fkv__buf_append(&buf, "\3\0\0\0\0\0\0\0", 8), FKV_OK);
+    assert_int_equal(fkv__field_put(&buf, FKV__EDIT_RANGE,
+                                    (fkv_str_t) { (const uint8_t *) bytes,
+                                                  len }), FKV_OK);
+
+    rc = fkv__edit_decode(fkv__buf_str(&buf), &edit);
+
+    if (rc == FKV_OK) {
+        assert_int_equal(edit.n_ranges, 1);
+        fkv__edit_done(&edit);
+    }
+
+    fkv__buf_done(&buf);
+
+    return rc;
+}
+
+
+static void
+impossible_range_tombstones_are_corrupt(void **state)
+{
+    (void) state;
+
+    assert_int_equal(decode_range("\5\1ab", 4), FKV_OK);
+
+    assert_int_equal(decode_range("\0\1ab", 4), FKV_ECORRUPT);
+    assert_int_equal(decode_range("\5\1ba", 4), FKV_ECORRUPT);
+    assert_int_equal(decode_range("\5\1aa", 4), FKV_ECORRUPT);
+    assert_int_equal(decode_range("\5\0ab", 4), FKV_ECORRUPT);
+    assert_int_equal(decode_range("\5\1a", 3), FKV_ECORRUPT);
+    assert_int_equal(decode_range("\5\3ab", 4), FKV_ECORRUPT);
+    assert_int_equal(decode_range("\5", 1), FKV_ECORRUPT);
+    assert_int_equal(decode_range("", 0), FKV_ECORRUPT);
+    assert_int_equal(decode_range("\5\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"
+                                  "ab", 13), FKV_ECORRUPT);
 }
 
 
@@ -657,6 +743,8 @@ main(void)
         cmocka_unit_test(header_has_these_bytes),
         cmocka_unit_test(header_gives_back_its_number_and_nothing_damaged),
         cmocka_unit_test(record_has_these_bytes),
+        cmocka_unit_test(range_tombstones_have_these_bytes),
+        cmocka_unit_test(impossible_range_tombstones_are_corrupt),
         cmocka_unit_test(edits_survive_the_round_trip),
         cmocka_unit_test(manifest_is_read_edit_by_edit),
         cmocka_unit_test(zeros_behind_the_last_edit_are_the_end),

@@ -132,6 +132,101 @@ holders_exclude_each_other(void **state)
 }
 
 
+static void
+the_gate_is_all_latches_at_once(void **state)
+{
+    uint32_t  one[] = { 77 };
+    unsigned  blocker = 0;
+
+    (void) state;
+
+    assert_int_equal(fkv__latch_take(seg, one, 1, 4, &blocker), FKV_OK);
+    assert_int_equal(fkv__latch_take_gate(seg, 5, &blocker), FKV_EBUSY);
+    assert_int_equal(blocker, 4);
+    fkv__latch_drop(seg, one, 1);
+
+    assert_int_equal(fkv__latch_take_gate(seg, 5, &blocker), FKV_OK);
+    assert_int_equal(fkv__latch_take(seg, one, 1, 4, &blocker), FKV_EBUSY);
+    assert_int_equal(blocker, 5);
+    assert_int_equal(fkv__latch_take_gate(seg, 6, &blocker), FKV_EBUSY);
+    assert_int_equal(blocker, 5);
+
+    fkv__latch_drop_gate(seg);
+    assert_int_equal(fkv__latch_take(seg, one, 1, 4, &blocker), FKV_OK);
+    fkv__latch_drop(seg, one, 1);
+}
+
+
+static void
+the_gate_of_the_dead_is_freed(void **state)
+{
+    uint32_t  one[] = { 3 };
+    unsigned  blocker;
+
+    (void) state;
+
+    assert_int_equal(fkv__latch_take_gate(seg, 9, &blocker), FKV_OK);
+    fkv__latch_drop_all(seg, 8);
+    assert_int_equal(fkv__latch_take(seg, one, 1, 4, &blocker), FKV_EBUSY);
+
+    fkv__latch_drop_all(seg, 9);
+    assert_int_equal(fkv__latch_take(seg, one, 1, 4, &blocker), FKV_OK);
+    fkv__latch_drop(seg, one, 1);
+}
+
+
+/* One takes the gate, the other single latches, in turns without a plan. */
+static void *
+count_behind_the_gate(void *data)
+{
+    unsigned  blocker, slot = (unsigned) (uintptr_t) data;
+    uint32_t  stripe[] = { 100 };
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        if (slot == 0) {
+            while (fkv__latch_take_gate(seg, slot, &blocker) != FKV_OK) {
+                assert_int_equal(blocker, 1);
+            }
+
+            counters[0]++;
+            fkv__latch_drop_gate(seg);
+            continue;
+        }
+
+        while (fkv__latch_take(seg, stripe, 1, slot, &blocker) != FKV_OK) {
+            assert_int_equal(blocker, 0);
+        }
+
+        counters[0]++;
+        fkv__latch_drop(seg, stripe, 1);
+    }
+
+    return NULL;
+}
+
+
+static void
+the_gate_and_latches_exclude_each_other(void **state)
+{
+    pthread_t  threads[2];
+
+    (void) state;
+
+    counters[0] = 0;
+
+    for (uintptr_t i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL,
+                                        count_behind_the_gate, (void *) i), 0);
+    }
+
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+
+    assert_int_equal(counters[0], 2 * ROUNDS);
+}
+
+
 int
 main(void)
 {
@@ -140,6 +235,9 @@ main(void)
         cmocka_unit_test(all_are_taken_or_none_and_the_blocker_is_named),
         cmocka_unit_test(the_reaper_frees_the_latches_of_one_slot_only),
         cmocka_unit_test(holders_exclude_each_other),
+        cmocka_unit_test(the_gate_is_all_latches_at_once),
+        cmocka_unit_test(the_gate_of_the_dead_is_freed),
+        cmocka_unit_test(the_gate_and_latches_exclude_each_other),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

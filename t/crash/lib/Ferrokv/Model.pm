@@ -11,7 +11,8 @@ package Ferrokv::Model;
 #
 # begin and end may be repeated; what one round knows is where the next begins.
 #
-# Clients   writer    put, put with a TTL, delete, get on keys of its own
+# Clients   writer    put, put with a TTL, delete, get on keys of its own, and
+#                     now and then delete of a prefix of them
 #           count     adds to counters that all of them share
 #           sequence  seq:00000001, seq:00000002 ..., through all workers in
 #                     turn, each begun when the one before is acknowledged
@@ -208,7 +209,10 @@ sub _writer {
     my $what = rand;
     my $value = ++$self->{n} . ' ' . (1 + int rand $self->{bytes} / 10);
 
-    if ($what < 0.1) {
+    if ($what < 0.03) {
+        $self->_delete_prefix($key =~ /^(w\d+:.?)/);
+
+    } elsif ($what < 0.1) {
         my $r = $self->_ask('200|404', 'GET', "/kv/$key");
 
         $self->_seen($key, _value($r->status == 404 ? '' : $r->body))
@@ -230,6 +234,23 @@ sub _writer {
         my $r = $self->_ask('201|204', 'PUT', "/kv/$key$ttl", _text($value));
 
         $r->status ? $self->_acked($key, $value) : ($self->{again} = $key);
+    }
+}
+
+
+# Of keys of its own.
+sub _delete_prefix {
+    my ($self, $prefix) = @_;
+    my @keys = grep { /^\Q$prefix/ } keys %{ $self->{known} };
+
+    $self->_begin($_, '') for @keys;
+    my $r = $self->_ask('200', 'DELETE', "/kv/?prefix=$prefix");
+
+    if ($r->status) {
+        $self->_acked($_, '') for @keys;
+
+    } else {
+        $self->{again} = $keys[0];
     }
 }
 
