@@ -1,7 +1,7 @@
 # bench/engine: the engine as users get it and one program, DRIVERS= of it.
 
 B       ?= build/bench/engine
-DRIVERS ?= raw ferrokv rocksdb
+DRIVERS ?= raw ferrokv rocksdb leveldb lmdb wiredtiger
 CC      ?= cc
 CXX     ?= c++
 
