@@ -16,7 +16,7 @@ is(system("$make B=$out/engine DRIVERS='raw ferrokv' > $log 2>&1"), 0,
    'it builds') or BAIL();
 
 my %env = (ENGINES => 'ferrokv', KEYS => 3000, OPS => 4000, SECONDS => 5,
-           SYNC_SECONDS => 1, CACHE => 24, BUFFERS => 8, OUT => $out,
+           SYNC_SECONDS => 1, CACHE => 16, OUT => $out,
            CASES => 'fillrandom,readrandom,readmissing,seekrandom,'
                     . 'readwhilewriting,ycsb-f,sync-16');
 my $env = join ' ', map { "$_=$env{$_}" } sort keys %env;

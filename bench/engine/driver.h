@@ -32,8 +32,7 @@ typedef struct {
     uint64_t     buffers;
     unsigned     threads;       /* background ones, at most */
     bool         sync;          /* a write is answered when it is durable */
-    bool         direct;        /* tables are read and written past the page
-                                   cache */
+    bool         direct;        /* tables are read past the page cache */
     bool         bounded;       /* index and filter count as cache */
     unsigned     ttl_s;         /* of every key; 0 = none */
     uint64_t     data;          /* bytes that will be live, about */

@@ -350,8 +350,9 @@ ferrokv_describe(void *store, FILE *out)
 
     fkv_stats(f->store, &stats);
 
-    fprintf(out, "memory=%" PRIu64 "m of which memtables %" PRIu64 "m in %u, "
-            "sync=%s, allocator %s", stats.memory >> 20,
+    fprintf(out, "memory=%" PRIu64 "m of which cache %" PRIu64 "m, memtables %"
+            PRIu64 "m in %u, sync=%s, lz4, bloom 10 bits, direct reads, "
+            "allocator %s", stats.memory >> 20, stats.memory_cache >> 20,
             stats.memory_arenas >> 20, stats.arenas,
             f->settings.sync ? "always" : "off", fkv_alloc_name());
 }

@@ -93,7 +93,6 @@ options_make(bench_rocksdb_t *r)
     rocksdb_options_set_bytes_per_sync(o, 1024 * 1024);
     rocksdb_options_set_max_open_files(o, -1);
     rocksdb_options_set_use_direct_reads(o, s->direct);
-    rocksdb_options_set_use_direct_io_for_flush_and_compaction(o, s->direct);
 
     return o;
 }
@@ -252,7 +251,8 @@ db_describe(void *store, FILE *out)
     const bench_settings_t  *s = &r->settings;
 
     fprintf(out, "HyperClockCache %" PRIu64 "m, write_buffer_size=%" PRIu64
-            "m x %d, sync=%d, direct=%d, cache_index_and_filter_blocks=%d, "
+            "m x %d, sync=%d, direct_reads=%d, "
+            "cache_index_and_filter_blocks=%d, "
             "max_background_jobs=%u, block_size=%d, format_version=5 "
             "(cache-local Bloom, 10 bits), data_block_hash 0.75, lz4, "
             "dynamic_level_bytes, pipelined_write, recycle_log_file_num=%d "
