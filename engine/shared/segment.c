@@ -13,12 +13,17 @@
 
 #define PAGE           4096
 #define SEGMENT_MAGIC  0x314765536b764bull
+#define HUGE_PAGE      (2 * 1024 * 1024)
 #define BYTES_PER_KEY  256      /* a bucket for so many bytes of arena */
 #define BYTES_PER_LEASE  (64 * 1024)    /* a lease for so many of memory */
 #define LEASES_MAX     16384
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE  23
+#endif
+
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE  25
 #endif
 
 
@@ -77,6 +82,60 @@ fkv__segment_layout(uint64_t memory, fkv__segment_layout_t *layout)
 }
 
 
+/* Maps the file at a multiple of HUGE_PAGE.  MAP_FAILED: errno says why. */
+static void *
+map_aligned(int fd, uint64_t bytes)
+{
+    uint8_t  *room, *at;
+    size_t    before;
+    void     *p;
+
+    room = mmap(NULL, bytes + HUGE_PAGE, PROT_NONE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) {
+        return MAP_FAILED;
+    }
+
+    at = (uint8_t *) fkv__align((uintptr_t) room, HUGE_PAGE);
+    before = (size_t) (at - room);
+
+    (void) munmap(at + bytes, HUGE_PAGE - before);
+
+    if (before > 0) {
+        (void) munmap(room, before);
+    }
+
+    p = mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+
+    if (p == MAP_FAILED) {
+        (void) munmap(at, bytes);
+    }
+
+    return p;
+}
+
+
+/*
+ * Huge pages, as far as the kernel has them to give: without them a random
+ * look into a large segment misses the TLB at every step.  This call does not
+ * follow the system's settings of transparent huge pages, but wants a page to
+ * be there already; kernels before 6.1 refuse it.
+ */
+static void
+take_huge_pages(uint8_t *p, uint64_t bytes)
+{
+    for (uint64_t at = 0; at + HUGE_PAGE <= bytes; at += HUGE_PAGE) {
+        volatile uint8_t  *page = p + at;
+
+        *page = 0;
+
+        if (madvise(p + at, HUGE_PAGE, MADV_COLLAPSE) != 0) {
+            return;
+        }
+    }
+}
+
+
 /*
  * All its memory is taken now, or the start fails.  fallocate() does not clear
  * the pages, which is most of what faulting them in would cost.
@@ -87,21 +146,35 @@ segment_map(uint64_t memory)
     int    fd, rc, cause;
     void  *p = MAP_FAILED;
 
+    memory = fkv__align(memory, PAGE);
+
     fd = memfd_create("ferrokv", MFD_CLOEXEC);
     if (fd < 0) {
         return MAP_FAILED;
     }
 
-    do {
-        rc = fallocate(fd, 0, 0, (off_t) memory);
-    } while (rc != 0 && errno == EINTR);
+    rc = ftruncate(fd, (off_t) memory);
 
     if (rc == 0) {
-        p = mmap(NULL, memory, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        p = map_aligned(fd, memory);
+    }
+
+    if (p != MAP_FAILED) {
+        take_huge_pages(p, memory);
+
+        do {
+            rc = fallocate(fd, 0, 0, (off_t) memory);
+        } while (rc != 0 && errno == EINTR);
     }
 
     cause = errno;
     (void) close(fd);
+
+    if (p != MAP_FAILED && rc != 0) {
+        (void) munmap(p, memory);
+        p = MAP_FAILED;
+    }
+
     errno = cause;
 
     return p;
