@@ -148,6 +148,37 @@ fkv__str_cmp(fkv_str_t a, fkv_str_t b)
 }
 
 
+/* How many first bytes a and b have in common. */
+static inline size_t
+fkv__str_common(fkv_str_t a, fkv_str_t b)
+{
+    size_t  n = fkv__min(a.len, b.len), i = 0;
+
+    for ( ; n - i >= 8; i += 8) {
+        uint64_t  diff = fkv__get_le64(a.data + i) ^ fkv__get_le64(b.data + i);
+
+        if (diff != 0) {
+            return i + (size_t) __builtin_ctzll(diff) / 8;
+        }
+    }
+
+    while (i < n && a.data[i] == b.data[i]) {
+        i++;
+    }
+
+    return i;
+}
+
+
+/* What is behind the first at bytes. */
+static inline fkv_str_t
+fkv__str_from(fkv_str_t s, size_t at)
+{
+    return (at < s.len) ? (fkv_str_t) { s.data + at, s.len - at }
+                        : FKV_STR_NULL;
+}
+
+
 static inline bool
 fkv__str_eq(fkv_str_t a, fkv_str_t b)
 {

@@ -5,7 +5,15 @@
 #include "format/block.h"
 #include "base/crc32c.h"
 
-#define RESTART_BYTES  4        /* an offset; also their number at the end */
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+/* The payload's last four bytes: number of records, and its shape. */
+#define TAIL_BYTES     4
+#define SHAPE_WIDE     0x01000000
+#define SHAPE_FINGERS  0x02000000
+#define SHAPE_UNKNOWN  0xfc000000
 
 
 static uint32_t
@@ -101,122 +109,157 @@ void
 fkv__block_builder_done(fkv__block_builder_t *block)
 {
     fkv__buf_done(&block->records);
-    fkv__buf_done(&block->restarts);
+    fkv__buf_done(&block->offsets);
+    fkv__buf_done(&block->fingers);
     fkv__buf_done(&block->last_key);
     fkv__packer_done(&block->packer);
     fkv__block_builder_init(block);
 }
 
 
-/* How many first bytes a and b have in common. */
-static size_t
-block_common(fkv_str_t a, fkv_str_t b)
-{
-    size_t  n = fkv__min(a.len, b.len), i = 0;
-
-    for ( ; n - i >= 8; i += 8) {
-        uint64_t  diff = fkv__get_le64(a.data + i) ^ fkv__get_le64(b.data + i);
-
-        if (diff != 0) {
-            return i + (size_t) __builtin_ctzll(diff) / 8;
-        }
-    }
-
-    while (i < n && a.data[i] == b.data[i]) {
-        i++;
-    }
-
-    return i;
-}
-
-
-/* Whether rec comes behind the last record, whose first bytes it shares. */
+/*
+ * Whether rec comes behind the last record.  Both are behind their head, so
+ * the one that shares less with it is the larger.
+ */
 static bool
 block_ascends(const fkv__block_builder_t *block, const fkv__record_t *rec,
-    size_t common)
+    fkv_str_t head, size_t shared)
 {
-    const fkv__buf_t  *last = &block->last_key;
+    fkv_str_t  last = fkv__buf_str(&block->last_key);
 
     if (block->last_version == 0) {
         return true;
     }
 
-    if (common < last->len) {
-        return common < rec->key.len
-               && last->data[common] < rec->key.data[common];
+    if (block->n % FKV__BLOCK_GROUP == 0) {
+        return fkv__block_cmp(last, block->last_version, rec->key,
+                              rec->version) < 0;
     }
 
-    return common < rec->key.len || block->last_version > rec->version;
+    if (shared > block->shared
+        || (shared < head.len
+            && (rec->key.len == shared
+                || rec->key.data[shared] < head.data[shared])))
+    {
+        return false;
+    }
+
+    return shared < block->shared
+           || fkv__block_cmp(fkv__str_from(last, shared), block->last_version,
+                             fkv__str_from(rec->key, shared), rec->version) < 0;
+}
+
+
+/* n records that end at this offset, the last one of them beginning at at. */
+static size_t
+block_bytes(size_t records, size_t at, size_t n, bool fingers)
+{
+    size_t  each = ((at > UINT16_MAX) ? 4 : 2) + (fingers ? 1 : 0);
+
+    return records + n * each + TAIL_BYTES + FKV__BLOCK_TRAILER_BYTES;
 }
 
 
 static size_t
-block_bytes(size_t records, size_t restarts)
+block_last_at(const fkv__block_builder_t *block)
 {
-    return records + restarts + RESTART_BYTES + FKV__BLOCK_TRAILER_BYTES;
+    return fkv__get_le32(block->offsets.data + block->offsets.len - 4);
 }
 
 
-int
-fkv__block_builder_add(fkv__block_builder_t *block, const fkv__record_t *rec,
-    size_t bytes_max)
+/* Whatever is needed for a record of so many bytes. */
+static int
+block_reserve(fkv__block_builder_t *block, const fkv__record_t *rec,
+    size_t size)
 {
-    fkv__record_t  stored = *rec;
-    size_t         common, size, total;
-    uint8_t       *p;
-    bool           restart;
-
-    common = block_common(fkv__buf_str(&block->last_key), rec->key);
-
-    FKV_ASSERT(rec->kind != FKV__RECORD_END);
-    FKV_ASSERT(rec->version != 0);
-    FKV_ASSERT(rec->shared == 0);
-    FKV_ASSERT(block_ascends(block, rec, common));
-
-    restart = block->records.len == 0 || block->n == FKV__BLOCK_INTERVAL;
-
-    if (!restart) {
-        stored.shared = common;
-        stored.key.data += common;
-        stored.key.len -= common;
-    }
-
-    size = fkv__record_size(&stored);
-    total = block_bytes(block->records.len + size,
-                        block->restarts.len + (restart ? RESTART_BYTES : 0));
-
-    FKV_ASSERT(total <= UINT32_MAX);
-
-    if (bytes_max != 0 && total > bytes_max && block->records.len != 0) {
-        return FKV_EFULL;
-    }
-
     if (fkv__buf_reserve(&block->records, size) != FKV_OK
-        || fkv__buf_reserve(&block->restarts, RESTART_BYTES) != FKV_OK
+        || fkv__buf_reserve(&block->offsets, 4) != FKV_OK
+        || fkv__buf_reserve(&block->fingers, 1) != FKV_OK
         || fkv__buf_reserve(&block->last_key, rec->key.len) != FKV_OK)
     {
         return FKV_ENOMEM;
     }
 
-    if (restart) {
-        fkv__put_le32(block->restarts.data + block->restarts.len,
-                      (uint32_t) block->records.len);
-        block->restarts.len += RESTART_BYTES;
-        block->n = 0;
+    return FKV_OK;
+}
+
+
+static void
+block_append(fkv__block_builder_t *block, const fkv__record_t *stored,
+    size_t size)
+{
+    uint8_t  *p = block->records.data + block->records.len, *value;
+
+    fkv__put_le32(block->offsets.data + block->offsets.len,
+                  (uint32_t) block->records.len);
+    block->offsets.len += 4;
+
+    value = fkv__record_put(p, stored);
+
+    if (stored->value.len > 0) {
+        memcpy(value, stored->value.data, stored->value.len);
     }
 
-    p = fkv__record_put(block->records.data + block->records.len, &stored);
-
-    if (stored.value.len > 0) {
-        memcpy(p, stored.value.data, stored.value.len);
+    if (block->n % FKV__BLOCK_GROUP == 0) {
+        block->head_len = stored->key.len;
+        block->head_at = (size_t) (value - block->records.data)
+                         - stored->key.len;
     }
 
     block->records.len += size;
     block->n++;
+}
 
-    block->last_key.len = common;
-    (void) fkv__buf_append(&block->last_key, rec->key.data + common,
-                           rec->key.len - common);
+
+int
+fkv__block_builder_add(fkv__block_builder_t *block, const fkv__record_t *rec,
+    const uint64_t *hash, size_t bytes_max)
+{
+    fkv__record_t  stored = *rec;
+    fkv_str_t      head = FKV_STR_NULL;
+    size_t         size, total, shared = 0;
+    bool           is_head = block->n % FKV__BLOCK_GROUP == 0;
+
+    if (!is_head) {
+        head = (fkv_str_t) { block->records.data + block->head_at,
+                             block->head_len };
+        shared = fkv__str_common(head, rec->key);
+    }
+
+    FKV_ASSERT(rec->kind != FKV__RECORD_END);
+    FKV_ASSERT(rec->version != 0);
+    FKV_ASSERT(rec->shared == 0);
+    FKV_ASSERT(block_ascends(block, rec, head, shared));
+    FKV_ASSERT(block->n < FKV__BLOCK_RECORDS_MAX);
+
+    stored.shared = shared;
+    stored.key = fkv__str_from(rec->key, shared);
+
+    size = fkv__record_size(&stored);
+    total = block_bytes(block->records.len + size, block->records.len,
+                        block->n + 1, hash != NULL);
+
+    FKV_ASSERT(total <= UINT32_MAX);
+
+    if (bytes_max != 0 && total > bytes_max && block->n != 0) {
+        return FKV_EFULL;
+    }
+
+    if (block_reserve(block, rec, size) != FKV_OK) {
+        return FKV_ENOMEM;
+    }
+
+    block_append(block, &stored, size);
+
+    if (hash != NULL) {
+        block->fingers.data[block->fingers.len++] = (uint8_t) *hash;
+    }
+
+    FKV_ASSERT(block->fingers.len == (hash != NULL ? block->n : 0));
+
+    block->shared = is_head ? rec->key.len : shared;
+    block->last_key.len = shared;       /* so many bytes were the head's too */
+    (void) fkv__buf_append(&block->last_key, stored.key.data, stored.key.len);
     block->last_version = rec->version;
 
     return FKV_OK;
@@ -226,11 +269,38 @@ fkv__block_builder_add(fkv__block_builder_t *block, const fkv__record_t *rec,
 size_t
 fkv__block_builder_bytes(const fkv__block_builder_t *block)
 {
-    if (block->records.len == 0) {
+    if (block->n == 0) {
         return 0;
     }
 
-    return block_bytes(block->records.len, block->restarts.len);
+    return block_bytes(block->records.len, block_last_at(block), block->n,
+                       block->fingers.len != 0);
+}
+
+
+/* Appends everything up to the trailer; there is room. */
+static void
+block_put(const fkv__block_builder_t *block, fkv__buf_t *out)
+{
+    bool      wide = block_last_at(block) > UINT16_MAX;
+    uint8_t  *p;
+
+    (void) fkv__buf_append(out, block->records.data, block->records.len);
+
+    p = out->data + out->len;
+
+    for (size_t i = 0; i < block->offsets.len; i += 4) {
+        memcpy(p, block->offsets.data + i, wide ? 4 : 2);
+        p += wide ? 4 : 2;
+    }
+
+    out->len = (size_t) (p - out->data);
+    (void) fkv__buf_append(out, block->fingers.data, block->fingers.len);
+
+    fkv__put_le32(out->data + out->len, block->n
+                  | (wide ? SHAPE_WIDE : 0)
+                  | (block->fingers.len != 0 ? SHAPE_FINGERS : 0));
+    out->len += TAIL_BYTES;
 }
 
 
@@ -238,23 +308,17 @@ int
 fkv__block_builder_finish(fkv__block_builder_t *block, fkv__buf_t *out,
     uint64_t file_id, uint64_t offset, fkv__block_place_t *place)
 {
-    size_t             bytes = fkv__block_builder_bytes(block);
     size_t             start = out->len;
-    uint8_t            count[RESTART_BYTES];
     fkv_str_t          stored;
     fkv__block_type_e  type;
 
-    FKV_ASSERT(bytes != 0);
+    FKV_ASSERT(block->n != 0);
 
-    if (fkv__buf_reserve(out, bytes) != FKV_OK) {
+    if (fkv__buf_reserve(out, fkv__block_builder_bytes(block)) != FKV_OK) {
         return FKV_ENOMEM;
     }
 
-    fkv__put_le32(count, (uint32_t) (block->restarts.len / RESTART_BYTES));
-
-    (void) fkv__buf_append(out, block->records.data, block->records.len);
-    (void) fkv__buf_append(out, block->restarts.data, block->restarts.len);
-    (void) fkv__buf_append(out, count, sizeof(count));
+    block_put(block, out);
 
     type = fkv__pack(&block->packer, block->type, out, out->len - start);
     stored = (fkv_str_t) { out->data + start, out->len - start };
@@ -265,57 +329,315 @@ fkv__block_builder_finish(fkv__block_builder_t *block, fkv__buf_t *out,
     *place = (fkv__block_place_t) { offset, stored.len };
 
     block->records.len = 0;
-    block->restarts.len = 0;
+    block->offsets.len = 0;
+    block->fingers.len = 0;
     block->n = 0;
 
     return FKV_OK;
 }
 
 
-static uint32_t
-block_restart(const fkv__block_iter_t *it, uint32_t i)
+static size_t
+view_offset(const fkv__block_view_t *view, uint32_t i)
 {
-    return fkv__get_le32(it->end + (size_t) i * RESTART_BYTES);
+    return view->wide ? fkv__get_le32(view->end + 4 * (size_t) i)
+                      : fkv__get_le16(view->end + 2 * (size_t) i);
+}
+
+
+static int
+view_init(fkv__block_view_t *view, fkv_str_t payload)
+{
+    size_t    each, room;
+    uint32_t  tail;
+
+    if (payload.len < TAIL_BYTES) {
+        return FKV_ECORRUPT;
+    }
+
+    room = payload.len - TAIL_BYTES;
+    tail = fkv__get_le32(payload.data + room);
+
+    view->n = tail & FKV__BLOCK_RECORDS_MAX;
+    view->wide = (tail & SHAPE_WIDE) != 0;
+    each = (view->wide ? 4 : 2) + ((tail & SHAPE_FINGERS) ? 1 : 0);
+
+    if (view->n == 0 || (tail & SHAPE_UNKNOWN) || view->n > room / each) {
+        return FKV_ECORRUPT;
+    }
+
+    view->begin = payload.data;
+    view->end = payload.data + room - view->n * each;
+    view->fingers = (tail & SHAPE_FINGERS) ? payload.data + room - view->n
+                                           : NULL;
+
+    /* A search checks the others that it meets. */
+    if (view_offset(view, 0) != 0
+        || view_offset(view, view->n - 1)
+           >= (size_t) (view->end - view->begin))
+    {
+        return FKV_ECORRUPT;
+    }
+
+    return FKV_OK;
+}
+
+
+/* The record at p as it is stored, not yet related to its head. */
+static inline int
+view_read(const fkv__block_view_t *view, const uint8_t *p, fkv__record_t *rec,
+    const uint8_t **next)
+{
+    int  rc = fkv__record_get(p, view->end, rec, next);
+
+    return (rc == FKV_OK && rec->version != 0) ? FKV_OK : FKV_ECORRUPT;
+}
+
+
+static int
+view_at(const fkv__block_view_t *view, uint32_t i, fkv__record_t *rec)
+{
+    size_t          offset = view_offset(view, i);
+    const uint8_t  *next;
+
+    if (offset >= (size_t) (view->end - view->begin)) {
+        return FKV_ECORRUPT;
+    }
+
+    return view_read(view, view->begin + offset, rec, &next);
+}
+
+
+/* The head of i's group. */
+static int
+view_head(const fkv__block_view_t *view, uint32_t i, fkv__record_t *rec)
+{
+    int  rc = view_at(view, i - i % FKV__BLOCK_GROUP, rec);
+
+    return (rc == FKV_OK && rec->shared != 0) ? FKV_ECORRUPT : rc;
+}
+
+
+/*
+ * The first of (*low, high) at or behind (ikey, version), or high.  The head
+ * of their group, which is no other than *low, lies before it.  With common
+ * the bytes that ikey has in common with the head, a record that shares more
+ * lies before ikey, one that shares less behind it.
+ */
+static int
+view_bound_in_group(const fkv__block_view_t *view, const fkv__record_t *head,
+    uint32_t *low, uint32_t high, fkv_str_t ikey, uint64_t version)
+{
+    size_t         common = fkv__str_common(head->key, ikey);
+    fkv__record_t  rec;
+
+    (*low)++;
+
+    while (*low < high) {
+        uint32_t  middle = *low + (high - *low) / 2;
+        bool      before;
+
+        if (view_at(view, middle, &rec) != FKV_OK
+            || rec.shared > head->key.len)
+        {
+            return FKV_ECORRUPT;
+        }
+
+        if (rec.shared != common) {
+            before = rec.shared > common;
+
+        } else {
+            before = fkv__block_cmp(rec.key, rec.version,
+                                    fkv__str_from(ikey, common), version) < 0;
+        }
+
+        if (before) {
+            *low = middle + 1;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    return FKV_OK;
+}
+
+
+/* Which record is the first at or behind (ikey, version); n: none is. */
+static int
+view_bound(const fkv__block_view_t *view, fkv_str_t ikey, uint64_t version,
+    uint32_t *at)
+{
+    uint32_t       low = 0;
+    uint32_t       high = (view->n - 1) / FKV__BLOCK_GROUP + 1;
+    fkv__record_t  rec, head;
+
+    /* Head low lies before the target or is the first, high does not. */
+
+    if (view_head(view, 0, &head) != FKV_OK) {
+        return FKV_ECORRUPT;
+    }
+
+    if (fkv__block_cmp(head.key, head.version, ikey, version) >= 0) {
+        *at = 0;
+        return FKV_OK;
+    }
+
+    while (low + 1 < high) {
+        uint32_t  middle = low + (high - low) / 2;
+
+        if (view_head(view, middle * FKV__BLOCK_GROUP, &rec) != FKV_OK) {
+            return FKV_ECORRUPT;
+        }
+
+        if (fkv__block_cmp(rec.key, rec.version, ikey, version) < 0) {
+            low = middle;
+            head = rec;
+
+        } else {
+            high = middle;
+        }
+    }
+
+    *at = low * FKV__BLOCK_GROUP;
+    high = fkv__min(*at + FKV__BLOCK_GROUP, view->n);
+
+    return view_bound_in_group(view, &head, at, high, ikey, version);
+}
+
+
+/* The first fingerprint from i on that is finger; n: there is none. */
+static uint32_t
+view_finger(const fkv__block_view_t *view, uint32_t i, uint8_t finger)
+{
+    const uint8_t  *p = view->fingers;
+
+#if defined(__SSE2__)
+    __m128i  want = _mm_set1_epi8((char) finger);
+
+    for ( ; i + 16 <= view->n; i += 16) {
+        __m128i   some = _mm_loadu_si128((const void *) (p + i));
+        unsigned  mask;
+
+        mask = (unsigned) _mm_movemask_epi8(_mm_cmpeq_epi8(some, want));
+
+        if (mask != 0) {
+            return i + (uint32_t) __builtin_ctz(mask);
+        }
+    }
+#endif
+
+    while (i < view->n && p[i] != finger) {
+        i++;
+    }
+
+    return i;
+}
+
+
+/* FKV_OK record i has this key · FKV_NOTFOUND · FKV_ECORRUPT */
+static int
+view_is(const fkv__block_view_t *view, uint32_t i, fkv_str_t ikey,
+    fkv__record_t *rec)
+{
+    fkv__record_t  head;
+
+    if (view_at(view, i, rec) != FKV_OK) {
+        return FKV_ECORRUPT;
+    }
+
+    if (rec->shared > ikey.len
+        || !fkv__str_eq(rec->key, fkv__str_from(ikey, rec->shared)))
+    {
+        return FKV_NOTFOUND;
+    }
+
+    if (rec->shared == 0) {
+        return FKV_OK;
+    }
+
+    if (view_head(view, i, &head) != FKV_OK || rec->shared > head.key.len) {
+        return FKV_ECORRUPT;
+    }
+
+    return (memcmp(head.key.data, ikey.data, rec->shared) == 0) ? FKV_OK
+                                                                : FKV_NOTFOUND;
+}
+
+
+/* By search: for blocks without fingerprints, and for older versions. */
+static int
+view_find(const fkv__block_view_t *view, fkv_str_t ikey, uint64_t version,
+    fkv__record_t *rec)
+{
+    uint32_t  at;
+    int       rc = view_bound(view, ikey, version, &at);
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    return (at < view->n) ? view_is(view, at, ikey, rec) : FKV_NOTFOUND;
+}
+
+
+int
+fkv__block_find(fkv_str_t payload, fkv_str_t ikey, uint64_t hash,
+    uint64_t version, fkv__record_t *rec)
+{
+    fkv__block_view_t  view;
+    int                rc = view_init(&view, payload);
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    if (view.fingers == NULL) {
+        rc = view_find(&view, ikey, version, rec);
+
+    } else {
+        uint32_t  i = 0;
+
+        rc = FKV_NOTFOUND;
+
+        while (rc == FKV_NOTFOUND
+               && (i = view_finger(&view, i, (uint8_t) hash)) < view.n)
+        {
+            rc = view_is(&view, i++, ikey, rec);
+        }
+
+        /* The first of the key is its newest. */
+        if (rc == FKV_OK && rec->version > version) {
+            rc = view_find(&view, ikey, version, rec);
+        }
+    }
+
+    rec->key = ikey;
+    rec->shared = 0;
+
+    return rc;
 }
 
 
 int
 fkv__block_iter_init(fkv__block_iter_t *it, fkv_str_t payload)
 {
-    size_t    room;
-    uint32_t  n;
+    int  rc;
 
     memset(it, 0, offsetof(fkv__block_iter_t, key_room));
 
     it->key = it->key_room;
     it->key_cap = sizeof(it->key_room);
 
-    if (payload.len < 2 * RESTART_BYTES) {
-        return FKV_ECORRUPT;
+    rc = view_init(&it->view, payload);
+
+    if (rc != FKV_OK) {
+        memset(&it->view, 0, sizeof(it->view));
     }
 
-    room = payload.len - RESTART_BYTES;
-    n = fkv__get_le32(payload.data + room);
+    it->next = it->view.begin;
 
-    if (n == 0 || n > room / RESTART_BYTES) {
-        return FKV_ECORRUPT;
-    }
-
-    it->begin = payload.data;
-    it->end = payload.data + room - (size_t) n * RESTART_BYTES;
-    it->next = it->begin;
-
-    /* A large index block has many: seek checks those that it meets. */
-    if (block_restart(it, 0) != 0
-        || block_restart(it, n - 1) >= (size_t) (it->end - it->begin))
-    {
-        it->next = it->end = it->begin;
-        return FKV_ECORRUPT;
-    }
-
-    it->n_restarts = n;
-
-    return FKV_OK;
+    return rc;
 }
 
 
@@ -331,40 +653,59 @@ fkv__block_iter_done(fkv__block_iter_t *it)
 }
 
 
-/* The record at p as it is stored, not yet related to its predecessor. */
-static int
-block_read(const fkv__block_iter_t *it, const uint8_t *p, fkv__record_t *rec,
-    const uint8_t **next)
+/*
+ * Whether rec, with its key not yet whole, may follow the current record, if
+ * there is one.  Shared must be all that it has in common with its head, for
+ * searches count on it.
+ */
+static bool
+iter_follows(const fkv__block_iter_t *it, const fkv__record_t *rec)
 {
-    int  rc;
+    const fkv__record_t  *last = &it->rec;
+    size_t                shared = rec->shared;
 
-    if (p == it->end) {
-        return FKV_END;
+    if (it->at % FKV__BLOCK_GROUP == 0) {
+        return shared == 0
+               && (!it->valid
+                   || fkv__block_cmp(last->key, last->version, rec->key,
+                                     rec->version) < 0);
     }
 
-    rc = fkv__record_get(p, it->end, rec, next);
-
-    if (rc != FKV_OK || rec->version == 0) {
-        return FKV_ECORRUPT;
+    if (shared > it->shared
+        || (shared < it->head.len
+            && (rec->key.len == 0
+                || rec->key.data[0] <= it->head.data[shared])))
+    {
+        return false;
     }
 
-    return FKV_OK;
+    return !it->valid || shared < it->shared
+           || fkv__block_cmp(fkv__str_from(last->key, shared), last->version,
+                             rec->key, rec->version) < 0;
 }
 
 
 /*
  * Makes rec's key whole.  A key that shares nothing stays where it is in the
- * payload; the others are put together in it->key, on top of the shared bytes
- * that the predecessor may have left there.
+ * payload; the others are put together in it->key, behind what is there of
+ * the head's from those before them.
  */
 static int
-block_key(fkv__block_iter_t *it, fkv__record_t *rec)
+iter_key(fkv__block_iter_t *it, fkv__record_t *rec)
 {
-    const uint8_t  *prev = it->rec.key.data;
-    size_t          len = rec->shared + rec->key.len;
-    uint8_t        *key = it->key;
+    size_t   shared = rec->shared, len = shared + rec->key.len;
+    uint8_t *key;
 
-    if (rec->shared == 0) {
+    if (it->at % FKV__BLOCK_GROUP == 0) {
+        it->head = rec->key;
+        it->shared = rec->key.len;
+        it->kept = 0;
+        return FKV_OK;
+    }
+
+    it->shared = shared;
+
+    if (shared == 0) {
         return FKV_OK;
     }
 
@@ -373,47 +714,38 @@ block_key(fkv__block_iter_t *it, fkv__record_t *rec)
         if (key == NULL) {
             return FKV_ENOMEM;
         }
-    }
 
-    if (prev != key) {
-        memcpy(key, prev, rec->shared);
-    }
-
-    if (rec->key.len > 0) {
-        memcpy(key + rec->shared, rec->key.data, rec->key.len);
-    }
-
-    if (key != it->key) {
         fkv__block_iter_done(it);
         it->key = key;
         it->key_cap = 2 * len;
+        it->kept = 0;
     }
 
-    rec->key = (fkv_str_t) { key, len };
+    if (it->kept < shared) {
+        memcpy(it->key + it->kept, it->head.data + it->kept,
+               shared - it->kept);
+    }
+
+    if (rec->key.len > 0) {
+        memcpy(it->key + shared, rec->key.data, rec->key.len);
+    }
+
+    it->kept = shared;
+    rec->key = (fkv_str_t) { it->key, len };
     rec->shared = 0;
 
     return FKV_OK;
 }
 
 
-/* Whether rec, with its key not yet whole, may follow the current record. */
-static bool
-block_follows(const fkv__block_iter_t *it, const fkv__record_t *rec)
+static int
+iter_failed(fkv__block_iter_t *it, int rc)
 {
-    fkv_str_t  key = it->rec.key;
+    it->valid = false;
+    it->next = it->view.end;
+    it->at = it->view.n;
 
-    if (!it->valid) {
-        return rec->shared == 0;
-    }
-
-    if (rec->shared > key.len) {
-        return false;
-    }
-
-    key.data += rec->shared;
-    key.len -= rec->shared;
-
-    return fkv__block_cmp(key, it->rec.version, rec->key, rec->version) < 0;
+    return rc;
 }
 
 
@@ -424,24 +756,28 @@ fkv__block_iter_next(fkv__block_iter_t *it)
     fkv__record_t   rec;
     int             rc;
 
-    rc = block_read(it, it->next, &rec, &next);
+    if (it->at == it->view.n) {
+        return iter_failed(it, (it->next == it->view.end) ? FKV_END
+                                                          : FKV_ECORRUPT);
+    }
 
-    if (rc == FKV_OK && !block_follows(it, &rec)) {
+    rc = view_read(&it->view, it->next, &rec, &next);
+
+    if (rc == FKV_OK && !iter_follows(it, &rec)) {
         rc = FKV_ECORRUPT;
     }
 
     if (rc == FKV_OK) {
-        rc = block_key(it, &rec);
+        rc = iter_key(it, &rec);
     }
 
     if (rc != FKV_OK) {
-        it->valid = false;
-        it->next = it->end;
-        return rc;
+        return iter_failed(it, rc);
     }
 
     it->rec = rec;
     it->next = next;
+    it->at++;
     it->valid = true;
 
     return FKV_OK;
@@ -452,68 +788,41 @@ int
 fkv__block_iter_first(fkv__block_iter_t *it)
 {
     it->valid = false;
-    it->next = it->begin;
+    it->next = it->view.begin;
+    it->at = 0;
 
     return fkv__block_iter_next(it);
-}
-
-
-/* Whether the record of the i-th restart lies before (ikey, version). */
-static int
-block_restart_before(const fkv__block_iter_t *it, uint32_t i, fkv_str_t ikey,
-    uint64_t version, bool *before)
-{
-    const uint8_t  *next;
-    uint32_t        offset = block_restart(it, i);
-    fkv__record_t   rec;
-
-    if (offset >= (size_t) (it->end - it->begin)
-        || block_read(it, it->begin + offset, &rec, &next) != FKV_OK
-        || rec.shared != 0)
-    {
-        return FKV_ECORRUPT;
-    }
-
-    *before = fkv__block_cmp(rec.key, rec.version, ikey, version) < 0;
-
-    return FKV_OK;
 }
 
 
 int
 fkv__block_iter_seek(fkv__block_iter_t *it, fkv_str_t ikey, uint64_t version)
 {
-    uint32_t  low = 0, high = it->n_restarts;
-    int       rc;
+    fkv__record_t  head;
+    uint32_t       at;
 
-    it->valid = false;
-    it->next = it->begin;
-
-    /* Restart low lies before the target or is the first, high does not. */
-    while (low + 1 < high) {
-        uint32_t  middle = low + (high - low) / 2;
-        bool      before;
-
-        rc = block_restart_before(it, middle, ikey, version, &before);
-        if (rc != FKV_OK) {
-            return rc;
-        }
-
-        if (before) {
-            low = middle;
-            it->next = it->begin + block_restart(it, middle);
-
-        } else {
-            high = middle;
-        }
+    if (it->view.n == 0) {
+        return FKV_END;
     }
 
-    do {
-        rc = fkv__block_iter_next(it);
+    if (view_bound(&it->view, ikey, version, &at) != FKV_OK) {
+        return iter_failed(it, FKV_ECORRUPT);
+    }
 
-    } while (rc == FKV_OK
-             && fkv__block_cmp(it->rec.key, it->rec.version, ikey, version)
-                < 0);
+    if (at == it->view.n) {
+        return iter_failed(it, FKV_END);
+    }
 
-    return rc;
+    if (view_head(&it->view, at, &head) != FKV_OK) {
+        return iter_failed(it, FKV_ECORRUPT);
+    }
+
+    it->valid = false;
+    it->head = head.key;
+    it->shared = head.key.len;
+    it->kept = 0;
+    it->at = at;
+    it->next = it->view.begin + view_offset(&it->view, at);
+
+    return fkv__block_iter_next(it);
 }

@@ -6,8 +6,8 @@
  *
  * v is a varint.  The low three bits of flags are the kind, the others say
  * which optional fields follow: expire_at, type and encver, stamp, meta_len,
- * version.  "shared" is how many bytes the key has in common with its
- * predecessor in a table block, and 0 in the log; "version" is absent in the
+ * version.  "shared" is how many bytes the key takes from the head of
+ * its group in a block, and 0 in the log; "version" is absent in the
  * log, where the record's own position is its version.  Expiry stands before
  * key and value, so it is decided before the value is touched.
  */

@@ -2,10 +2,10 @@
  * table.c - building a table, reading its footer and properties.
  *
  * Footer: index offset 8, bytes 8 | filter offset 8, pages 8 | properties
- * offset 8, bytes 8 | file id 8 | bytes of the file 8 | zero 16 | format 4
- * | crc 4 | magic 8.  The sum covers bytes 0 to 83.  Every format keeps the
- * length and the last 16 bytes, so that an older build can tell a newer file
- * from a damaged one.
+ * offset 8, bytes 8 | file id 8 | bytes of the file 8 | index pages: offset 8,
+ * number 8 | format 4 | crc 4 | magic 8.  The sum covers bytes 0 to 83.  Every
+ * format keeps the length and the last 16 bytes, so that an older build can
+ * tell a newer file from a damaged one.
  */
 
 #include "format/table.h"
@@ -25,12 +25,17 @@ static const uint8_t  table_magic[8] = {
 #define PROPERTIES_BYTES_AT   40
 #define ID_AT                 48
 #define BYTES_AT              56
+#define PAGES_OFFSET_AT       64
+#define INDEX_PAGES_AT        72
 #define FORMAT_AT             80
 #define CRC_AT                84
 #define MAGIC_AT              88
 
 /* What the estimate allows for properties, their two keys aside. */
 #define PROPERTIES_BYTES  256
+
+/* Blocks of one index page: its places are 32 bits. */
+#define PAGE_SPAN_MAX  (1 << 30)
 
 
 void
@@ -156,11 +161,36 @@ table_place_ok(uint64_t offset, uint64_t bytes, uint64_t end)
 }
 
 
-/* Where the filter, or without one the index, begins. */
+/* Where the index begins, with its pages if it has any. */
 static uint64_t
-table_data_end(const fkv__table_info_t *info)
+table_index_begin(const fkv__table_info_t *info)
 {
-    return (info->filter_pages > 0) ? info->filter_offset : info->index_offset;
+    return (info->index_pages > 0) ? info->pages_offset : info->index_offset;
+}
+
+
+uint64_t
+fkv__table_data_end(const fkv__table_info_t *info)
+{
+    return (info->filter_pages > 0) ? info->filter_offset
+                                    : table_index_begin(info);
+}
+
+
+static bool
+table_filter_ok(const fkv__table_info_t *info)
+{
+    uint64_t  end = table_index_begin(info);
+
+    if (info->filter_pages == 0) {
+        return info->filter_offset == 0;
+    }
+
+    return info->filter_offset % FKV__FILTER_PAGE_BYTES == 0
+           && info->filter_offset < end
+           && (end - info->filter_offset) % FKV__FILTER_PAGE_BYTES == 0
+           && (end - info->filter_offset) / FKV__FILTER_PAGE_BYTES
+              == info->filter_pages;
 }
 
 
@@ -171,21 +201,18 @@ table_layout_ok(const fkv__table_info_t *info)
     if (info->bytes < FKV__TABLE_FOOTER_BYTES
         || !table_place_ok(info->index_offset, info->index_bytes,
                            info->bytes - FKV__TABLE_FOOTER_BYTES)
-        || table_data_end(info) == 0)
+        || fkv__table_data_end(info) == 0)
     {
         return false;
     }
 
-    if (info->filter_pages == 0) {
-        return info->filter_offset == 0;
+    if ((info->index_pages == 0) != (info->pages_offset == 0)
+        || info->pages_offset > info->index_offset)
+    {
+        return false;
     }
 
-    return info->filter_offset % FKV__FILTER_PAGE_BYTES == 0
-           && info->filter_offset < info->index_offset
-           && (info->index_offset - info->filter_offset)
-              % FKV__FILTER_PAGE_BYTES == 0
-           && (info->index_offset - info->filter_offset)
-              / FKV__FILTER_PAGE_BYTES == info->filter_pages;
+    return table_filter_ok(info);
 }
 
 
@@ -223,7 +250,8 @@ fkv__table_builder_init(fkv__table_builder_t *table, uint64_t file_id,
     table->options = *options;
 
     fkv__block_builder_init(&table->block);
-    fkv__block_builder_init(&table->index);
+    fkv__index_builder_init(&table->index);
+    fkv__index_builder_init(&table->root);
     fkv__table_info_init(&table->info);
 
     table->block.type = options->compression;
@@ -235,7 +263,10 @@ void
 fkv__table_builder_done(fkv__table_builder_t *table)
 {
     fkv__block_builder_done(&table->block);
-    fkv__block_builder_done(&table->index);
+    fkv__index_builder_done(&table->index);
+    fkv__index_builder_done(&table->root);
+    fkv__buf_done(&table->pages);
+    fkv__buf_done(&table->page_ends);
     fkv__filter_builder_done(&table->filter);
     fkv__table_info_done(&table->info);
     fkv__buf_done(&table->out);
@@ -250,31 +281,74 @@ table_offset(const fkv__table_builder_t *table)
 }
 
 
+/*
+ * The page goes behind those that are full.  Its trailer has to wait, for
+ * nobody knows yet where in the file it will be.
+ */
 static int
-table_end_block(fkv__table_builder_t *table)
+table_end_page(fkv__table_builder_t *table, fkv_str_t next)
 {
-    uint8_t             value[2 * FKV__VARINT_MAX], *p;
-    fkv__block_place_t  place;
-    fkv__record_t       entry;
+    fkv__buf_t  *pages = &table->pages;
+    size_t       start = pages->len, end;
 
-    if (fkv__block_builder_finish(&table->block, &table->out, table->info.id,
-                                  table_offset(table), &place)
-        != FKV_OK)
+    if (fkv__index_builder_finish(&table->index, table->options.index,
+                                  table->page_base, pages)
+        != FKV_OK
+        || fkv__buf_reserve(pages, FKV__BLOCK_TRAILER_BYTES) != FKV_OK)
     {
         return FKV_ENOMEM;
     }
 
-    p = fkv__put_varint(value, place.offset);
-    p = fkv__put_varint(p, place.bytes);
+    pages->len += FKV__BLOCK_TRAILER_BYTES;
+    end = pages->len;
 
-    memset(&entry, 0, sizeof(entry));
+    if (fkv__buf_append(&table->page_ends, &end, sizeof(end)) != FKV_OK) {
+        return FKV_ENOMEM;
+    }
 
-    entry.kind = FKV__RECORD_VALUE;
-    entry.version = table->block.last_version;
-    entry.key = fkv__buf_str(&table->block.last_key);
-    entry.value = (fkv_str_t) { value, (size_t) (p - value) };
+    table->page_base = table_offset(table);
+    table->info.index_pages++;
 
-    return fkv__block_builder_add(&table->index, &entry, 0);
+    return fkv__index_builder_add(&table->root,
+                                  fkv__buf_str(&table->block.last_key),
+                                  table->block.last_version, next,
+                                  end - start);
+}
+
+
+/* next: key of the record that comes behind the block, or empty. */
+static int
+table_end_block(fkv__table_builder_t *table, fkv_str_t next)
+{
+    fkv__table_info_t   *info = &table->info;
+    fkv__block_place_t   place;
+
+    info->blocks++;
+    info->finger_bytes += table->block.fingers.len;
+    info->raw_bytes += fkv__block_builder_bytes(&table->block)
+                       - FKV__BLOCK_TRAILER_BYTES;
+
+    if (fkv__block_builder_finish(&table->block, &table->out, info->id,
+                                  table_offset(table), &place)
+        != FKV_OK
+        || fkv__index_builder_add(&table->index,
+                                  fkv__buf_str(&table->block.last_key),
+                                  table->block.last_version, next,
+                                  place.bytes + FKV__BLOCK_TRAILER_BYTES)
+           != FKV_OK)
+    {
+        return FKV_ENOMEM;
+    }
+
+    /* The last page, which may be the only one, is for finish to end. */
+    if (next.len == 0
+        || (fkv__index_builder_bytes(&table->index) < table->options.page_bytes
+            && table->index.bytes < PAGE_SPAN_MAX))
+    {
+        return FKV_OK;
+    }
+
+    return table_end_page(table, next);
 }
 
 
@@ -308,30 +382,46 @@ table_count(fkv__table_info_t *info, const fkv__record_t *rec, bool new_key)
 }
 
 
+/* FKV_OK · FKV_ENOMEM; the block before it may have ended. */
+static int
+table_add_record(fkv__table_builder_t *table, const fkv__record_t *rec,
+    uint64_t hash)
+{
+    const uint64_t  *finger = table->options.fingers ? &hash : NULL;
+    int              rc;
+
+    rc = fkv__block_builder_add(&table->block, rec, finger,
+                                table->options.block_bytes);
+    if (rc != FKV_EFULL) {
+        return rc;
+    }
+
+    rc = table_end_block(table, rec->key);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    return fkv__block_builder_add(&table->block, rec, finger,
+                                  table->options.block_bytes);
+}
+
+
 int
 fkv__table_builder_add(fkv__table_builder_t *table, const fkv__record_t *rec)
 {
-    bool  new_key;
-    int   rc;
+    uint64_t  hash = fkv__hash(rec->key);
+    bool      new_key;
+    int       rc;
 
     FKV_ASSERT(!table->finished);
 
     new_key = table->info.entries == 0
               || !fkv__str_eq(fkv__buf_str(&table->block.last_key), rec->key);
 
-    rc = fkv__block_builder_add(&table->block, rec, table->options.block_bytes);
-
-    if (rc == FKV_EFULL) {
-        rc = table_end_block(table);
-
-        if (rc == FKV_OK) {
-            rc = fkv__block_builder_add(&table->block, rec,
-                                        table->options.block_bytes);
-        }
-    }
+    rc = table_add_record(table, rec, hash);
 
     if (rc == FKV_OK && new_key && table->options.bits_per_key > 0) {
-        rc = fkv__filter_builder_add(&table->filter, fkv__hash(rec->key));
+        rc = fkv__filter_builder_add(&table->filter, hash);
     }
 
     if (rc == FKV_OK && table->info.entries == 0) {
@@ -369,7 +459,8 @@ fkv__table_builder_bytes(const fkv__table_builder_t *table)
 
     return table_offset(table) + fkv__block_builder_bytes(&table->block)
            + (pages > 0 ? pages + 1 : 0) * FKV__FILTER_PAGE_BYTES
-           + fkv__block_builder_bytes(&table->index)
+           + table->pages.len + fkv__index_builder_bytes(&table->index)
+           + fkv__index_builder_bytes(&table->root)
            + PROPERTIES_BYTES + table->info.smallest.len
            + table->block.last_key.len + FKV__TABLE_FOOTER_BYTES;
 }
@@ -406,29 +497,100 @@ table_put_filter(fkv__table_builder_t *table)
 }
 
 
+/* Trailer behind what out holds from start on; place is set to it. */
 static int
-table_put_properties(fkv__table_builder_t *table, fkv__block_place_t *place)
+table_put_trailer(fkv__table_builder_t *table, size_t start,
+    fkv__block_place_t *place)
 {
     fkv__buf_t  *out = &table->out;
-    size_t       start = out->len;
     fkv_str_t    payload;
 
-    place->offset = table_offset(table);
-
-    if (fkv__table_info_put(out, &table->info) != FKV_OK
-        || fkv__buf_reserve(out, FKV__BLOCK_TRAILER_BYTES) != FKV_OK)
-    {
+    if (fkv__buf_reserve(out, FKV__BLOCK_TRAILER_BYTES) != FKV_OK) {
         return FKV_ENOMEM;
     }
 
     payload = (fkv_str_t) { out->data + start, out->len - start };
-    place->bytes = payload.len;
+    *place = (fkv__block_place_t) { table->written + start, payload.len };
 
     fkv__block_trailer_put(out->data + out->len, payload, table->info.id,
                            place->offset);
     out->len += FKV__BLOCK_TRAILER_BYTES;
 
     return FKV_OK;
+}
+
+
+/* The pages, whose place is known now. */
+static int
+table_put_pages(fkv__table_builder_t *table)
+{
+    fkv__buf_t  *pages = &table->pages;
+    uint64_t     offset = table_offset(table);
+    size_t       begin = 0, end;
+
+    for (size_t i = 0; i < table->page_ends.len; i += sizeof(end)) {
+        memcpy(&end, table->page_ends.data + i, sizeof(end));
+
+        end -= FKV__BLOCK_TRAILER_BYTES;
+        fkv__block_trailer_put(pages->data + end,
+                               (fkv_str_t) { pages->data + begin,
+                                             end - begin },
+                               table->info.id, offset + begin);
+        begin = end + FKV__BLOCK_TRAILER_BYTES;
+    }
+
+    table->info.pages_offset = offset;
+
+    return fkv__buf_append(&table->out, pages->data, pages->len);
+}
+
+
+static int
+table_put_index(fkv__table_builder_t *table)
+{
+    fkv__index_builder_t  *root = &table->index;
+    fkv__block_place_t     place;
+    size_t                 start;
+    uint64_t               base = 0;
+
+    if (table->info.index_pages > 0) {
+        if (table_end_page(table, FKV_STR_NULL) != FKV_OK
+            || table_put_pages(table) != FKV_OK)
+        {
+            return FKV_ENOMEM;
+        }
+
+        root = &table->root;
+        base = table->info.pages_offset;
+    }
+
+    start = table->out.len;
+
+    if (fkv__index_builder_finish(root, table->options.index, base,
+                                  &table->out)
+        != FKV_OK
+        || table_put_trailer(table, start, &place) != FKV_OK)
+    {
+        return FKV_ENOMEM;
+    }
+
+    table->info.index_offset = place.offset;
+    table->info.index_bytes = place.bytes;
+
+    return FKV_OK;
+}
+
+
+static int
+table_put_properties(fkv__table_builder_t *table, fkv__block_place_t *place)
+{
+    size_t  start = table->out.len;
+
+    if (fkv__table_info_put(&table->out, &table->info) != FKV_OK) {
+        return FKV_ENOMEM;
+    }
+
+    return table_put_trailer(table, start, place);
 }
 
 
@@ -446,6 +608,8 @@ table_put_footer(fkv__table_builder_t *table, fkv__block_place_t properties)
     fkv__put_le64(footer + FILTER_PAGES_AT, info->filter_pages);
     fkv__put_le64(footer + PROPERTIES_OFFSET_AT, properties.offset);
     fkv__put_le64(footer + PROPERTIES_BYTES_AT, properties.bytes);
+    fkv__put_le64(footer + PAGES_OFFSET_AT, info->pages_offset);
+    fkv__put_le64(footer + INDEX_PAGES_AT, info->index_pages);
     fkv__put_le64(footer + ID_AT, info->id);
     fkv__put_le64(footer + BYTES_AT, info->bytes);
     fkv__put_le32(footer + FORMAT_AT, FKV__TABLE_FORMAT);
@@ -460,7 +624,7 @@ int
 fkv__table_builder_finish(fkv__table_builder_t *table, uint64_t created_ms,
     fkv__table_info_t *info)
 {
-    fkv__block_place_t  index, properties;
+    fkv__block_place_t  properties;
 
     FKV_ASSERT(!table->finished);
     FKV_ASSERT(table->info.entries > 0);
@@ -472,19 +636,10 @@ fkv__table_builder_finish(fkv__table_builder_t *table, uint64_t created_ms,
 
     if (table_set_key(&table->info.largest,
                       fkv__buf_str(&table->block.last_key)) != FKV_OK
-        || table_end_block(table) != FKV_OK
+        || table_end_block(table, FKV_STR_NULL) != FKV_OK
         || table_put_filter(table) != FKV_OK
-        || fkv__block_builder_finish(&table->index, &table->out,
-                                     table->info.id, table_offset(table),
-                                     &index) != FKV_OK)
-    {
-        return FKV_ENOMEM;
-    }
-
-    table->info.index_offset = index.offset;
-    table->info.index_bytes = index.bytes;
-
-    if (table_put_properties(table, &properties) != FKV_OK
+        || table_put_index(table) != FKV_OK
+        || table_put_properties(table, &properties) != FKV_OK
         || table_put_footer(table, properties) != FKV_OK)
     {
         return FKV_ENOMEM;
@@ -520,6 +675,8 @@ fkv__table_footer_get(const uint8_t *footer, uint64_t bytes,
     info->index_bytes = fkv__get_le64(footer + INDEX_BYTES_AT);
     info->filter_offset = fkv__get_le64(footer + FILTER_OFFSET_AT);
     info->filter_pages = fkv__get_le64(footer + FILTER_PAGES_AT);
+    info->pages_offset = fkv__get_le64(footer + PAGES_OFFSET_AT);
+    info->index_pages = fkv__get_le64(footer + INDEX_PAGES_AT);
     properties->offset = fkv__get_le64(footer + PROPERTIES_OFFSET_AT);
     properties->bytes = fkv__get_le64(footer + PROPERTIES_BYTES_AT);
     info->id = fkv__get_le64(footer + ID_AT);
@@ -563,6 +720,8 @@ fkv__table_properties_get(const uint8_t *raw, size_t len, uint64_t offset,
         || read.index_bytes != info->index_bytes
         || read.filter_offset != info->filter_offset
         || read.filter_pages != info->filter_pages
+        || read.pages_offset != info->pages_offset
+        || read.index_pages != info->index_pages
         || fkv__table_info_check(&read) != FKV_OK)
     {
         fkv__table_info_done(&read);
@@ -577,18 +736,16 @@ fkv__table_properties_get(const uint8_t *raw, size_t len, uint64_t offset,
 
 
 int
-fkv__table_place_get(const fkv__table_info_t *info, fkv_str_t value,
-    fkv__block_place_t *place)
+fkv__table_place(const fkv__table_info_t *info, unsigned depth,
+    const fkv__index_t *index, uint32_t at, fkv__block_place_t *place)
 {
-    const uint8_t  *p = value.data, *end = value.data + value.len;
+    bool      pages = depth + 1 < fkv__table_depth(info);
+    uint64_t  begin = pages ? info->pages_offset : 0;
+    uint64_t  end = pages ? info->index_offset : fkv__table_data_end(info);
 
-    p = fkv__get_varint(p, end, &place->offset);
-    if (p != NULL) {
-        p = fkv__get_varint(p, end, &place->bytes);
-    }
-
-    if (p == NULL || p != end
-        || !table_place_ok(place->offset, place->bytes, table_data_end(info)))
+    if (fkv__index_place(index, at, place) != FKV_OK
+        || place->offset < begin
+        || !table_place_ok(place->offset, place->bytes, end))
     {
         return FKV_ECORRUPT;
     }

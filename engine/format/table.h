@@ -1,15 +1,13 @@
 /*
  * table.h - FerroSST, the file of sorted records.
  *
- *     data blocks | 0 .. | filter pages | index block | properties | footer
+ *     data blocks | 0 .. | filter pages | index pages | root | properties
+ *     | footer
  *
  * Data       blocks (block.h), one behind the other from offset 0
  * Filter     pages (filter.h) from a multiple of 4096 on
- * Index      one block; a record per data block: key and version are those
- *            of the data block's last record, the value is its place (varint
- *            offset, varint payload length without trailer).  So the first
- *            index record at or behind (ikey, version) names the only block
- *            where the first record at or behind (ikey, version) can be
+ * Index      pages (index.h) with an entry per data block, and a root page
+ *            with one per page.  If one page is enough it is the root itself
  * Properties tagged fields of fkv__table_info_t, then a block's trailer
  * Footer     96 bytes that say where the rest is
  *
@@ -21,6 +19,7 @@
 
 #include "format/block.h"
 #include "format/filter.h"
+#include "format/index.h"
 
 #define FKV__TABLE_FORMAT        1
 #define FKV__TABLE_FOOTER_BYTES  96
@@ -32,7 +31,10 @@
  * not change.
  *
  *   bytes           of the file; not among the properties
- *   index_bytes     of the index block's payload
+ *   index_offset,   of the root of the index, payload without trailer
+ *   index_bytes
+ *   pages_offset    of the first index page; index_pages: how many there are,
+ *                   0 = the root leads to data blocks
  *   filter_pages    0 = the table has no filter
  *   entries, keys   records; distinct keys
  *   expiring        records with an expire_at
@@ -45,6 +47,8 @@
  *                   the same number go on in it together
  *   ranged          LSN: no record here is hidden by a range tombstone whose
  *                   version is below it
+ *   blocks          data blocks; raw_bytes: of their payloads before packing;
+ *                   finger_bytes: of fingerprints among these
  */
 #define FKV__TABLE_INFO_MAP(X)                                                \
     X(2,   id)                                                                \
@@ -61,11 +65,16 @@
     X(24,  version_max)                                                       \
     X(26,  expire_at_min)                                                     \
     X(28,  expire_at_max)                                                     \
+    X(40,  pages_offset)                                                      \
+    X(42,  index_pages)                                                       \
     X(1,   key_bytes)                                                         \
     X(3,   value_bytes)                                                       \
     X(5,   created_ms)                                                        \
     X(13,  merging)                                                           \
-    X(35,  ranged)
+    X(35,  ranged)                                                            \
+    X(41,  finger_bytes)                                                      \
+    X(43,  raw_bytes)                                                         \
+    X(45,  blocks)
 
 #define FKV__TABLE_SMALLEST  30
 #define FKV__TABLE_LARGEST   32
@@ -107,11 +116,17 @@ int fkv__table_info_check(const fkv__table_info_t *info);
  *                  long, unless one record alone is longer
  *   bits_per_key   of the filter, 10 gives about 1% false answers, 0 = none
  *   compression    of data blocks
+ *   fingers        data blocks have fingerprints for point reads
+ *   index          how its pages are searched
+ *   page_bytes     an index page is about so long
  */
 typedef struct {
     size_t             block_bytes;
     unsigned           bits_per_key;
     fkv__block_type_e  compression;
+    bool               fingers;
+    fkv__index_kind_e  index;
+    size_t             page_bytes;
 } fkv__table_options_t;
 
 /* Turns records into the file's bytes; does no I/O itself. */
@@ -121,7 +136,12 @@ typedef struct {
 
     fkv__table_options_t   options;
     fkv__block_builder_t   block;
-    fkv__block_builder_t   index;
+    fkv__index_builder_t   index;       /* the page that grows */
+    fkv__index_builder_t   root;        /* of the pages that are full */
+    fkv__buf_t             pages;       /* these, with room for trailers ... */
+    fkv__buf_t             page_ends;   /* ... which are there; size_t each */
+    uint64_t               page_base;   /* where the growing page's first
+                                           block begins */
     fkv__filter_builder_t  filter;
     fkv__table_info_t      info;
     bool                   finished;
@@ -175,12 +195,30 @@ int fkv__table_footer_get(const uint8_t *footer, uint64_t bytes,
 int fkv__table_properties_get(const uint8_t *raw, size_t len, uint64_t offset,
     fkv__table_info_t *info);
 
+/* Where the root lies; how many pages lead to a data block: 1 or 2. */
+static inline fkv__block_place_t
+fkv__table_root(const fkv__table_info_t *info)
+{
+    return (fkv__block_place_t) { info->index_offset, info->index_bytes };
+}
+
+
+static inline unsigned
+fkv__table_depth(const fkv__table_info_t *info)
+{
+    return (info->index_pages > 0) ? 2 : 1;
+}
+
+
 /*
- * Reads the value of an index record.
- * FKV_OK · FKV_ECORRUPT this is no place among the table's data blocks
+ * What entry at < index->n leads to: depth 0 is the root's.
+ * FKV_OK · FKV_ECORRUPT this is no place among index pages or data blocks
  */
-int fkv__table_place_get(const fkv__table_info_t *info, fkv_str_t value,
-    fkv__block_place_t *place);
+int fkv__table_place(const fkv__table_info_t *info, unsigned depth,
+    const fkv__index_t *index, uint32_t at, fkv__block_place_t *place);
+
+/* Where data blocks end: the filter, or without one the index, begins. */
+uint64_t fkv__table_data_end(const fkv__table_info_t *info);
 
 
 #endif /* FKV_FORMAT_TABLE_H */

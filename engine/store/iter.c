@@ -4,19 +4,20 @@
  *     INDEX --> DATA --> READY --next--> STEP --> READY
  *       ^        ^                        | block is over
  *       |        +------ next block ------+
- *       +---------------- next table -----+          END, FAILED
+ *       +------------ next page, table ---+          END, FAILED
  *
  * A verified block may still be nonsense, so order is checked, not believed:
- *   1  a record lies at or before its block's index record
- *   2  a block's first record lies behind floor, the index record before
- * With the order inside a block (block.c) the walk as a whole ascends.
+ *   1  a block's last record lies at or before its separator
+ *   2  a block's first record lies behind floor, the last one before it
+ * With the order inside a block (block.c) the walk as a whole ascends, and a
+ * search misses nothing that the walk finds.
  */
 
 #include "store/iter.h"
 
 typedef enum {
-    ITER_INDEX,             /* the index block of table at is wanted */
-    ITER_DATA,              /* the block that index.rec names is wanted */
+    ITER_INDEX,             /* the page at depth of table at is wanted */
+    ITER_DATA,              /* the block that the last page names is wanted */
     ITER_STEP,              /* the record behind data.rec is wanted */
     ITER_READY,             /* rec is data.rec */
     ITER_END,
@@ -28,7 +29,7 @@ void
 fkv__iter_init(fkv__iter_t *it, fkv__source_t *source,
     fkv__table_t *const *tables, unsigned n)
 {
-    memset(it, 0, offsetof(fkv__iter_t, index));
+    memset(it, 0, offsetof(fkv__iter_t, data));
 
     it->source = source;
     it->tables = tables;
@@ -50,15 +51,31 @@ iter_put_data(fkv__iter_t *it)
 }
 
 
+/* The deepest page that is held. */
+static fkv__iter_index_t *
+iter_page(fkv__iter_t *it)
+{
+    FKV_ASSERT(it->depth > 0);
+
+    return &it->index[it->depth - 1];
+}
+
+
+static void
+iter_put_page(fkv__iter_t *it)
+{
+    it->source->put(it->source, iter_page(it)->block);
+    it->depth--;
+}
+
+
 static void
 iter_put_blocks(fkv__iter_t *it)
 {
     iter_put_data(it);
 
-    if (it->index_block != NULL) {
-        fkv__block_iter_done(&it->index);
-        it->source->put(it->source, it->index_block);
-        it->index_block = NULL;
+    while (it->depth > 0) {
+        iter_put_page(it);
     }
 }
 
@@ -156,16 +173,31 @@ iter_blame(fkv__iter_t *it, uint64_t offset, int rc)
 
 
 static int
-iter_blame_index(fkv__iter_t *it, int rc)
+iter_blame_page(fkv__iter_t *it, int rc)
 {
-    return iter_blame(it, it->tables[it->at]->info.index_offset, rc);
+    return iter_blame(it, iter_page(it)->offset, rc);
 }
 
 
+/* The entry behind the current one, of whichever page has one. */
 static int
-iter_next_table(fkv__iter_t *it)
+iter_advance(fkv__iter_t *it)
 {
-    iter_put_blocks(it);
+    iter_put_data(it);
+
+    while (it->depth > 0) {
+        fkv__iter_index_t  *index = iter_page(it);
+
+        if (index->at + 1 < index->page.n) {
+            index->at++;
+            it->state = (it->depth
+                         < fkv__table_depth(&it->tables[it->at]->info))
+                        ? ITER_INDEX : ITER_DATA;
+            return FKV_OK;
+        }
+
+        iter_put_page(it);
+    }
 
     it->at++;
     it->seeking = false;
@@ -176,84 +208,115 @@ iter_next_table(fkv__iter_t *it)
 }
 
 
-/*
- * A table begins with its smallest key, whatever its file begins with: to be
- * sought at its beginning, and where the target lies before it.
- */
+/* Where the block that is wanted next lies. */
 static int
-iter_position(fkv__block_iter_t *block, const fkv__iter_t *it)
+iter_place(fkv__iter_t *it, fkv__block_place_t *place)
+{
+    const fkv__table_info_t  *info = &it->tables[it->at]->info;
+    fkv__iter_index_t        *index;
+    int                       rc;
+
+    if (it->depth == 0) {
+        *place = fkv__table_root(info);
+        return FKV_OK;
+    }
+
+    index = iter_page(it);
+    rc = fkv__table_place(info, it->depth - 1, &index->page, index->at, place);
+
+    return (rc == FKV_OK) ? FKV_OK : iter_blame_page(it, rc);
+}
+
+
+/*
+ * Where to begin in a page or block; false: at its first record.  A table
+ * begins with its smallest key, whatever its file begins with.
+ */
+static bool
+iter_aim(const fkv__iter_t *it, fkv_str_t *ikey, uint64_t *version)
 {
     fkv_str_t  smallest = fkv__buf_str(&it->tables[it->at]->info.smallest);
 
+    *ikey = fkv__buf_str(&it->target);
+    *version = it->target_version;
+
     if (!it->entered
-        && (!it->seeking
-            || fkv__str_cmp(fkv__buf_str(&it->target), smallest) < 0))
+        && (!it->seeking || fkv__str_cmp(*ikey, smallest) < 0))
     {
-        return fkv__block_iter_seek(block, smallest, UINT64_MAX);
+        *ikey = smallest;
+        *version = UINT64_MAX;
+        return true;
     }
 
-    if (!it->seeking) {
-        return fkv__block_iter_first(block);
-    }
-
-    return fkv__block_iter_seek(block, fkv__buf_str(&it->target),
-                                it->target_version);
+    return it->seeking;
 }
 
 
 static int
-iter_index(fkv__iter_t *it)
+iter_enter_page(fkv__iter_t *it)
 {
-    int             rc;
-    fkv__table_t   *table;
-    fkv__block_t   *block;
+    fkv__iter_index_t  *index = iter_page(it);
+    fkv_str_t           ikey;
+    uint64_t            version;
+    int                 rc;
 
-    if (it->at == it->n) {
-        it->state = ITER_END;
-        return FKV_OK;
-    }
+    rc = fkv__index_open(&index->page, index->block->payload);
 
-    table = it->tables[it->at];
-
-    rc = it->source->get(it->source, table, fkv__source_index_place(table),
-                         FKV__SOURCE_INDEX, &block);
-    if (rc != FKV_OK) {
-        return rc;
-    }
-
-    it->index_block = block;
-
-    rc = fkv__block_iter_init(&it->index, block->payload);
-    if (rc == FKV_OK) {
-        rc = iter_position(&it->index, it);
-    }
-
-    /* The last key is the target's, but all its versions come before. */
-    if (rc == FKV_END && it->seeking) {
-        return iter_next_table(it);
+    if (rc == FKV_OK && iter_aim(it, &ikey, &version)) {
+        rc = fkv__index_seek(&index->page, ikey, version, &index->at, NULL);
     }
 
     if (rc != FKV_OK) {
-        return iter_blame_index(it, rc);
+        return iter_blame_page(it, rc);
     }
 
-    it->state = ITER_DATA;
+    if (index->at == index->page.n) {
+        index->at--;
+        return iter_advance(it);
+    }
+
+    it->state = (it->depth < fkv__table_depth(&it->tables[it->at]->info))
+                ? ITER_INDEX : ITER_DATA;
 
     return FKV_OK;
 }
 
 
 static int
-iter_ready(fkv__iter_t *it)
+iter_index(fkv__iter_t *it)
 {
-    const fkv__record_t  *rec = &it->data.rec, *last = &it->index.rec;
+    int                  rc;
+    fkv__block_t        *block;
+    fkv__block_place_t   place;
 
-    /* Rule 1. */
-    if (fkv__block_cmp(rec->key, rec->version, last->key, last->version) > 0) {
-        return iter_blame(it, it->data_offset, FKV_ECORRUPT);
+    if (it->at == it->n) {
+        it->state = ITER_END;
+        return FKV_OK;
     }
 
-    it->rec = rec;
+    rc = iter_place(it, &place);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    rc = it->source->get(it->source, it->tables[it->at], place,
+                         FKV__SOURCE_INDEX, &block);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    it->index[it->depth++] = (fkv__iter_index_t) {
+        .block = block, .offset = place.offset
+    };
+
+    return iter_enter_page(it);
+}
+
+
+static int
+iter_ready(fkv__iter_t *it)
+{
+    it->rec = &it->data.rec;
     it->seeking = false;
     it->entered = true;
     it->state = ITER_READY;
@@ -263,20 +326,44 @@ iter_ready(fkv__iter_t *it)
 
 
 static int
-iter_data(fkv__iter_t *it)
+iter_position(fkv__iter_t *it)
 {
     int                   rc;
-    fkv__table_t         *table = it->tables[it->at];
-    fkv__block_t         *block;
-    fkv__block_place_t    place;
+    fkv_str_t             ikey;
+    uint64_t              version;
     const fkv__record_t  *rec = &it->data.rec;
 
-    rc = fkv__table_place_get(&table->info, it->index.rec.value, &place);
-    if (rc != FKV_OK) {
-        return iter_blame_index(it, rc);
+    rc = iter_aim(it, &ikey, &version)
+         ? fkv__block_iter_seek(&it->data, ikey, version)
+         : fkv__block_iter_first(&it->data);
+
+    /* Rule 2. */
+    if (rc == FKV_OK && it->has_floor
+        && fkv__block_cmp(rec->key, rec->version, fkv__buf_str(&it->floor),
+                          it->floor_version)
+           <= 0)
+    {
+        return FKV_ECORRUPT;
     }
 
-    rc = it->source->get(it->source, table, place, FKV__SOURCE_DATA, &block);
+    return rc;
+}
+
+
+static int
+iter_data(fkv__iter_t *it)
+{
+    int                  rc;
+    fkv__block_t        *block;
+    fkv__block_place_t   place;
+
+    rc = iter_place(it, &place);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    rc = it->source->get(it->source, it->tables[it->at], place,
+                         FKV__SOURCE_DATA, &block);
     if (rc != FKV_OK) {
         return rc;
     }
@@ -286,16 +373,12 @@ iter_data(fkv__iter_t *it)
 
     rc = fkv__block_iter_init(&it->data, block->payload);
     if (rc == FKV_OK) {
-        rc = iter_position(&it->data, it);
+        rc = iter_position(it);
     }
 
-    /* Rule 2. */
-    if (rc == FKV_OK && it->has_floor
-        && fkv__block_cmp(rec->key, rec->version, fkv__buf_str(&it->floor),
-                          it->floor_version)
-           <= 0)
-    {
-        rc = FKV_ECORRUPT;
+    /* The separator is larger than the last record: the next block has it. */
+    if (rc == FKV_END && (it->seeking || !it->entered)) {
+        return iter_advance(it);
     }
 
     if (rc != FKV_OK) {
@@ -309,30 +392,25 @@ iter_data(fkv__iter_t *it)
 static int
 iter_next_block(fkv__iter_t *it)
 {
-    int  rc;
+    int                   rc;
+    fkv__iter_index_t    *index = iter_page(it);
+    const fkv__record_t  *last = &it->data.rec;
 
-    iter_put_data(it);
+    /* Rule 1. */
+    rc = fkv__index_covers(&index->page, index->at, last->key, last->version);
 
-    if (iter_copy(&it->floor, it->index.rec.key) != FKV_OK) {
+    if (rc != FKV_OK) {
+        return iter_blame(it, it->data_offset, rc);
+    }
+
+    if (iter_copy(&it->floor, last->key) != FKV_OK) {
         return FKV_ENOMEM;
     }
 
-    it->floor_version = it->index.rec.version;
+    it->floor_version = last->version;
     it->has_floor = true;
 
-    rc = fkv__block_iter_next(&it->index);
-
-    if (rc == FKV_END) {
-        return iter_next_table(it);
-    }
-
-    if (rc != FKV_OK) {
-        return iter_blame_index(it, rc);
-    }
-
-    it->state = ITER_DATA;
-
-    return FKV_OK;
+    return iter_advance(it);
 }
 
 

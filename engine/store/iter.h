@@ -2,8 +2,8 @@
  * iter.h - walking one table, or a run of disjoint tables, in internal order:
  * key ascending, of one key version descending.
  *
- * Shape      tables -> index block -> data block -> record; at most one index
- *            and one data block are held
+ * Shape      tables -> root -> index page -> data block -> record; at most one
+ *            of each is held
  * Bounds     what lies before a table's smallest key is not there: a merge has
  *            taken it (compact.h)
  * Memory     must not be moved while it is in use; the tables (and the array
@@ -18,6 +18,14 @@
 #define FKV_STORE_ITER_H
 
 #include "store/source.h"
+
+/* A page of the index on the way to the current block. */
+typedef struct {
+    fkv__block_t  *block;
+    fkv__index_t   page;
+    uint32_t       at;              /* the entry that is followed */
+    uint64_t       offset;
+} fkv__iter_index_t;
 
 typedef struct {
     /* What settle found; NULL unless it said FKV_OK.  The key is whole. */
@@ -38,9 +46,9 @@ typedef struct {
     fkv__buf_t             floor;
     uint64_t               floor_version;
     uint64_t               data_offset;
-    fkv__block_t          *index_block;
+    unsigned               depth;       /* pages held: root, page */
+    fkv__iter_index_t      index[2];
     fkv__block_t          *data_block;
-    fkv__block_iter_t      index;
     fkv__block_iter_t      data;
 } fkv__iter_t;
 

@@ -5,6 +5,8 @@
  *                  |  ^------------- not in it ------------+
  *                  v                                       |
  *                FILTER --maybe--> INDEX --place--> DATA --+--> TABLE, end
+ *                                  |   ^ root, page
+ *                                  +---+
  *
  * Candidates come newest first, so the first answer that nothing newer can
  * follow is final: what is found in level 0 is newer than all records of the
@@ -13,7 +15,9 @@
  *
  * States: FOLLOW   version may be NULL
  *         others   version is pinned
- *         FILTER.. table is in it; DATA: place is one of its blocks
+ *         FILTER.. table is in it
+ *         INDEX    place is its root's, or that of the page at depth
+ *         DATA     place is one of its blocks
  * held and lookup->rec go together: the newest record so far.
  */
 
@@ -78,9 +82,8 @@ lookup_failed(fkv__lookup_own_t *own, int rc)
 static fkv__turn_e
 lookup_damaged(fkv__lookup_own_t *own, uint64_t offset, int rc)
 {
-    if (rc == FKV_ECORRUPT || rc == FKV_END) {
+    if (rc == FKV_ECORRUPT) {
         own->reader.source.damaged(&own->reader.source, own->table, offset);
-        rc = FKV_ECORRUPT;
     }
 
     return lookup_end(own, rc);
@@ -205,6 +208,16 @@ lookup_next(fkv__lookup_own_t *own)
 
 
 static fkv__turn_e
+lookup_root(fkv__lookup_own_t *own)
+{
+    own->depth = 0;
+    own->place = fkv__table_root(&own->table->info);
+
+    return fkv__op_enter(&own->op, LOOKUP_INDEX);
+}
+
+
+static fkv__turn_e
 lookup_table(fkv__lookup_own_t *own)
 {
     own->table = lookup_next(own);
@@ -213,8 +226,11 @@ lookup_table(fkv__lookup_own_t *own)
         return lookup_end(own, own->held != NULL ? FKV_OK : FKV_NOTFOUND);
     }
 
-    return fkv__op_enter(&own->op, own->table->info.filter_pages > 0
-                         ? LOOKUP_FILTER : LOOKUP_INDEX);
+    if (own->table->info.filter_pages == 0) {
+        return lookup_root(own);
+    }
+
+    return fkv__op_enter(&own->op, LOOKUP_FILTER);
 }
 
 
@@ -242,60 +258,65 @@ lookup_filter(fkv__lookup_own_t *own)
     maybe = fkv__filter_maybe(block->payload, hash, info->filter_pages);
     source->put(source, block);
 
-    return fkv__op_enter(&own->op, maybe ? LOOKUP_INDEX : LOOKUP_TABLE);
+    return maybe ? lookup_root(own) : fkv__op_enter(&own->op, LOOKUP_TABLE);
 }
 
 
-/* Where the first record at or behind the key's newest wanted version is. */
+/* Where the page says the key is.  FKV_OK · FKV_END nowhere · FKV_ECORRUPT */
 static int
-block_seek(fkv__block_iter_t *it, const fkv__block_t *block,
-    const fkv__lookup_t *lookup)
+index_find(const fkv__lookup_own_t *own, fkv_str_t payload,
+    fkv__block_place_t *place)
 {
-    int  rc = fkv__block_iter_init(it, block->payload);
+    const fkv__lookup_t  *lookup = own->lookup;
+    fkv__index_t          index;
+    uint32_t              at;
 
-    if (rc == FKV_OK) {
-        rc = fkv__block_iter_seek(it, lookup->ikey, lookup->below - 1);
+    if (fkv__index_open(&index, payload) != FKV_OK
+        || fkv__index_seek(&index, lookup->ikey, lookup->below - 1, &at, NULL)
+           != FKV_OK)
+    {
+        return FKV_ECORRUPT;
     }
 
-    return rc;
+    if (at == index.n) {
+        return FKV_END;
+    }
+
+    return fkv__table_place(&own->table->info, own->depth, &index, at, place);
 }
 
 
 static fkv__turn_e
 lookup_index(fkv__lookup_own_t *own)
 {
-    fkv__source_t      *source = &own->reader.source;
-    fkv__block_t       *block;
-    fkv__block_iter_t   it;
-    int                 rc;
+    fkv__source_t       *source = &own->reader.source;
+    fkv__block_t        *block;
+    fkv__block_place_t   place;
+    int                  rc;
 
-    rc = source->get(source, own->table, fkv__source_index_place(own->table),
-                     FKV__SOURCE_INDEX, &block);
+    rc = source->get(source, own->table, own->place, FKV__SOURCE_INDEX,
+                     &block);
     if (rc != FKV_OK) {
         return lookup_failed(own, rc);
     }
 
-    rc = block_seek(&it, block, own->lookup);
+    rc = index_find(own, block->payload, &place);
+    source->put(source, block);
 
     if (rc == FKV_END) {
-        fkv__block_iter_done(&it);
-        source->put(source, block);
         return fkv__op_enter(&own->op, LOOKUP_TABLE);
     }
 
-    if (rc == FKV_OK) {
-        rc = fkv__table_place_get(&own->table->info, it.rec.value,
-                                  &own->place);
-    }
-
-    fkv__block_iter_done(&it);
-    source->put(source, block);
-
     if (rc != FKV_OK) {
-        return lookup_damaged(own, own->table->info.index_offset, rc);
+        return lookup_damaged(own, own->place.offset, rc);
     }
 
-    return fkv__op_enter(&own->op, LOOKUP_DATA);
+    own->place = place;
+    own->depth++;
+
+    return fkv__op_enter(&own->op,
+                         own->depth < fkv__table_depth(&own->table->info)
+                         ? LOOKUP_INDEX : LOOKUP_DATA);
 }
 
 
@@ -306,8 +327,7 @@ lookup_take(fkv__lookup_own_t *own, fkv__block_t *block,
 {
     fkv__lookup_t  *lookup = own->lookup;
 
-    if (!fkv__str_eq(rec->key, lookup->ikey)
-        || rec->version < own->hidden
+    if (rec->version < own->hidden
         || (own->held != NULL && lookup->rec.version >= rec->version))
     {
         own->reader.source.put(&own->reader.source, block);
@@ -325,10 +345,11 @@ lookup_take(fkv__lookup_own_t *own, fkv__block_t *block,
 static fkv__turn_e
 lookup_data(fkv__lookup_own_t *own)
 {
-    fkv__source_t      *source = &own->reader.source;
-    fkv__block_t       *block;
-    fkv__block_iter_t   it;
-    int                 rc;
+    const fkv__lookup_t  *lookup = own->lookup;
+    fkv__source_t        *source = &own->reader.source;
+    fkv__block_t         *block;
+    fkv__record_t         rec;
+    int                   rc;
 
     rc = source->get(source, own->table, own->place, FKV__SOURCE_DATA,
                      &block);
@@ -336,19 +357,17 @@ lookup_data(fkv__lookup_own_t *own)
         return lookup_failed(own, rc);
     }
 
-    /* The index promised a record there: its end is damage, too. */
-    rc = block_seek(&it, block, own->lookup);
+    rc = fkv__block_find(block->payload, lookup->ikey, lookup->hash,
+                         lookup->below - 1, &rec);
 
     if (rc == FKV_OK) {
-        lookup_take(own, block, &it.rec);
+        lookup_take(own, block, &rec);
 
     } else {
         source->put(source, block);
     }
 
-    fkv__block_iter_done(&it);
-
-    if (rc != FKV_OK) {
+    if (rc == FKV_ECORRUPT) {
         return lookup_damaged(own, own->place.offset, rc);
     }
 

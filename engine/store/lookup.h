@@ -21,7 +21,8 @@ struct fkv__lookup_own_s {
     unsigned             level;     /* of the candidate */
     unsigned             next;      /* of level 0: the table after it */
     fkv__table_t        *table;     /* the candidate */
-    fkv__block_place_t   place;     /* of its data block */
+    unsigned             depth;     /* of the index page that is wanted */
+    fkv__block_place_t   place;     /* of that page or of the data block */
     fkv__block_t        *held;      /* lookup->rec lies in it; or NULL */
 };
 

@@ -44,12 +44,4 @@ struct fkv__source_s {
 };
 
 
-static inline fkv__block_place_t
-fkv__source_index_place(const fkv__table_t *table)
-{
-    return (fkv__block_place_t) { table->info.index_offset,
-                                  table->info.index_bytes };
-}
-
-
 #endif /* FKV_STORE_SOURCE_H */

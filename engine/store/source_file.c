@@ -4,8 +4,6 @@
 
 #include "store/source_file.h"
 
-#include "base/bytes.h"
-
 #include <errno.h>
 #include <fcntl.h>
 
@@ -99,13 +97,18 @@ file_read(fkv__source_file_t *file, const fkv__table_t *table, void *out,
 }
 
 
+/* room NULL: it is never packed, and the payload stays where it was read. */
 static int
 file_check(fkv__source_file_t *file, const fkv__table_t *table,
     const uint8_t *raw, size_t len, uint64_t offset, fkv__buf_t *room,
     fkv__block_t *block)
 {
-    int  rc = fkv__block_open(raw, len, table->info.id, offset, room,
-                              &block->payload);
+    uint64_t  id = table->info.id;
+    int       rc;
+
+    rc = (room != NULL)
+         ? fkv__block_open(raw, len, id, offset, room, &block->payload)
+         : fkv__block_check(raw, len, id, offset, &block->payload);
 
     if (rc == FKV_ECORRUPT) {
         return file_failed(file, table, offset, rc, "checksum is wrong");
@@ -122,36 +125,28 @@ file_check(fkv__source_file_t *file, const fkv__table_t *table,
 
 static int
 file_index(fkv__source_file_t *file, const fkv__table_t *table,
-    fkv__block_place_t place)
+    fkv__block_place_t place, unsigned i)
 {
-    int     rc;
-    size_t  len = place.bytes + FKV__BLOCK_TRAILER_BYTES;
+    int          rc;
+    size_t       len = place.bytes + FKV__BLOCK_TRAILER_BYTES;
+    fkv__buf_t  *room = &file->index_room[i];
 
-    FKV_ASSERT(file->index_block.payload.data == NULL);
+    FKV_ASSERT(file->index_block[i].payload.data == NULL);
 
-    file->index.len = 0;
+    room->len = 0;
 
-    if (fkv__buf_reserve(&file->index, len) != FKV_OK) {
+    if (fkv__buf_reserve(room, len) != FKV_OK) {
         return FKV_ENOMEM;
     }
 
-    rc = file_read(file, table, file->index.data, len, place.offset);
+    rc = file_read(file, table, room->data, len, place.offset);
 
     if (rc == FKV_OK) {
-        rc = file_check(file, table, file->index.data, len, place.offset,
-                        &file->index_room, &file->index_block);
+        rc = file_check(file, table, room->data, len, place.offset, NULL,
+                        &file->index_block[i]);
     }
 
     return rc;
-}
-
-
-/* Where the data blocks end: reading ahead further would be a waste. */
-static uint64_t
-file_data_end(const fkv__table_t *table)
-{
-    return (table->info.filter_pages > 0) ? table->info.filter_offset
-                                          : table->info.index_offset;
 }
 
 
@@ -160,7 +155,7 @@ file_fill_window(fkv__source_file_t *file, const fkv__table_t *table,
     fkv__block_place_t place, size_t len)
 {
     int       rc;
-    uint64_t  end = file_data_end(table);
+    uint64_t  end = fkv__table_data_end(&table->info);
 
     if (place.offset + len < end) {
         len = fkv__max(len, fkv__min(FKV__WINDOW_BYTES, end - place.offset));
@@ -223,8 +218,10 @@ file_get(fkv__source_t *source, fkv__table_t *table, fkv__block_place_t place,
     }
 
     if (kind == FKV__SOURCE_INDEX) {
-        *block = &file->index_block;
-        rc = file_index(file, table, place);
+        unsigned  i = (file->index_block[0].payload.data != NULL);
+
+        *block = &file->index_block[i];
+        rc = file_index(file, table, place, i);
 
     } else {
         *block = &file->data_block;
@@ -277,7 +274,7 @@ fkv__source_file_done(fkv__source_file_t *file)
     file_close(file);
 
     fkv__buf_done(&file->window);
-    fkv__buf_done(&file->index);
     fkv__buf_done(&file->data_room);
-    fkv__buf_done(&file->index_room);
+    fkv__buf_done(&file->index_room[0]);
+    fkv__buf_done(&file->index_room[1]);
 }

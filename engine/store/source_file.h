@@ -4,8 +4,8 @@
  *
  * Shape      one table open at a time; a window of FKV__WINDOW_BYTES of data
  *            blocks, read at once; no cache
- * Memory     serves one iterator: one index and one data block are out at
- *            most
+ * Memory     serves one iterator: one data block and two index pages are out
+ *            at most
  */
 
 #ifndef FKV_STORE_SOURCE_FILE_H
@@ -27,11 +27,10 @@ typedef struct {
     int                fd;
     fkv__buf_t         window;          /* file bytes from window_at on */
     uint64_t           window_at;
-    fkv__buf_t         index;
     fkv__buf_t         data_room;       /* unpacked */
-    fkv__buf_t         index_room;
     fkv__block_t       data_block;
-    fkv__block_t       index_block;
+    fkv__buf_t         index_room[2];   /* as read */
+    fkv__block_t       index_block[2];
 } fkv__source_file_t;
 
 /* Cannot fail; done closes and frees, after the iterator's done. */

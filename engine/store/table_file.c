@@ -14,6 +14,7 @@
 #define PIECE_BYTES  (1024 * 1024)
 #define BLOCK_BYTES  4096
 #define FILTER_BITS  10
+#define INDEX_BYTES  (32 * 1024)    /* of a page, and so of most tables' */
 
 
 void
@@ -28,6 +29,8 @@ fkv__table_options(const fkv_options_t *opt, fkv__table_options_t *out)
     *out = (fkv__table_options_t) {
         .block_bytes = BLOCK_BYTES,
         .bits_per_key = FILTER_BITS,
+        .fingers = true,
+        .page_bytes = INDEX_BYTES,
         .compression = types[__atomic_load_n(&opt->compression,
                                              __ATOMIC_RELAXED)]
     };

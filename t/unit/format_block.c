@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "base/crc32c.h"
+#include "base/hash.h"
 #include "format/block.h"
 
 #define FILE_ID  7
@@ -70,7 +71,7 @@ rows_make(row_t *rows, size_t n, size_t key_max, uint64_t *random)
 
 /* malloc'ed, exactly as long as payload and trailer. */
 static uint8_t *
-block_make(const row_t *rows, size_t n, size_t *len)
+block_make_with(const row_t *rows, size_t n, bool fingers, size_t *len)
 {
     fkv__block_builder_t  builder;
     fkv__block_place_t    place;
@@ -81,7 +82,10 @@ block_make(const row_t *rows, size_t n, size_t *len)
     assert_int_equal(fkv__block_builder_bytes(&builder), 0);
 
     for (size_t i = 0; i < n; i++) {
-        assert_int_equal(fkv__block_builder_add(&builder, &rows[i].rec, 0),
+        uint64_t  hash = fkv__hash(rows[i].rec.key);
+
+        assert_int_equal(fkv__block_builder_add(&builder, &rows[i].rec,
+                                                fingers ? &hash : NULL, 0),
                          FKV_OK);
     }
 
@@ -99,6 +103,13 @@ block_make(const row_t *rows, size_t n, size_t *len)
     fkv__block_builder_done(&builder);
 
     return raw;
+}
+
+
+static uint8_t *
+block_make(const row_t *rows, size_t n, size_t *len)
+{
+    return block_make_with(rows, n, false, len);
 }
 
 
@@ -144,19 +155,19 @@ block_has_these_bytes(void **state)
     rec.version = 9;
     rec.key = FKV_STR("\0apple\0\0");
     rec.value = FKV_STR("red");
-    assert_int_equal(fkv__block_builder_add(&builder, &rec, 0), FKV_OK);
+    assert_int_equal(fkv__block_builder_add(&builder, &rec, NULL, 0), FKV_OK);
 
     rec.kind = FKV__RECORD_TOMBSTONE;
     rec.version = 8;
     rec.value = FKV_STR_NULL;
-    assert_int_equal(fkv__block_builder_add(&builder, &rec, 0), FKV_OK);
+    assert_int_equal(fkv__block_builder_add(&builder, &rec, NULL, 0), FKV_OK);
 
     rec.kind = FKV__RECORD_VALUE;
     rec.version = 300;
     rec.expire_at = 1000;
     rec.key = FKV_STR("\0apricot\0\0");
     rec.value = FKV_STR("x");
-    assert_int_equal(fkv__block_builder_add(&builder, &rec, 0), FKV_OK);
+    assert_int_equal(fkv__block_builder_add(&builder, &rec, NULL, 0), FKV_OK);
 
     assert_int_equal(fkv__block_builder_finish(&builder, &out, 5, 4096,
                                                &place),
@@ -165,7 +176,7 @@ block_has_these_bytes(void **state)
               "8100080309006170706c650000726564 "
               "8208000008 "
               "89e803000000000000030701ac027269636f74000078 "
-              "00000000 01000000 00 6107d498");
+              "0000 1000 1500 03000000 00 c02a16b2");
 
     fkv__buf_done(&out);
     fkv__block_builder_done(&builder);
@@ -173,26 +184,45 @@ block_has_these_bytes(void **state)
 
 
 static void
-every_16th_record_restarts(void **state)
+every_16th_record_has_its_key_whole(void **state)
 {
     uint64_t   random = 11;
     row_t     *rows = calloc(300, sizeof(row_t));
     size_t     n = rows_make(rows, 300, 40, &random), len;
-    uint8_t   *raw;
     fkv_str_t  payload;
 
     (void) state;
 
+    assert_true(n > 50);
+
     for (size_t m = 1; m <= 50; m++) {
-        raw = block_make(rows, m, &len);
+        uint8_t        *raw = block_make_with(rows, m, m % 2, &len);
+        const uint8_t  *offsets;
+
         payload = block_payload(raw, len);
+        offsets = payload.data + payload.len - 4 - m * (2 + m % 2);
 
         assert_int_equal(fkv__get_le32(payload.data + payload.len - 4),
-                         (m + FKV__BLOCK_INTERVAL - 1) / FKV__BLOCK_INTERVAL);
+                         m | (m % 2) << 25);
+
+        for (size_t i = 0; i < m; i++) {
+            fkv__record_t   rec;
+            const uint8_t  *next;
+
+            assert_int_equal(fkv__record_get(payload.data
+                                             + fkv__get_le16(offsets + 2 * i),
+                                             offsets, &rec, &next),
+                             FKV_OK);
+            assert_int_equal(rec.version, rows[i].rec.version);
+            assert_int_equal(rec.shared,
+                             i % 16 == 0 ? 0
+                             : fkv__str_common(rows[i].rec.key,
+                                               rows[i - i % 16].rec.key));
+        }
+
         free(raw);
     }
 
-    assert_true(n > 50);
     free(rows);
 }
 
@@ -317,6 +347,109 @@ seek_finds_the_first_at_or_behind_key_and_version(void **state)
 
 
 static void
+find_as(fkv_str_t payload, const row_t *rows, size_t n, fkv_str_t key,
+    uint64_t version)
+{
+    fkv__record_t  rec;
+    size_t         i = 0;
+    int            rc;
+
+    while (i < n && (!fkv__str_eq(rows[i].rec.key, key)
+                     || rows[i].rec.version > version))
+    {
+        i++;
+    }
+
+    rc = fkv__block_find(payload, key, fkv__hash(key), version, &rec);
+
+    assert_int_equal(rc, i < n ? FKV_OK : FKV_NOTFOUND);
+
+    if (rc == FKV_OK) {
+        assert_int_equal(rec.version, rows[i].rec.version);
+        assert_int_equal(rec.kind, rows[i].rec.kind);
+        assert_int_equal(rec.expire_at, rows[i].rec.expire_at);
+        check_str(rec.key, rows[i].rec.key);
+        check_str(rec.value, rows[i].rec.value);
+    }
+}
+
+
+static void
+find_gives_the_newest_wanted_version_or_none(void **state)
+{
+    uint64_t  random = 19;
+    row_t    *rows = calloc(500, sizeof(row_t));
+
+    (void) state;
+
+    for (int round = 0; round < 60; round++) {
+        size_t      n = 1 + check_random(&random) % 300, len;
+        uint8_t    *raw;
+        fkv_str_t   payload;
+        row_t       other[20];
+
+        n = rows_make(rows, n, (round % 4 < 2) ? 60 : 6, &random);
+        raw = block_make_with(rows, n, round % 2, &len);
+        payload = block_payload(raw, len);
+
+        for (size_t i = 0; i < n; i++) {
+            for (uint64_t version = 0; version < 7; version++) {
+                find_as(payload, rows, n, rows[i].rec.key, version);
+            }
+        }
+
+        for (size_t m = rows_make(other, 20, 70, &random); m > 0; m--) {
+            find_as(payload, rows, n, other[m - 1].rec.key, 5);
+        }
+
+        free(raw);
+    }
+
+    free(rows);
+}
+
+
+static void
+block_over_64_kib_has_wide_offsets(void **state)
+{
+    uint64_t            random = 20;
+    size_t              n, len;
+    row_t              *rows = calloc(3000, sizeof(row_t));
+    fkv_str_t           payload;
+    fkv__block_iter_t   it;
+    uint8_t            *raw;
+
+    (void) state;
+
+    n = rows_make(rows, 3000, 690, &random);
+    assert_true(n > 1000);
+    raw = block_make_with(rows, n, true, &len);
+    payload = block_payload(raw, len);
+
+    assert_true(payload.len > 70000);
+    assert_int_equal(fkv__get_le32(payload.data + payload.len - 4),
+                     n | 3 << 24);
+
+    for (size_t i = 0; i < n; i += 7) {
+        find_as(payload, rows, n, rows[i].rec.key, rows[i].rec.version);
+    }
+
+    assert_int_equal(fkv__block_iter_init(&it, payload), FKV_OK);
+
+    for (size_t i = 0; i < n; i += 7) {
+        assert_int_equal(fkv__block_iter_seek(&it, rows[i].rec.key,
+                                              rows[i].rec.version),
+                         FKV_OK);
+        row_is(&it, &rows[i]);
+    }
+
+    fkv__block_iter_done(&it);
+    free(raw);
+    free(rows);
+}
+
+
+static void
 full_block_takes_no_more_unless_it_is_empty(void **state)
 {
     fkv__block_builder_t  builder;
@@ -335,28 +468,29 @@ full_block_takes_no_more_unless_it_is_empty(void **state)
     rec.value = (fkv_str_t) { value, sizeof(value) };
 
     rec.key = FKV_STR("a");
-    assert_int_equal(fkv__block_builder_add(&builder, &rec, 100), FKV_OK);
+    assert_int_equal(fkv__block_builder_add(&builder, &rec, NULL, 100), FKV_OK);
 
     before = fkv__block_builder_bytes(&builder);
     rec.key = FKV_STR("b");
     rec.value.len = 0;
-    assert_int_equal(fkv__block_builder_add(&builder, &rec, before),
+    assert_int_equal(fkv__block_builder_add(&builder, &rec, NULL, before),
                      FKV_EFULL);
     assert_int_equal(fkv__block_builder_bytes(&builder), before);
 
-    /* flags, shared, key length, value length, version, key: 6 bytes. */
-    assert_int_equal(fkv__block_builder_add(&builder, &rec, before + 5),
+    /* flags, shared, key length, value length, version, key: 6 bytes; offset:
+       2 bytes. */
+    assert_int_equal(fkv__block_builder_add(&builder, &rec, NULL, before + 7),
                      FKV_EFULL);
-    assert_int_equal(fkv__block_builder_add(&builder, &rec, before + 6),
+    assert_int_equal(fkv__block_builder_add(&builder, &rec, NULL, before + 8),
                      FKV_OK);
-    assert_int_equal(fkv__block_builder_bytes(&builder), before + 6);
+    assert_int_equal(fkv__block_builder_bytes(&builder), before + 8);
 
     assert_int_equal(fkv__block_builder_finish(&builder, &out, 1, 0, &place),
                      FKV_OK);
 
     rec.key = FKV_STR("c");
     rec.value.len = sizeof(value);
-    assert_int_equal(fkv__block_builder_add(&builder, &rec, 1), FKV_OK);
+    assert_int_equal(fkv__block_builder_add(&builder, &rec, NULL, 1), FKV_OK);
 
     fkv__buf_done(&out);
     fkv__block_builder_done(&builder);
@@ -386,7 +520,7 @@ pair_add(void *data)
     rec.kind = FKV__RECORD_VALUE;
     rec.key = pair->key1;
     rec.version = pair->version1;
-    (void) fkv__block_builder_add(&builder, &rec, 0);
+    (void) fkv__block_builder_add(&builder, &rec, NULL, 0);
 
     if (pair->cut) {
         (void) fkv__block_builder_finish(&builder, &out, 1, 0, &place);
@@ -394,7 +528,7 @@ pair_add(void *data)
 
     rec.key = pair->key2;
     rec.version = pair->version2;
-    (void) fkv__block_builder_add(&builder, &rec, 0);
+    (void) fkv__block_builder_add(&builder, &rec, NULL, 0);
 
     fkv__buf_done(&out);
     fkv__block_builder_done(&builder);
@@ -615,6 +749,10 @@ walk_bytes(const uint8_t *data, size_t len)
                     || fkv__block_cmp(it.rec.key, it.rec.version,
                                       FKV_STR("aab"), 3) >= 0);
 
+        rc = fkv__block_find(payload, FKV_STR("aab"), 0x61, 3, &it.rec);
+        assert_true(rc == FKV_OK || rc == FKV_NOTFOUND || rc == FKV_ECORRUPT);
+        assert_true(rc != FKV_OK || it.rec.version <= 3);
+
     } else {
         assert_int_equal(fkv__block_iter_first(&it), FKV_END);
         assert_int_equal(fkv__block_iter_seek(&it, FKV_STR("a"), 1), FKV_END);
@@ -638,7 +776,7 @@ damaged_payload_never_leads_outside(void **state)
         uint8_t  *raw;
 
         n = rows_make(rows, n, (round & 1) ? 300 : 8, &random);
-        raw = block_make(rows, fkv__min(n, 30), &len);
+        raw = block_make_with(rows, fkv__min(n, 30), round % 3 == 0, &len);
         len -= FKV__BLOCK_TRAILER_BYTES;
 
         if (len > 1024) {
@@ -683,8 +821,8 @@ garbage_never_leads_outside(void **state)
 
         if (len >= 8 && (i & 3) != 0) {
             bytes[0] = FKV__RECORD_VALUE | FKV__RECORD_VERSION;
-            fkv__put_le32(bytes + len - 4, 1);
-            fkv__put_le32(bytes + len - 8, 0);
+            fkv__put_le32(bytes + len - 4, 1 + (uint32_t) (i & 8) / 8);
+            fkv__put_le16(bytes + len - ((i & 8) ? 8 : 6), 0);
         }
 
         walk_bytes(bytes, len);
@@ -693,30 +831,37 @@ garbage_never_leads_outside(void **state)
 
 
 static void
-impossible_restarts_are_corrupt(void **state)
+impossible_tails_are_corrupt(void **state)
 {
     static const struct {
         size_t       len;
         const char  *bytes;
     } bad[] = {
         { 0, "" },
-        { 4, "\0\0\0\0" },
-        { 8, "\0\0\0\0\0\0\0\0" },              /* none */
-        { 8, "\0\0\0\0\1\0\0\0" },              /* at the end of nothing */
-        { 8, "\0\0\0\0\2\0\0\0" },              /* more than there are bytes */
-        { 8, "\0\0\0\0\xff\xff\xff\xff" },
-        { 9, "x\1\0\0\0\1\0\0\0" },             /* the first is not at 0 */
-        { 13, "x\0\0\0\0\1\0\0\0\2\0\0\0" },    /* the last is outside */
+        { 3, "\0\0\0" },
+        { 4, "\1\0\0\0" },                      /* no room for an offset */
+        { 6, "\0\0\0\0\0\0" },                  /* no record */
+        { 6, "\0\0\1\0\0\0" },                  /* at the end of nothing */
+        { 8, "\0\0\0\0\3\0\0\0" },              /* more than there are bytes */
+        { 8, "\0\0\0\0\xff\xff\xff\0" },
+        { 9, "xxx\0\0\1\0\0\4" },               /* a shape nobody knows */
+        { 7, "x\1\0\1\0\0\0" },                 /* the first is not at 0 */
+        { 9, "x\0\0\1\0\2\0\0\0" },             /* the last is outside */
+        { 8, "xx\0\0\1\0\0\1" },                /* no room for wide ones */
+        { 6, "\0\0\1\0\0\2" },                  /* or for a fingerprint */
     };
 
     (void) state;
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         uint8_t            *copy = check_copy(bad[i].bytes, bad[i].len);
+        fkv_str_t           payload = { copy, bad[i].len };
+        fkv__record_t       rec;
         fkv__block_iter_t   it;
 
-        assert_int_equal(fkv__block_iter_init(&it, (fkv_str_t) { copy,
-                                                                 bad[i].len }),
+        assert_int_equal(fkv__block_iter_init(&it, payload), FKV_ECORRUPT);
+        assert_int_equal(fkv__block_iter_next(&it), FKV_END);
+        assert_int_equal(fkv__block_find(payload, FKV_STR("a"), 0, 1, &rec),
                          FKV_ECORRUPT);
         fkv__block_iter_done(&it);
         free(copy);
@@ -724,21 +869,23 @@ impossible_restarts_are_corrupt(void **state)
 }
 
 
-/* Three restarts; seeking looks at the middle one first. */
+/* Three records; seeking "ac" looks at the second one first. */
 static void
-restart_that_seek_cannot_use_is_corrupt(void **state)
+record_that_seek_cannot_use_is_corrupt(void **state)
 {
     static const uint8_t  bytes[] =
-        "\x81\0\1\0\1a" "\x81\0\1\0\1b" "\x81\0\1\0\1c"
-        "\0\0\0\0" "\6\0\0\0" "\14\0\0\0" "\3\0\0";
+        "\x81\0\2\0\1aa" "\x81\1\1\0\1b" "\x81\1\1\0\1c"
+        "\0\0" "\7\0" "\15\0" "\3\0\0";
     static const struct {
         size_t   at;
         uint8_t  byte;
     } bad[] = {
-        { 7, 1 },               /* the record shares */
-        { 22, 18 },             /* outside of the records */
-        { 25, 0x80 },           /* far outside */
-        { 22, 9 },              /* not at a record: padding */
+        { 1, 1 },               /* the head shares */
+        { 8, 3 },               /* shares more than the head has */
+        { 21, 19 },             /* outside of the records */
+        { 22, 0x80 },           /* far outside */
+        { 21, 8 },              /* not at a record */
+        { 7, 1 },               /* no version */
     };
 
     (void) state;
@@ -746,6 +893,7 @@ restart_that_seek_cannot_use_is_corrupt(void **state)
     for (size_t i = 0; i <= sizeof(bad) / sizeof(bad[0]); i++) {
         uint8_t            *copy = check_copy(bytes, sizeof(bytes));
         fkv_str_t           payload = { copy, sizeof(bytes) };
+        fkv__record_t       rec;
         fkv__block_iter_t   it;
 
         if (i > 0) {
@@ -753,9 +901,11 @@ restart_that_seek_cannot_use_is_corrupt(void **state)
         }
 
         assert_int_equal(fkv__block_iter_init(&it, payload), FKV_OK);
-        assert_int_equal(fkv__block_iter_seek(&it, FKV_STR("a"), 1),
+        assert_int_equal(fkv__block_iter_seek(&it, FKV_STR("ac"), 1),
                          i == 0 ? FKV_OK : FKV_ECORRUPT);
         assert_int_equal(it.valid, i == 0);
+        assert_int_equal(fkv__block_find(payload, FKV_STR("ac"), 0, 1, &rec),
+                         i == 0 ? FKV_OK : FKV_ECORRUPT);
 
         fkv__block_iter_done(&it);
         free(copy);
@@ -766,28 +916,31 @@ restart_that_seek_cannot_use_is_corrupt(void **state)
 static void
 records_that_break_a_rule_are_corrupt(void **state)
 {
-    static const char  *bad[] = {
-        "\x81\0\1\0\1b" "\x81\0\1\0\1a",        /* descends */
-        "\x81\0\1\0\1a" "\x81\1\0\0\1",         /* twins */
-        "\x81\0\1\0\1a" "\x81\1\0\0\2",         /* newer version behind */
-        "\x81\0\1\0\2a" "\x81\2\0\0\1",         /* shares more than is there */
-        "\x81\0\1\0\1a" "\x01\0\1\0b!",         /* no version */
-        "\x81\0\1\0\1a" "\0\0\0\0\0\0",         /* padding among them */
+    static const struct {
+        size_t       len;
+        const char  *second;
+    } bad[] = {
+        { 6, "\x81\0\1\0\1a" },         /* descends */
+        { 5, "\x81\2\0\0\2" },          /* twins */
+        { 5, "\x81\2\0\0\3" },          /* newer version behind */
+        { 5, "\x81\3\0\0\1" },          /* shares more than is there */
+        { 6, "\x81\1\1\0\1b" },         /* shares less than it could */
+        { 5, "\x81\1\0\0\1" },          /* a beginning of the one before */
+        { 6, "\x01\2\1\0c!" },          /* no version */
+        { 6, "\0\0\0\0\0\0" },          /* padding among them */
     };
 
     (void) state;
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        uint8_t            *copy = calloc(1, 12 + 8);
-        size_t              first = 6, second = (i == 1 || i == 2 || i == 3)
-                                                ? 5 : 6;
-        size_t              len = first + second + 8;
+        size_t              len = 7 + bad[i].len + 8;
+        uint8_t            *copy = calloc(1, len);
         fkv__block_iter_t   it;
 
-        memcpy(copy, bad[i], first + second);
-        copy = realloc(copy, len);
-        memset(copy + first + second, 0, 8);
-        copy[first + second + 4] = 1;
+        memcpy(copy, "\x81\0\2\0\2bb", 7);
+        memcpy(copy + 7, bad[i].second, bad[i].len);
+        copy[len - 6] = 7;
+        copy[len - 4] = 2;
 
         assert_int_equal(fkv__block_iter_init(&it, (fkv_str_t) { copy, len }),
                          FKV_OK);
@@ -804,14 +957,32 @@ records_that_break_a_rule_are_corrupt(void **state)
 static void
 first_record_that_shares_is_corrupt(void **state)
 {
-    static const uint8_t  bytes[] = "\x81\1\1\0\1a" "\0\0\0\0\1\0\0";
+    static const uint8_t  bytes[] = "\x81\1\1\0\1a" "\0\0\1\0\0";
     fkv__block_iter_t     it;
 
     (void) state;
 
-    assert_int_equal(fkv__block_iter_init(&it, (fkv_str_t) { bytes, 14 }),
+    assert_int_equal(fkv__block_iter_init(&it, (fkv_str_t) { bytes, 12 }),
                      FKV_OK);
     assert_int_equal(fkv__block_iter_first(&it), FKV_ECORRUPT);
+    fkv__block_iter_done(&it);
+}
+
+
+/* More bytes than the records that are counted, or fewer. */
+static void
+records_and_their_number_must_agree(void **state)
+{
+    static const uint8_t  more[] = "\x81\0\1\0\1a" "\x81\0\1\0\1b"
+                                   "\0\0\1\0\0";
+    fkv__block_iter_t     it;
+
+    (void) state;
+
+    assert_int_equal(fkv__block_iter_init(&it, (fkv_str_t) { more, 18 }),
+                     FKV_OK);
+    assert_int_equal(fkv__block_iter_first(&it), FKV_OK);
+    assert_int_equal(fkv__block_iter_next(&it), FKV_ECORRUPT);
     fkv__block_iter_done(&it);
 }
 
@@ -821,9 +992,11 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(block_has_these_bytes),
-        cmocka_unit_test(every_16th_record_restarts),
+        cmocka_unit_test(every_16th_record_has_its_key_whole),
         cmocka_unit_test(walk_gives_back_every_record),
         cmocka_unit_test(seek_finds_the_first_at_or_behind_key_and_version),
+        cmocka_unit_test(find_gives_the_newest_wanted_version_or_none),
+        cmocka_unit_test(block_over_64_kib_has_wide_offsets),
         cmocka_unit_test(full_block_takes_no_more_unless_it_is_empty),
         cmocka_unit_test(records_out_of_order_are_a_programmers_error),
         cmocka_unit_test(every_flipped_bit_is_found),
@@ -833,10 +1006,11 @@ main(void)
         cmocka_unit_test(packed_block_is_refused_where_none_may_be),
         cmocka_unit_test(damaged_payload_never_leads_outside),
         cmocka_unit_test(garbage_never_leads_outside),
-        cmocka_unit_test(impossible_restarts_are_corrupt),
-        cmocka_unit_test(restart_that_seek_cannot_use_is_corrupt),
+        cmocka_unit_test(impossible_tails_are_corrupt),
+        cmocka_unit_test(record_that_seek_cannot_use_is_corrupt),
         cmocka_unit_test(records_that_break_a_rule_are_corrupt),
         cmocka_unit_test(first_record_that_shares_is_corrupt),
+        cmocka_unit_test(records_and_their_number_must_agree),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -21,6 +21,7 @@ typedef struct {
     row_t              *rows;
     size_t              n;
     fkv__buf_t          file;
+    fkv__buf_t          room;
     fkv__table_info_t   info;
 } model_t;
 
@@ -59,7 +60,8 @@ model_drain(fkv__table_builder_t *builder, fkv__buf_t *file, size_t n)
 
 
 static void
-model_make(model_t *model, size_t n, unsigned bits_per_key, uint64_t seed)
+model_make_with(model_t *model, size_t n, const fkv__table_options_t *options,
+    uint64_t seed)
 {
     fkv__table_builder_t  builder;
     uint64_t              random = seed, drain = seed + 1, estimate;
@@ -68,10 +70,9 @@ model_make(model_t *model, size_t n, unsigned bits_per_key, uint64_t seed)
     model->rows = calloc(n, sizeof(row_t));
     model->n = n;
     memset(&model->file, 0, sizeof(model->file));
+    memset(&model->room, 0, sizeof(model->room));
 
-    fkv__table_builder_init(&builder, FILE_ID, &(fkv__table_options_t) {
-                                .block_bytes = 1024,
-                                .bits_per_key = bits_per_key });
+    fkv__table_builder_init(&builder, FILE_ID, options);
 
     for (size_t i = 0; i < n; i++) {
         uint8_t        key[32];
@@ -111,41 +112,87 @@ model_make(model_t *model, size_t n, unsigned bits_per_key, uint64_t seed)
     model_drain(&builder, &model->file, builder.out.len);
 
     assert_int_equal(model->info.bytes, model->file.len);
-    assert_in_range(estimate, model->file.len,
-                    model->file.len + FKV__FILTER_PAGE_BYTES + 512);
+
+    if (options->compression == FKV__BLOCK_PLAIN) {
+        assert_in_range(estimate, model->file.len,
+                        model->file.len + FKV__FILTER_PAGE_BYTES + 512);
+    }
 
     fkv__table_builder_done(&builder);
+}
+
+
+/* Blocks of a KiB, and two index pages if there are some. */
+static fkv__table_options_t
+model_options(unsigned bits_per_key)
+{
+    return (fkv__table_options_t) {
+        .block_bytes = 1024, .bits_per_key = bits_per_key, .fingers = true,
+        .page_bytes = 250
+    };
+}
+
+
+static void
+model_make(model_t *model, size_t n, unsigned bits_per_key, uint64_t seed)
+{
+    fkv__table_options_t  options = model_options(bits_per_key);
+
+    model_make_with(model, n, &options, seed);
 }
 
 
 static void
 model_done(model_t *model)
 {
+    fkv__buf_done(&model->room);
     free(model->rows);
     fkv__buf_done(&model->file);
     fkv__table_info_done(&model->info);
 }
 
 
+/* A packed one stays until the next one is asked for. */
 static fkv_str_t
-model_block(const model_t *model, fkv__block_place_t place)
+model_block(model_t *model, fkv__block_place_t place)
 {
     fkv_str_t  payload;
 
-    assert_int_equal(fkv__block_check(model->file.data + place.offset,
-                                      place.bytes + FKV__BLOCK_TRAILER_BYTES,
-                                      model->info.id, place.offset, &payload),
+    assert_int_equal(fkv__block_open(model->file.data + place.offset,
+                                     place.bytes + FKV__BLOCK_TRAILER_BYTES,
+                                     model->info.id, place.offset,
+                                     &model->room, &payload),
                      FKV_OK);
     return payload;
 }
 
 
-static fkv_str_t
-model_index(const model_t *model)
+/* Where the index leads to.  FKV_OK or FKV_END. */
+static int
+model_seek(model_t *model, fkv_str_t ikey, uint64_t version,
+    fkv__block_place_t *place)
 {
-    return model_block(model,
-                       (fkv__block_place_t) { model->info.index_offset,
-                                              model->info.index_bytes });
+    *place = fkv__table_root(&model->info);
+
+    for (unsigned depth = 0; depth < fkv__table_depth(&model->info); depth++) {
+        fkv__index_t  index;
+        uint32_t      at;
+
+        assert_int_equal(fkv__index_open(&index, model_block(model, *place)),
+                         FKV_OK);
+        assert_int_equal(fkv__index_seek(&index, ikey, version, &at, NULL),
+                         FKV_OK);
+
+        if (at == index.n) {
+            return FKV_END;
+        }
+
+        assert_int_equal(fkv__table_place(&model->info, depth, &index, at,
+                                          place),
+                         FKV_OK);
+    }
+
+    return FKV_OK;
 }
 
 
@@ -210,16 +257,15 @@ table_has_these_bytes(void **state)
 
     check_hex(builder.out.data, builder.out.len,
               "8100080309006170706c650000726564820800000889e803000000000000"
-              "030701ac027269636f740000780000000001000000003247f8d2"
-              "81000a02ac020061707269636f740000003300000000010000000069a519"
-              "89"
-              "02010506013808011a0e01031001021201011401011601081802ac021a02"
-              "e8071c02e80701011a0301040502d00f1e08006170706c650000200a0061"
-              "707269636f74000000b7d16aee"
-              "38000000000000001a000000000000000000000000000000000000000000"
-              "000057000000000000004400000000000000050000000000000000010000"
-              "00000000000000000000000000000000000000000100000062aef428464b"
-              "567373740d0a");
+              "030701ac027269636f7400007800001000150003000000004ce258070100"
+              "00000a0000000000ff080000000000000000000000000061707269636f74"
+              "000000000000000000003a000000009782d41f02010506013a08012e0e01"
+              "031001021201011401011601081802ac021a02e8071c02e80701011a0301"
+              "040502d00f2b01352d01011e08006170706c650000200a0061707269636f"
+              "7400000008edf9633a000000000000002e00000000000000000000000000"
+              "000000000000000000006d000000000000004a0000000000000005000000"
+              "000000001c01000000000000000000000000000000000000000000000100"
+              "000065f2a2fd464b567373740d0a");
 
     fkv__table_info_done(&info);
     fkv__table_builder_done(&builder);
@@ -308,116 +354,194 @@ properties_count_what_is_in_the_table(void **state)
 }
 
 
-static void
-index_leads_through_all_records_in_order(void **state)
+/* Every record of a data block, from row i on; returns how many. */
+static size_t
+block_has_rows(model_t *model, fkv__block_place_t place, size_t i)
 {
-    model_t            model;
-    fkv__block_iter_t  index, it;
-    size_t             i = 0, blocks = 0;
-    uint64_t           end = 0;
-    int                rc;
+    fkv__block_iter_t  it;
+    size_t             n = 0;
 
-    (void) state;
-
-    model_make(&model, 2000, 10, 31);
-
-    assert_int_equal(fkv__block_iter_init(&index, model_index(&model)),
+    assert_int_equal(fkv__block_iter_init(&it, model_block(model, place)),
                      FKV_OK);
 
-    while ((rc = fkv__block_iter_next(&index)) == FKV_OK) {
-        fkv__block_place_t  place;
-        size_t              first = i;
-
-        assert_int_equal(fkv__table_place_get(&model.info, index.rec.value,
-                                              &place),
-                         FKV_OK);
-        assert_int_equal(place.offset, end);
-        end = place.offset + place.bytes + FKV__BLOCK_TRAILER_BYTES;
-
-        assert_int_equal(fkv__block_iter_init(&it,
-                                              model_block(&model, place)),
-                         FKV_OK);
-
-        while (fkv__block_iter_next(&it) == FKV_OK) {
-            assert_true(i < model.n);
-            record_is_row(&it.rec, &model.rows[i++]);
-        }
-
-        fkv__block_iter_done(&it);
-
-        /* Long only for the sake of one record. */
-        assert_true(i > first);
-        assert_true(end - place.offset <= 1024 || i - first == 1);
-        assert_int_equal(index.rec.version, model.rows[i - 1].version);
-        blocks++;
+    while (fkv__block_iter_next(&it) == FKV_OK) {
+        assert_true(i + n < model->n);
+        record_is_row(&it.rec, &model->rows[i + n++]);
     }
 
-    assert_int_equal(rc, FKV_END);
-    assert_int_equal(i, model.n);
-    assert_true(blocks > 50);
-    assert_int_equal(model.info.filter_offset, fkv__align(end, 4096));
+    fkv__block_iter_done(&it);
 
-    fkv__block_iter_done(&index);
-    model_done(&model);
+    return n;
+}
+
+
+/* Below a page at depth: all blocks in order, without a gap. */
+static void
+index_leads_on(model_t *model, fkv__block_place_t page, unsigned depth,
+    size_t *i, uint64_t *end, uint64_t *blocks)
+{
+    fkv__index_t  index;
+    fkv__buf_t    copy = { 0 };
+    fkv_str_t     payload = model_block(model, page);
+
+    assert_int_equal(fkv__buf_append(&copy, payload.data, payload.len),
+                     FKV_OK);
+    assert_int_equal(fkv__index_open(&index, fkv__buf_str(&copy)), FKV_OK);
+
+    for (uint32_t at = 0; at < index.n; at++) {
+        fkv__block_place_t  place;
+        size_t              n;
+
+        assert_int_equal(fkv__table_place(&model->info, depth, &index, at,
+                                          &place),
+                         FKV_OK);
+
+        if (depth + 1 < fkv__table_depth(&model->info)) {
+            index_leads_on(model, place, depth + 1, i, end, blocks);
+            continue;
+        }
+
+        assert_int_equal(place.offset, *end);
+        *end = place.offset + place.bytes + FKV__BLOCK_TRAILER_BYTES;
+        n = block_has_rows(model, place, *i);
+
+        /* Long only for the sake of one record. */
+        assert_true(n > 0);
+        assert_true(*end - place.offset <= 1024 || n == 1);
+        *i += n;
+        (*blocks)++;
+    }
+
+    fkv__buf_done(&copy);
 }
 
 
 static void
-index_names_the_only_block_where_a_record_can_be(void **state)
+index_leads_through_all_records_in_order(void **state)
 {
-    model_t            model;
-    fkv__block_iter_t  index, it;
-    uint64_t           random = 32;
-
     (void) state;
 
-    model_make(&model, 2000, 10, 32);
-    assert_int_equal(fkv__block_iter_init(&index, model_index(&model)),
-                     FKV_OK);
+    for (unsigned pages = 0; pages < 2; pages++) {
+        fkv__table_options_t  options = model_options(10);
+        model_t               model;
+        size_t                i = 0;
+        uint64_t              blocks = 0, end = 0;
 
-    for (int round = 0; round < 5000; round++) {
-        const row_t         *row = &model.rows[check_random(&random)
-                                               % model.n];
-        row_t                want = *row;
-        uint8_t              key[32];
-        fkv__block_place_t   place;
-        fkv_str_t            ikey;
-        size_t               i = 0;
-        int                  rc;
+        options.page_bytes = pages ? 500 : 100000;
+        model_make_with(&model, 2000, &options, 31);
 
-        want.key += (check_random(&random) % 4 == 0);
-        want.version = check_random(&random) % 1100;
-        ikey = row_record(&want, key).key;
+        assert_int_equal(fkv__table_depth(&model.info), 1 + pages);
+        index_leads_on(&model, fkv__table_root(&model.info), 0, &i, &end,
+                       &blocks);
 
-        while (i < model.n
-               && (model.rows[i].key < want.key
-                   || (model.rows[i].key == want.key
-                       && model.rows[i].version > want.version)))
-        {
-            i++;
+        assert_int_equal(i, model.n);
+        assert_true(blocks > 50);
+        assert_int_equal(blocks, model.info.blocks);
+        assert_int_equal(model.info.finger_bytes, model.n);
+        assert_int_equal(model.info.filter_offset, fkv__align(end, 4096));
+        assert_int_equal(fkv__table_data_end(&model.info),
+                         model.info.filter_offset);
+
+        model_done(&model);
+    }
+}
+
+
+/* What is searched for lies there, or there is no such thing. */
+static void
+search_is_as_the_model_says(model_t *model, row_t want)
+{
+    uint8_t              key[32];
+    fkv__block_place_t   place;
+    fkv__block_iter_t    it;
+    fkv__record_t        rec;
+    fkv_str_t            ikey = row_record(&want, key).key, payload;
+    size_t               i = 0;
+    int                  rc;
+
+    while (i < model->n
+           && (model->rows[i].key < want.key
+               || (model->rows[i].key == want.key
+                   && model->rows[i].version > want.version)))
+    {
+        i++;
+    }
+
+    rc = model_seek(model, ikey, want.version, &place);
+
+    if (i == model->n) {
+        if (rc == FKV_END) {
+            return;
         }
 
-        rc = fkv__block_iter_seek(&index, ikey, want.version);
-        assert_int_equal(rc, i < model.n ? FKV_OK : FKV_END);
+    } else {
+        assert_int_equal(rc, FKV_OK);
+    }
 
-        if (rc == FKV_END) {
+    payload = model_block(model, place);
+    rc = fkv__block_find(payload, ikey, fkv__hash(ikey), want.version, &rec);
+
+    if (i < model->n && model->rows[i].key == want.key) {
+        assert_int_equal(rc, FKV_OK);
+        record_is_row(&rec, &model->rows[i]);
+
+    } else {
+        assert_int_equal(rc, FKV_NOTFOUND);
+    }
+
+    /* In a gap between two blocks it is the next one's first. */
+    assert_int_equal(fkv__block_iter_init(&it, payload), FKV_OK);
+    rc = fkv__block_iter_seek(&it, ikey, want.version);
+
+    if (rc == FKV_OK) {
+        record_is_row(&it.rec, &model->rows[i]);
+
+    } else {
+        assert_int_equal(rc, FKV_END);
+        assert_int_equal(fkv__block_iter_first(&it), FKV_OK);
+
+        while (fkv__block_iter_next(&it) == FKV_OK) {
             continue;
         }
 
-        assert_int_equal(fkv__table_place_get(&model.info, index.rec.value,
-                                              &place),
-                         FKV_OK);
-        assert_int_equal(fkv__block_iter_init(&it,
-                                              model_block(&model, place)),
-                         FKV_OK);
-        assert_int_equal(fkv__block_iter_seek(&it, ikey, want.version),
-                         FKV_OK);
-        record_is_row(&it.rec, &model.rows[i]);
-        fkv__block_iter_done(&it);
+        record_is_row(&it.rec, &model->rows[i - 1]);
     }
 
-    fkv__block_iter_done(&index);
-    model_done(&model);
+    fkv__block_iter_done(&it);
+}
+
+
+static void
+search_finds_what_the_model_finds_in_every_mode(void **state)
+{
+    (void) state;
+
+    for (unsigned mode = 0; mode < 3 * 2 * 2 * 3; mode++) {
+        fkv__table_options_t  options = {
+            .block_bytes = 600, .bits_per_key = 10,
+            .compression = mode % 3,
+            .fingers = mode / 3 % 2,
+            .page_bytes = (mode / 6 % 2) ? 700 : 100000,
+            .index = mode / 12
+        };
+        model_t               model;
+        uint64_t              random = mode + 1;
+
+        model_make_with(&model, 1500, &options, 100 + mode);
+        assert_int_equal(fkv__table_depth(&model.info), 1 + mode / 6 % 2);
+
+        for (int round = 0; round < 1500; round++) {
+            row_t  want = model.rows[check_random(&random) % model.n];
+
+            want.key += (check_random(&random) % 4 == 0);
+            want.version = check_random(&random) % 1100;
+            search_is_as_the_model_says(&model, want);
+        }
+
+        search_is_as_the_model_says(&model, (row_t) { .key = 0 });
+        search_is_as_the_model_says(&model, (row_t) { .key = 99999999 });
+        model_done(&model);
+    }
 }
 
 
@@ -481,12 +605,12 @@ way_of_draining_does_not_change_the_file(void **state)
     fkv__table_builder_t  builder;
     fkv__table_info_t     info;
     model_t               model;
+    fkv__table_options_t  options = model_options(10);
 
     (void) state;
 
     model_make(&model, 700, 10, 34);
-    fkv__table_builder_init(&builder, FILE_ID, &(fkv__table_options_t) {
-                                .block_bytes = 1024, .bits_per_key = 10 });
+    fkv__table_builder_init(&builder, FILE_ID, &options);
 
     for (size_t i = 0; i < model.n; i++) {
         uint8_t        key[32];
@@ -508,21 +632,22 @@ way_of_draining_does_not_change_the_file(void **state)
 static void
 table_of_one_record_is_a_table(void **state)
 {
-    model_t            model;
-    fkv__block_iter_t  it;
+    model_t   model;
+    size_t    i = 0;
+    uint64_t  end = 0, blocks = 0;
 
     (void) state;
 
     model_make(&model, 1, 10, 35);
     assert_int_equal(model.info.entries, 1);
     assert_int_equal(model.info.filter_pages, 1);
+    assert_int_equal(model.info.index_pages, 0);
     check_str(fkv__buf_str(&model.info.smallest),
               fkv__buf_str(&model.info.largest));
 
-    assert_int_equal(fkv__block_iter_init(&it, model_index(&model)), FKV_OK);
-    assert_int_equal(fkv__block_iter_next(&it), FKV_OK);
-    assert_int_equal(fkv__block_iter_next(&it), FKV_END);
-    fkv__block_iter_done(&it);
+    index_leads_on(&model, fkv__table_root(&model.info), 0, &i, &end, &blocks);
+    assert_int_equal(i, 1);
+    assert_int_equal(blocks, 1);
 
     model_done(&model);
 }
@@ -744,7 +869,7 @@ impossible_infos_are_corrupt(void **state)
     INFO_BAD(bad.id = 0);
     INFO_BAD(bad.bytes = 95);
     INFO_BAD(bad.bytes = bad.index_offset + bad.index_bytes);
-    INFO_BAD(bad.index_offset++);
+    INFO_BAD(bad.index_offset = bad.pages_offset - 1);
     INFO_BAD(bad.index_offset = UINT64_MAX);
     INFO_BAD(bad.index_bytes = UINT64_MAX);
     INFO_BAD(bad.filter_offset++);
@@ -754,6 +879,10 @@ impossible_infos_are_corrupt(void **state)
     INFO_BAD(bad.filter_pages = 0);
     INFO_BAD(bad.filter_pages = UINT64_MAX);
     INFO_BAD(bad.filter_pages += (uint64_t) 1 << 52);
+    INFO_BAD(bad.index_pages = 0);
+    INFO_BAD(bad.pages_offset = 0);
+    INFO_BAD(bad.pages_offset = bad.index_offset + 1);
+    INFO_BAD(bad.pages_offset++);
     INFO_BAD(bad.entries = 0);
     INFO_BAD(bad.keys = 0);
     INFO_BAD(bad.keys = bad.entries + 1);
@@ -776,42 +905,43 @@ impossible_infos_are_corrupt(void **state)
 static void
 places_outside_of_the_data_are_corrupt(void **state)
 {
-    uint8_t              value[2 * FKV__VARINT_MAX], *end;
-    uint64_t             limit;
-    model_t              model;
-    fkv__block_place_t   place;
+    model_t  model;
 
     (void) state;
 
     model_make(&model, 300, 10, 42);
-    limit = model.info.filter_offset;
 
-#define PLACE(offset, bytes)                                                  \
-    (end = fkv__put_varint(fkv__put_varint(value, offset), bytes),            \
-     fkv__table_place_get(&model.info,                                        \
-                          (fkv_str_t) { value, (size_t) (end - value) },      \
-                          &place))
+#define PLACE(pages, base_, bytes)                                            \
+    ({                                                                        \
+        uint8_t              ends[4];                                         \
+        fkv__index_t         index = { .n = 1, .base = base_, .ends = ends }; \
+        fkv__table_info_t    info = model.info;                               \
+        fkv__block_place_t   place;                                           \
+                                                                              \
+        info.index_pages = pages;                                             \
+        info.pages_offset = pages ? info.index_offset - 200 : 0;              \
+        fkv__put_le32(ends, bytes);                                           \
+        fkv__table_place(&info, 0, &index, 0, &place);                        \
+    })
 
-    assert_int_equal(PLACE(10, 20), FKV_OK);
-    assert_int_equal(place.offset, 10);
-    assert_int_equal(place.bytes, 20);
-    assert_int_equal(PLACE(0, limit - 5), FKV_OK);
-    assert_int_equal(PLACE(0, limit - 4), FKV_ECORRUPT);
-    assert_int_equal(PLACE(1, limit - 5), FKV_ECORRUPT);
-    assert_int_equal(PLACE(limit, 0), FKV_ECORRUPT);
-    assert_int_equal(PLACE(UINT64_MAX, 20), FKV_ECORRUPT);
-    assert_int_equal(PLACE(10, UINT64_MAX), FKV_ECORRUPT);
-    assert_int_equal(PLACE(UINT64_MAX, UINT64_MAX), FKV_ECORRUPT);
+    uint64_t  limit = model.info.filter_offset;
+    uint64_t  root = model.info.index_offset;
+
+    assert_int_equal(PLACE(0, 10, 25), FKV_OK);
+    assert_int_equal(PLACE(0, 10, 4), FKV_ECORRUPT);
+    assert_int_equal(PLACE(0, 0, (uint32_t) limit), FKV_OK);
+    assert_int_equal(PLACE(0, 0, (uint32_t) limit + 1), FKV_ECORRUPT);
+    assert_int_equal(PLACE(0, 1, (uint32_t) limit), FKV_ECORRUPT);
+    assert_int_equal(PLACE(0, limit, 5), FKV_ECORRUPT);
+    assert_int_equal(PLACE(0, UINT64_MAX, 25), FKV_ECORRUPT);
+    assert_int_equal(PLACE(0, 10, UINT32_MAX), FKV_ECORRUPT);
+    assert_int_equal(PLACE(1, root - 200, 200), FKV_OK);
+    assert_int_equal(PLACE(1, root - 200, 201), FKV_ECORRUPT);
+    assert_int_equal(PLACE(1, root - 201, 100), FKV_ECORRUPT);
+    assert_int_equal(PLACE(1, 10, 25), FKV_ECORRUPT);
 
 #undef PLACE
 
-    assert_int_equal(fkv__table_place_get(&model.info, FKV_STR(""), &place),
-                     FKV_ECORRUPT);
-    assert_int_equal(fkv__table_place_get(&model.info, FKV_STR("\1"), &place),
-                     FKV_ECORRUPT);
-    assert_int_equal(fkv__table_place_get(&model.info, FKV_STR("\1\1\1"),
-                                          &place),
-                     FKV_ECORRUPT);
     model_done(&model);
 }
 
@@ -859,7 +989,7 @@ main(void)
         cmocka_unit_test(footer_and_properties_give_back_the_info),
         cmocka_unit_test(properties_count_what_is_in_the_table),
         cmocka_unit_test(index_leads_through_all_records_in_order),
-        cmocka_unit_test(index_names_the_only_block_where_a_record_can_be),
+        cmocka_unit_test(search_finds_what_the_model_finds_in_every_mode),
         cmocka_unit_test(filter_knows_every_key_of_the_table),
         cmocka_unit_test(way_of_draining_does_not_change_the_file),
         cmocka_unit_test(table_of_one_record_is_a_table),

@@ -11,7 +11,9 @@
 #include "base/crc32c.h"
 #include "fkv.h"
 #include "store/catalog.h"
+#include "store/iter.h"
 #include "store/recover.h"
+#include "store/source_file.h"
 #include "store/table_file.h"
 
 #define ARENA_BYTES   16384
@@ -53,30 +55,22 @@ static const fkv__clock_t  recover_clock_ops = {
 
 /* One record of a table, in the order of internal keys, is appended. */
 static inline void
-recover_dump_block(fkv__block_iter_t *it, fkv__buf_t *records)
+recover_dump_record(const fkv__record_t *rec, fkv__buf_t *records)
 {
-    int  rc;
+    char  line[256];
+    int   n;
 
-    for (rc = fkv__block_iter_first(it); rc == FKV_OK;
-         rc = fkv__block_iter_next(it))
-    {
-        char  line[256];
-        int   n;
+    n = snprintf(line, sizeof(line), "%.*s %020llu %c%.*s",
+                 (int) rec->key.len, rec->key.data,
+                 (unsigned long long) rec->version,
+                 rec->kind == FKV__RECORD_TOMBSTONE ? 'x' : '=',
+                 (int) fkv__min(rec->value.len, 20u),
+                 rec->value.len == 0 ? (const uint8_t *) ""
+                                     : rec->value.data);
 
-        n = snprintf(line, sizeof(line), "%.*s %020llu %c%.*s",
-                     (int) it->rec.key.len, it->rec.key.data,
-                     (unsigned long long) it->rec.version,
-                     it->rec.kind == FKV__RECORD_TOMBSTONE ? 'x' : '=',
-                     (int) fkv__min(it->rec.value.len, 20u),
-                     it->rec.value.len == 0 ? (const uint8_t *) ""
-                                            : it->rec.value.data);
-
-        assert_true(n > 0 && n < (int) sizeof(line));
-        line[n] = '\0';
-        assert_int_equal(fkv__buf_append(records, line, sizeof(line)), FKV_OK);
-    }
-
-    assert_int_equal(rc, FKV_END);
+    assert_true(n > 0 && n < (int) sizeof(line));
+    line[n] = '\0';
+    assert_int_equal(fkv__buf_append(records, line, sizeof(line)), FKV_OK);
 }
 
 
@@ -84,42 +78,24 @@ static inline void
 recover_dump_table(const fkv__directory_t *d, const fkv__table_info_t *info,
     fkv__buf_t *records)
 {
-    fkv_str_t            payload;
-    fkv__buf_t           file = { 0 }, room = { 0 };
-    fkv__block_iter_t    index;
-    char                 name[40];
     int                  rc;
+    fkv__iter_t          it;
+    fkv__table_t         table = { .refs = 1, .info = *info };
+    fkv__table_t        *tables = &table;
+    fkv__source_file_t   source;
 
-    fkv__table_name(name, info->id);
-    assert_int_equal(fkv__file_slurp(&fkv__fs_linux, d->sst_dir, name, &file),
-                     FKV_OK);
-    assert_int_equal(file.len, info->bytes);
+    fkv__source_file_init(&source, &fkv__fs_linux, d->sst_dir, NULL);
+    fkv__iter_init(&it, &source.source, &tables, 1);
+    fkv__iter_seek(&it, FKV_STR_NULL, UINT64_MAX);
 
-    assert_int_equal(fkv__block_check(file.data + info->index_offset,
-                         info->index_bytes + FKV__BLOCK_TRAILER_BYTES,
-                         info->id, info->index_offset, &payload), FKV_OK);
-    assert_int_equal(fkv__block_iter_init(&index, payload), FKV_OK);
-
-    for (rc = fkv__block_iter_first(&index); rc == FKV_OK;
-         rc = fkv__block_iter_next(&index))
-    {
-        fkv__block_iter_t   data;
-        fkv__block_place_t  place;
-
-        assert_int_equal(fkv__table_place_get(info, index.rec.value, &place),
-                         FKV_OK);
-        assert_int_equal(fkv__block_open(file.data + place.offset,
-                             place.bytes + FKV__BLOCK_TRAILER_BYTES, info->id,
-                             place.offset, &room, &payload), FKV_OK);
-        assert_int_equal(fkv__block_iter_init(&data, payload), FKV_OK);
-        recover_dump_block(&data, records);
-        fkv__block_iter_done(&data);
+    while ((rc = fkv__iter_settle(&it)) == FKV_OK) {
+        recover_dump_record(it.rec, records);
+        fkv__iter_next(&it);
     }
 
     assert_int_equal(rc, FKV_END);
-    fkv__block_iter_done(&index);
-    fkv__buf_done(&file);
-    fkv__buf_done(&room);
+    fkv__iter_done(&it);
+    fkv__source_file_done(&source);
 }
 
 
