@@ -14,7 +14,7 @@ use Ferrokv::Nginx;
 
 my ($nginx, $model);
 
-# All in memory; and so small that every moment is one of a flush.
+# Most of it in memory alone; and so little that every moment is one of a flush.
 my %bytes = ('128m' => 300, '4m' => 6000);
 
 for my $memory (sort keys %bytes) {
@@ -36,9 +36,6 @@ CONF
 
     reloads("memory=$memory, connections closed", keepalive => 0);
     reloads("memory=$memory, connections kept", resend => 1);
-
-    is(status()->{flushes} > 0, $memory eq '4m',
-        "memory=$memory: " . status()->{flushes} . ' flushes');
 
     $nginx->kill('KILL');
     $nginx->start;
