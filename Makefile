@@ -79,7 +79,7 @@ bench-engine: bench-engine-deps
 bench-engine-full: bench-engine-deps
 	@$(MAKE) $(jobs) -s -f bench/engine/build.mk
 	ENGINES=ferrokv,rocksdb CASES=all ROUNDS=3 \
-	    KEYS=5000000 OPS=5000000 CACHE=256 SYNC_SECONDS=20 \
+	    KEYS=5000000 OPS=5000000 CACHE=256 SECONDS=60 SYNC_SECONDS=20 \
 	    CHURN_SECONDS=60 SUSTAIN_SECONDS=600 bench/engine/run
 
 clean:

@@ -93,14 +93,22 @@ sub table {
             my $ratio = $who ne 'ferrokv'
                         && ratio($case, 'ferrokv', 'rate', $who);
 
-            printf "    %-15s%s  %s\n", $who,
+            printf "    %-15s%s  %s%s\n", $who,
                 join('', map { sprintf ' %10s', number(of($case, $who, $_)) }
                          map { $_->[0] } @columns),
-                $ratio ? sprintf('%.2f', $ratio) : '';
+                $ratio ? sprintf('%.2f', $ratio) : '', beside($case, $who);
         }
     }
 
     print "\n", map { goals($_) } @cases;
+}
+
+
+sub beside {
+    my ($case, $who) = @_;
+    my $rate = of($case, $who, 'beside');
+
+    return $rate ? '  beside: ' . number($rate) . ' writes/s' : '';
 }
 
 

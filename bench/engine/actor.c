@@ -158,6 +158,31 @@ request_start(loop_t *loop)
 
 
 static void
+idle(loop_t *loop, int ms)
+{
+    struct timespec  step = { 0, ms * 1000000 };
+
+    if (loop->actor->driver->turn != NULL) {
+        loop->actor->driver->turn(loop->session, ms);
+
+    } else {
+        (void) nanosleep(&step, NULL);
+    }
+}
+
+
+/* True: it has made all that its rate allows so far. */
+static bool
+ahead(const loop_t *loop)
+{
+    uint64_t  since = loop->now_ns - loop->actor->result->start_ns;
+
+    return loop->actor->rate != 0 && loop->measure
+           && loop->made * 1000 >= loop->actor->rate * (since / 1000000);
+}
+
+
+static void
 requests_run(loop_t *loop)
 {
     const bench_driver_t  *driver = loop->actor->driver;
@@ -167,15 +192,20 @@ requests_run(loop_t *loop)
     loop->now_ns = bench_now_ns();
 
     for ( ;; ) {
-        while (loop->free != NULL && !over(loop)) {
+        while (loop->free != NULL && !over(loop) && !ahead(loop)) {
             request_start(loop);
         }
 
-        if (loop->pending == 0) {
+        if (loop->pending != 0) {
+            driver->turn(loop->session, WAIT_MS);
+
+        } else if (over(loop)) {
             return;
+
+        } else {
+            idle(loop, 1);
         }
 
-        driver->turn(loop->session, WAIT_MS);
         loop->now_ns = bench_now_ns();
     }
 }
@@ -212,20 +242,6 @@ loop_init(loop_t *loop, bench_actor_t *actor)
 }
 
 
-static void
-idle(loop_t *loop)
-{
-    struct timespec  step = { 0, WAIT_MS * 1000000 };
-
-    if (loop->actor->driver->turn != NULL) {
-        loop->actor->driver->turn(loop->session, WAIT_MS);
-
-    } else {
-        (void) nanosleep(&step, NULL);
-    }
-}
-
-
 /* Until the engine's own threads have been idle for a second. */
 static void
 settle(loop_t *loop)
@@ -239,7 +255,7 @@ settle(loop_t *loop)
         bench_meter(&last);
 
         while (bench_now_ns() < until) {
-            idle(loop);
+            idle(loop, WAIT_MS);
         }
 
         bench_meter(&now);

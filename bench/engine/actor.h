@@ -71,6 +71,7 @@ typedef struct {
     unsigned                 in_flight;
     uint64_t                 ops;       /* 0: until the time is over */
     uint64_t                 seconds;   /* 0: until the operations are made */
+    uint64_t                 rate;      /* a second at most; 0: all it can */
     uint64_t                 seed;
 } bench_actor_t;
 

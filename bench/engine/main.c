@@ -6,6 +6,8 @@
  *   ops seconds                 how much; 0 is no bound, whichever comes first
  *   in_flight                   requests at a time
  *   memory cache buffers threads sync direct bounded ttl      driver.h
+ *   rate                        of a writer beside, requests a second; 0 is all
+ *                               it can
  *   warm settle                 read every key before; wait until the engine
  *                               is idle afterwards
  *
@@ -29,7 +31,8 @@
 
 typedef struct {
     uint64_t  keys, value, seed, ops, seconds, in_flight, memory, cache,
-              buffers, threads, sync, direct, bounded, ttl, warm, settle;
+              buffers, threads, sync, direct, bounded, ttl, warm, settle,
+              rate;
 } args_t;
 
 typedef struct {
@@ -115,7 +118,7 @@ arg_set(args_t *args, const char *arg)
         ARG(keys), ARG(value), ARG(seed), ARG(ops), ARG(seconds),
         ARG(in_flight), ARG(memory), ARG(cache), ARG(buffers), ARG(threads),
         ARG(sync), ARG(direct), ARG(bounded), ARG(ttl), ARG(warm),
-        ARG(settle)
+        ARG(settle), ARG(rate)
 #undef ARG
     };
 
@@ -254,6 +257,7 @@ actors_init(bench_t *bench)
             .in_flight = processes && !beside ? (unsigned) args->in_flight : 1,
             .ops = (args->ops + measured - 1) / measured,
             .seconds = args->seconds,
+            .rate = beside ? args->rate : 0,
             .seed = args->seed + beside,
         };
 
