@@ -343,6 +343,7 @@ int fkv_scan(fkv_scan_t *scan);
     X(deletes,           "tombstones written")                                \
     X(range_deletes,     "deletes of a prefix or a namespace")                \
     X(scans,             "ordered scans")                                     \
+    X(scans_dead,        "deleted and expired keys that scans passed")        \
     X(conflicts,         "read-modify-writes that had to run again")          \
     X(commits,           "writes of the log")                                 \
     X(commit_frames,     "batches in those writes")                           \

@@ -21,6 +21,7 @@
 #define FKV__SLOTS_MAX        128
 #define FKV__ARENAS           8
 #define FKV__LATCHES          4096
+#define FKV__DEAD_TABLES      8
 #define FKV__CACHE_LINE       64
 #define FKV__HEIGHT_MAX       12      /* of a memtable's skip list */
 #define FKV__STATS_MAX        96
@@ -106,6 +107,7 @@ typedef struct {
     uint64_t  table_bytes;
     uint64_t  table_keys;
     uint32_t  levels[8];
+    uint64_t  dead_tables[FKV__DEAD_TABLES];    /* store/dead.h */
     char      cause[128];       /* why it is read-only */
 } fkv__state_shm_t;
 
@@ -146,6 +148,7 @@ typedef struct {
     uint64_t  keys;             /* distinct keys, for estimates */
     uint32_t  ranges;           /* newest range tombstone; 0 = there is none */
     uint32_t  ranges_n;         /* how many there are */
+    uint32_t  dead;             /* store/dead.h */
     uint32_t  head[FKV__HEIGHT_MAX];    /* the skip list's first nodes */
 } fkv__arena_shm_t;
 

@@ -3,6 +3,7 @@
  */
 
 #include "store/compact.h"
+#include "store/dead.h"
 #include "store/expire.h"
 #include "store/keep.h"
 #include "store/merge.h"
@@ -535,6 +536,7 @@ fkv__compact(fkv__helper_t *helper)
         now_ms = 0;
     }
 
+    fkv__dead_take(store, &helper->pick);
     rc = compact_ranges(helper, version);
 
     if (rc == FKV_OK) {

@@ -4,6 +4,7 @@
 
 #include "store/flush.h"
 #include "shared/arena.h"
+#include "store/dead.h"
 #include "store/keep.h"
 #include "store/memtable.h"
 #include "store/output.h"
@@ -218,6 +219,20 @@ flush_write(fkv__helper_t *helper, unsigned arena,
 }
 
 
+/* What died in memory lies in these tables now. */
+static void
+flush_dead(fkv_t *store, unsigned arena, const fkv__edit_t *edit)
+{
+    fkv__memtable_t  mt;
+
+    fkv__memtable_init(&mt, store->seg, arena);
+
+    for (size_t i = 0; fkv__dead_is_memtable(&mt) && i < edit->n_adds; i++) {
+        fkv__dead_table(store, edit->adds[i].info.id);
+    }
+}
+
+
 static int
 flush_arena(fkv__helper_t *helper, unsigned arena, uint64_t end,
     const fkv__version_t *version)
@@ -237,13 +252,14 @@ flush_arena(fkv__helper_t *helper, unsigned arena, uint64_t end,
         rc = fkv__helper_edit(helper, &edit);
     }
 
-    fkv__edit_done(&edit);
-
     if (rc == FKV_OK) {
         FKV_STEP("flush.4");
+        flush_dead(store, arena, &edit);
         fkv__count(store, flushes, 1);
         fkv__count(store, flush_bytes, bytes);
     }
+
+    fkv__edit_done(&edit);
 
     return rc;
 }

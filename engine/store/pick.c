@@ -745,6 +745,104 @@ pick_due(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
 }
 
 
+/* Does a range that is in force everywhere hide something in it? */
+static bool
+is_hiding(const fkv__version_t *version, const fkv__table_t *table,
+    uint64_t floor)
+{
+    const fkv__ranges_t  *ranges = version->ranges;
+
+    for (unsigned i = 0; ranges != NULL && i < ranges->n; i++) {
+        const fkv__range_t  *range = &ranges->nodes[i].range;
+
+        if (range->version < fkv__min(floor, version->log_floor)
+            && fkv__table_hides(table, range))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static fkv__table_t *
+table_of(const fkv__version_t *version, uint64_t id)
+{
+    for (unsigned level = 0; level < FKV__LEVELS; level++) {
+        for (unsigned i = 0; i < version->n[level]; i++) {
+            if (version->levels[level][i]->info.id == id) {
+                return version->levels[level][i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Where it is if nothing older lies below, else one level down. */
+static int
+pick_table(fkv__pick_t *pick, const fkv__version_t *version,
+    fkv__table_t *table, uint64_t floor, uint64_t now_ms)
+{
+    if (table->level == 0) {
+        return pick_level_0(pick, version, floor, now_ms);
+    }
+
+    pick->from = table->level;
+    pick->to = table->level;
+    pick->tables[pick->n++] = table;
+
+    if (overlaps_below(version, table->level + 1, table)) {
+        pick->to++;
+        return pick_down(pick, version, floor, now_ms);
+    }
+
+    pick->n_from = 1;
+    pick->what = FKV__PICK_MERGE;
+
+    return FKV_OK;
+}
+
+
+/*
+ * A table stays wanted while somebody may still read what died in it, and when
+ * it only moves.
+ */
+static int
+pick_wanted(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
+    uint64_t now_ms)
+{
+    for (unsigned i = 0; i < FKV__PICK_WANTED; i++) {
+        uint64_t       id = pick->wanted[i];
+        fkv__table_t  *table = (id != 0) ? table_of(version, id) : NULL;
+
+        if (table != NULL && table->info.version_max >= floor) {
+            continue;
+        }
+
+        pick->wanted[i] = 0;
+
+        if (table == NULL || is_damaged(pick, table)
+            || (dead_share(&table->info, floor, now_ms) <= 0
+                && !is_hiding(version, table, floor)))
+        {
+            continue;
+        }
+
+        if (pick_table(pick, version, table, floor, now_ms) == FKV_OK) {
+            pick->wanted[i] = (pick->what == FKV__PICK_MOVE) ? id : 0;
+            return FKV_OK;
+        }
+
+        pick->n = 0;
+    }
+
+    return FKV_END;
+}
+
+
 /*
  * Does the begin or the end of a range, in force everywhere, cut through what
  * the table holds?
@@ -827,7 +925,8 @@ fkv__pick(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
     }
 
     if (level_score(version, 0) < LEVEL_0_URGENT
-        && pick_rewrite(pick, version, DEAD_SOON, floor, now_ms) == FKV_OK)
+        && (pick_rewrite(pick, version, DEAD_SOON, floor, now_ms) == FKV_OK
+            || pick_wanted(pick, version, floor, now_ms) == FKV_OK))
     {
         return FKV_OK;
     }

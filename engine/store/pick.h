@@ -25,6 +25,9 @@
  * until that is merged anyway: to write a table for a few keys would not pay,
  * unless ranges get many.
  *
+ * A table in which scans met a run of dead keys (dead.h) goes the way of those
+ * that are mostly dead, however few they are.
+ *
  * Beside that, tables of which everything has expired are dropped as they
  * are; one with a large share of expired records or final tombstones goes
  * down, or, where nothing older lies below it, is written anew in its place.
@@ -49,6 +52,7 @@
 #define FKV__PICK_RATIO       10
 #define FKV__PICK_MOVE_BYTES  (4 * 1024 * 1024) /* several move if so large */
 #define FKV__PICK_RANGES      1024      /* more are many */
+#define FKV__PICK_WANTED      8
 
 typedef enum {
     FKV__PICK_DROP,             /* the tables go as they are: expired, */
@@ -60,6 +64,7 @@ typedef enum {
 typedef struct {
     uint64_t        base_bytes;     /* what level 0 gives at once, about */
     fkv__buf_t      damaged;        /* ids of tables to leave alone */
+    uint64_t        wanted[FKV__PICK_WANTED];   /* and of some to take soon */
 
     /* The pick; tables are the version's. */
     fkv__pick_e     what;

@@ -94,6 +94,7 @@ arena_zero(fkv__segment_shm_t *seg, unsigned id)
         arena->keys = 0;
         arena->ranges = 0;
         arena->ranges_n = 0;
+        arena->dead = 0;
     }
 
     FKV_STEP("recycle.3");

@@ -159,6 +159,13 @@ scan_key(fkv_scan_t *scan, const fkv__record_t *rec)
         return FKV__TURN_DONE;
     }
 
+    if (rc == FKV_OK) {
+        fkv__walk_live(&scan->own->walk);
+
+    } else {
+        fkv__walk_dead(&scan->own->walk);
+    }
+
     rc = fkv__walk_pass(&scan->own->walk, rec->key);
 
     return (rc == FKV_OK) ? FKV__TURN_NEXT : scan_end(scan, rc);

@@ -5,6 +5,12 @@
 #include "store/walk.h"
 
 #include "base/bytes.h"
+#include "shared/arena.h"
+#include "store/dead.h"
+
+#include <limits.h>
+
+#define FROM_TABLE  UINT_MAX
 
 
 void
@@ -125,18 +131,42 @@ walk_through(const fkv__walk_t *walk, fkv_str_t ikey)
 }
 
 
+/* Rule 5, for the version that is to be pinned. */
+static bool
+memtable_is_over(const fkv__walk_t *walk, const fkv__memtable_t *mt)
+{
+    fkv__arena_word_t  w;
+
+    if (!fkv__dead_is_memtable(mt)) {
+        return false;
+    }
+
+    w = fkv__arena_word(mt->shm);
+
+    return w.sealed
+           && mt->shm->base + w.top <= walk->store->tables->version->log_floor;
+}
+
+
 /* FKV_OK · FKV_ECORRUPT · FKV_ENOMEM */
 static int
 walk_open_memtables(fkv__walk_t *walk, uint64_t set)
 {
-    walk->set = set;
-    walk->memtables_n = fkv__min(fkv__set_count(set), FKV__ARENAS);
+    unsigned  n = fkv__min(fkv__set_count(set), FKV__ARENAS);
 
-    for (unsigned i = 0; i < walk->memtables_n; i++) {
+    walk->set = set;
+
+    for (unsigned i = 0; i < n; i++) {
         fkv__memtable_t       *mt = &walk->memtables[i];
         fkv__memtable_iter_t  *it = &walk->at_memtable[i];
 
         fkv__memtable_init(mt, walk->store->seg, fkv__set_arena(set, i));
+
+        if (memtable_is_over(walk, mt)) {
+            break;
+        }
+
+        walk->memtables_n++;
         fkv__memtable_iter_seek(it, mt, fkv__buf_str(&walk->at));
 
         if (it->node != 0 && walk_through(walk, fkv__memtable_iter_key(it))) {
@@ -295,7 +325,7 @@ walk_key(const fkv__walk_t *walk, fkv_str_t *ikey)
 
 /* The newest version of the key in all sources that the snapshot sees. */
 static int
-walk_version(const fkv__walk_t *walk, fkv_str_t ikey, fkv__record_t *rec)
+walk_version(fkv__walk_t *walk, fkv_str_t ikey, fkv__record_t *rec)
 {
     const fkv__record_t  *other = walk->merge.rec;
     bool                  found;
@@ -305,6 +335,8 @@ walk_version(const fkv__walk_t *walk, fkv_str_t ikey, fkv__record_t *rec)
     if (found) {
         *rec = *other;
     }
+
+    walk->from = FROM_TABLE;
 
     for (unsigned i = 0; i < walk->memtables_n; i++) {
         const fkv__memtable_iter_t  *it = &walk->at_memtable[i];
@@ -320,6 +352,7 @@ walk_version(const fkv__walk_t *walk, fkv_str_t ikey, fkv__record_t *rec)
         if (rc == FKV_OK && (!found || mine.version > rec->version)) {
             *rec = mine;
             found = true;
+            walk->from = i;
         }
 
         if (rc < 0) {
@@ -435,6 +468,7 @@ fkv__walk_step(fkv__walk_t *walk, fkv__record_t *rec)
 
     if (range != NULL) {
         rc = FKV_NOTFOUND;
+        fkv__walk_dead(walk);
     }
 
     if (rc == FKV_NOTFOUND && fkv__walk_pass(walk, ikey) != FKV_OK) {
@@ -446,6 +480,26 @@ fkv__walk_step(fkv__walk_t *walk, fkv__record_t *rec)
     }
 
     return walk_damaged(walk, rc);
+}
+
+
+void
+fkv__walk_dead(fkv__walk_t *walk)
+{
+    fkv__count(walk->store, scans_dead, 1);
+
+    if (++walk->dead % FKV__DEAD_RUN != 0) {
+        return;
+    }
+
+    if (walk->from != FROM_TABLE) {
+        fkv__dead_memtable(walk->store, &walk->memtables[walk->from]);
+
+    } else if (walk->merge.rec != NULL) {
+        const fkv__iter_t  *it = walk->merge.at;
+
+        fkv__dead_table(walk->store, it->tables[it->at]->info.id);
+    }
 }
 
 

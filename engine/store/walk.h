@@ -16,6 +16,8 @@
  *    taken: those of the memtables are collected once for each set.
  * 4  What a range tombstone hides is jumped over where a source holds nothing
  *    newer than it; elsewhere it is passed key by key.
+ * 5  A memtable with a run of dead keys that is in tables is no source, nor is
+ *    any older one: all they hold is there, and what newer ones hide.
  */
 
 #ifndef FKV_STORE_WALK_H
@@ -41,6 +43,8 @@ typedef struct {
     fkv__memtable_t         memtables[FKV__ARENAS];
     fkv__memtable_iter_t    at_memtable[FKV__ARENAS];
     fkv__ranges_t          *recent;     /* of these memtables */
+    unsigned                from;       /* memtable of the last record ... */
+    unsigned                dead;       /* keys in a row that gave nothing */
     unsigned                iters_n;
     fkv__iter_t            *iters;
     fkv__merge_t            merge;
@@ -74,6 +78,15 @@ int fkv__walk_hold(fkv__walk_t *walk, uint64_t set);
  * hold again · FKV_ECORRUPT · FKV_EVERSION · FKV_EIO (logged) · FKV_ENOMEM
  */
 int fkv__walk_step(fkv__walk_t *walk, fkv__record_t *rec);
+
+/* Step's record was a value to see; or it was not (dead.h). */
+static inline void
+fkv__walk_live(fkv__walk_t *walk)
+{
+    walk->dead = 0;
+}
+
+void fkv__walk_dead(fkv__walk_t *walk);
 
 /* The key that step found has been dealt with.  FKV_OK or FKV_ENOMEM. */
 int fkv__walk_pass(fkv__walk_t *walk, fkv_str_t ikey);
