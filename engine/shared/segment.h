@@ -20,6 +20,7 @@
 
 #define FKV__SLOTS_MAX        128
 #define FKV__ARENAS           8
+#define FKV__ARENA_BYTES_MAX  (64u * 1024 * 1024)  /* leaves bits for a link */
 #define FKV__LATCHES          4096
 #define FKV__DEAD_TABLES      8
 #define FKV__CACHE_LINE       64
@@ -201,7 +202,7 @@ _Static_assert(sizeof(fkv__arena_shm_t) % FKV__CACHE_LINE == 0, "arena");
  */
 #define FKV__ARENAS_BYTES_MIN   (FKV__ARENAS * 440ull * 1024)
 #define FKV__ARENAS_BYTES_FEW   (FKV__ARENAS * 5ull * 1024 * 1024)
-#define FKV__ARENAS_BYTES_MAX   (FKV__ARENAS * 64ull * 1024 * 1024)
+#define FKV__ARENAS_BYTES_MAX   (FKV__ARENAS * (uint64_t) FKV__ARENA_BYTES_MAX)
 
 typedef struct {
     uint64_t  arena_bytes;

@@ -40,6 +40,12 @@ fkv__read_memtables(fkv_t *store, uint64_t set, fkv_str_t ikey, uint64_t hash,
     uint64_t below, fkv__memtable_t *mt, fkv__memtable_pos_t *pos,
     fkv__memtable_pos_t *active)
 {
+    /* One after the other they would wait for memory each. */
+    for (unsigned i = 0; i < fkv__set_count(set); i++) {
+        fkv__memtable_init(mt, store->seg, fkv__set_arena(set, i));
+        fkv__memtable_prefetch(mt, hash);
+    }
+
     for (unsigned i = 0; i < fkv__set_count(set); i++) {
         bool  found;
 

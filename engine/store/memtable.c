@@ -165,20 +165,43 @@ node_has(const fkv__memtable_t *mt, const key_node_shm_t *node,
 }
 
 
+/*
+ * A link of a hash chain: the offset of a node, and in the bits that no offset
+ * has, one for each key that lies behind it.
+ */
+#define CHAIN_OFFSET  (FKV__ARENA_BYTES_MAX - NODE_ALIGN)
+#define CHAIN_BITS    9
+
+_Static_assert(__builtin_popcount(~CHAIN_OFFSET) == CHAIN_BITS,
+               "six bits above, three below an offset");
+
+
+/* The bit of a key: by the half of the hash that chose no bucket. */
+static uint32_t
+chain_bit(uint64_t hash)
+{
+    uint32_t  bit = (uint32_t) (((hash >> 32) * CHAIN_BITS) >> 32);
+
+    return (bit < 3) ? 1u << bit : 1u << (bit + 23);
+}
+
+
 static uint32_t
 hash_find(const fkv__memtable_t *mt, fkv_str_t key, uint64_t hash)
 {
+    uint32_t      bit = chain_bit(hash);
+    uint32_t      link = link_load(&mt->buckets[hash & mt->bucket_mask]);
     key_prefix_t  prefix = key_prefix(key);
-    uint32_t      at = link_load(&mt->buckets[hash & mt->bucket_mask]);
 
-    while (at != 0) {
+    while (link & bit) {
+        uint32_t               at = link & CHAIN_OFFSET;
         const key_node_shm_t  *node = key_node(mt, at);
 
         if (node->hash == (uint32_t) hash && node_has(mt, node, prefix, key)) {
             return at;
         }
 
-        at = node->hash_next;
+        link = node->hash_next;
     }
 
     return 0;
@@ -455,10 +478,12 @@ hash_link(fkv__memtable_t *mt, uint64_t hash, uint32_t at)
 {
     uint32_t  *bucket = &mt->buckets[hash & mt->bucket_mask];
     uint32_t   first = __atomic_load_n(bucket, __ATOMIC_RELAXED);
+    uint32_t   link;
 
     do {
         key_node(mt, at)->hash_next = first;
-    } while (!__atomic_compare_exchange_n(bucket, &first, at, false,
+        link = at | (first & ~CHAIN_OFFSET) | chain_bit(hash);
+    } while (!__atomic_compare_exchange_n(bucket, &first, link, false,
                                           __ATOMIC_RELEASE,
                                           __ATOMIC_RELAXED));
 }

@@ -9,7 +9,10 @@
  *            Range tombstones are kept apart: version nodes in a list of their
  *            own, newest first, whose head is in the arena's header.  It stays
  *            short, see FKV__MEMTABLE_RANGES.
- *            Offsets are bytes in the arena, 0 is none.  Keys and values stay
+ *            Offsets are bytes in the arena, 0 is none.  Those of a hash chain,
+ *            in its bucket and in hash_next, carry in their unused bits a Bloom
+ *            filter of the chain from there on, so most keys that are absent
+ *            cost no look at a node.  Keys and values stay
  *            in the record frames below.  A key that is overwritten gets a
  *            version node only: a hot key costs O(1), not O(log n).
  * Processes  any worker inserts, holding the key's latch, or the gate for a
@@ -60,6 +63,14 @@ typedef struct {
 
 void fkv__memtable_init(fkv__memtable_t *mt, fkv__segment_shm_t *seg,
     unsigned arena);
+
+/* Begins to load what a lookup of this hash will need first. */
+static inline void
+fkv__memtable_prefetch(const fkv__memtable_t *mt, uint64_t hash)
+{
+    __builtin_prefetch(&mt->buckets[hash & mt->bucket_mask]);
+}
+
 
 /* Bytes of nodes that a range tombstone needs. */
 #define FKV__MEMTABLE_RANGE_NODES  16
