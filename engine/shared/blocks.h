@@ -20,7 +20,7 @@
  *            its epoch is cleared, fkv__slot_clear()
  *
  * Epochs.  Who finds or fills has published in its slot an epoch that it read
- * before (store/holds.h).  Every closing and every eviction takes the current
+ * before (store/epochs.h).  Every closing and every eviction takes the current
  * epoch as its stamp and begins a new one.
  *
  * 1  A word in a bucket is followed only by who published before reading it;

@@ -166,15 +166,15 @@ static void
 fetch_share(fkv__fetch_t *fetch)
 {
     fkv_t                *store = fetch->store;
-    fkv__holds_t         *holds = &store->tables->holds;
+    fkv__epochs_t         *epochs = &store->tables->epochs;
     fkv__blocks_work_t    work;
-    unsigned              hold = fkv__hold(holds);
+    unsigned              hold = fkv__epochs_enter(epochs);
 
     fkv__blocks_fill(store->seg, store->slot, fetch->id, fetch->place.offset,
                      fetch->kind == FKV__SOURCE_DATA ? FKV__BLOCKS_DATA
                                                      : FKV__BLOCKS_META,
                      fetch->payload, &work);
-    fkv__hold_end(holds, hold);
+    fkv__epochs_leave(epochs, hold);
 
     fkv__count(store, block_fills, work.filled);
 

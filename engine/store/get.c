@@ -27,6 +27,8 @@ typedef enum {
 } get_state_e;
 
 struct fkv__get_s {
+    fkv__get_t    *next;            /* spare */
+    bool           large;           /* is not kept as a spare */
     fkv__hold_t    hold;        /* of a snapshot; or of nothing */
     fkv__lookup_t  lookup;
     uint8_t        ikey[];
@@ -190,10 +192,58 @@ get_step(fkv_op_t *op)
 }
 
 
+/* A spare one has room for any key that fits on the stack. */
+static fkv__get_t *
+own_take(fkv__tables_t *tables, size_t key_bytes)
+{
+    fkv__get_t  *own = tables->gets_spare;
+    size_t       room = fkv__max(key_bytes, FKV__KEY_SIZE(KEY_ON_STACK));
+
+    if (own != NULL && key_bytes <= FKV__KEY_SIZE(KEY_ON_STACK)) {
+        tables->gets_spare = own->next;
+
+    } else {
+        own = fkv__alloc(sizeof(*own) + room);
+    }
+
+    if (own != NULL) {
+        memset(own, 0, sizeof(*own));
+        own->large = (room > FKV__KEY_SIZE(KEY_ON_STACK));
+    }
+
+    return own;
+}
+
+
+static void
+own_free(fkv__tables_t *tables, fkv__get_t *own)
+{
+    if (own->large) {
+        fkv__free(own);
+        return;
+    }
+
+    own->next = tables->gets_spare;
+    tables->gets_spare = own;
+}
+
+
+void
+fkv__read_free_spares(fkv__tables_t *tables)
+{
+    fkv__get_t  *own;
+
+    while ((own = tables->gets_spare) != NULL) {
+        tables->gets_spare = own->next;
+        fkv__free(own);
+    }
+}
+
+
 static fkv__get_t *
 own_new(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
 {
-    fkv__get_t  *own = fkv__zalloc(sizeof(*own) + ikey.len);
+    fkv__get_t  *own = own_take(get->store->tables, ikey.len);
 
     if (own == NULL) {
         return NULL;
@@ -259,7 +309,7 @@ get_snapshot(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
     }
 
     fkv__hold_drop(get->store, &own->hold);
-    fkv__free(own);
+    own_free(get->store->tables, own);
 
     return rc;
 }
@@ -322,7 +372,7 @@ fkv_get_done(fkv_get_t *get)
 {
     if (get->own != NULL) {
         fkv__lookup_done(&get->own->lookup);
-        fkv__free(get->own);
+        own_free(get->store->tables, get->own);
         get->own = NULL;
 
     } else if (get->value.data.data != NULL) {

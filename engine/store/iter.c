@@ -260,6 +260,7 @@ iter_enter_page(fkv__iter_t *it)
     uint64_t            version;
     int                 rc;
 
+    it->ahead = 0;
     rc = fkv__index_open(&index->page, index->block->payload);
 
     if (rc == FKV_OK && iter_aim(it, &ikey, &version)) {
@@ -325,6 +326,77 @@ iter_ready(fkv__iter_t *it)
 }
 
 
+/* The page that the walk comes to behind the current one. */
+static void
+iter_ahead_page(fkv__iter_t *it)
+{
+    fkv__table_t              *table = it->tables[it->at];
+    const fkv__iter_index_t   *root = &it->index[0];
+    fkv__block_place_t         place;
+
+    if (it->depth > 1 && root->at + 1 < root->page.n) {
+
+        if (fkv__table_place(&table->info, 0, &root->page, root->at + 1,
+                             &place) != FKV_OK)
+        {
+            return;
+        }
+
+    } else if (it->at + 1 < it->n) {
+        table = it->tables[it->at + 1];
+        place = fkv__table_root(&table->info);
+
+    } else {
+        return;
+    }
+
+    it->source->ahead(it->source, table, place, FKV__SOURCE_INDEX);
+}
+
+
+/* What is wrong with an entry, the walk itself will find out. */
+static void
+iter_ahead_next(fkv__iter_t *it)
+{
+    fkv__table_t             *table = it->tables[it->at];
+    const fkv__iter_index_t  *index = iter_page(it);
+    fkv__block_place_t        place;
+
+    if (it->ahead < index->page.n
+        && fkv__table_place(&table->info, it->depth - 1, &index->page,
+                            it->ahead, &place)
+           == FKV_OK)
+    {
+        it->source->ahead(it->source, table, place, FKV__SOURCE_DATA);
+        it->ahead++;
+        return;
+    }
+
+    iter_ahead_page(it);
+    it->ahead = UINT32_MAX;
+}
+
+
+/* bytes: of the current block. */
+static void
+iter_ahead(fkv__iter_t *it, size_t bytes)
+{
+    uint32_t  next = iter_page(it)->at + 1;
+    size_t    wanted = fkv__min(2 * (size_t) it->run,
+                                FKV__ITER_AHEAD_BYTES / (bytes + 1));
+
+    if (!it->cold || it->run < 2 || it->source->ahead == NULL) {
+        return;
+    }
+
+    it->ahead = fkv__max(it->ahead, next);
+
+    while (it->ahead - next < wanted) {
+        iter_ahead_next(it);
+    }
+}
+
+
 static int
 iter_position(fkv__iter_t *it)
 {
@@ -364,6 +436,10 @@ iter_data(fkv__iter_t *it)
 
     rc = it->source->get(it->source, it->tables[it->at], place,
                          FKV__SOURCE_DATA, &block);
+
+    it->cold |= (rc == FKV_AGAIN);
+    iter_ahead(it, place.bytes);
+
     if (rc != FKV_OK) {
         return rc;
     }
@@ -409,6 +485,7 @@ iter_next_block(fkv__iter_t *it)
 
     it->floor_version = last->version;
     it->has_floor = true;
+    it->run++;
 
     return iter_advance(it);
 }

@@ -9,6 +9,9 @@
  * Memory     must not be moved while it is in use; the tables (and the array
  *            that names them) are the caller's until done: pin the version
  *
+ * A walk that has to wait for blocks asks for the next ones before it needs
+ * them: twice as many as it has seen in a row, FKV__ITER_AHEAD_BYTES at most.
+ *
  * A block may have to be waited for, so a move has two parts: seek and next
  * only say where to go, settle goes there and may be called any number of
  * times until it gives something else than FKV_AGAIN.
@@ -18,6 +21,8 @@
 #define FKV_STORE_ITER_H
 
 #include "store/source.h"
+
+#define FKV__ITER_AHEAD_BYTES  (128 * 1024)
 
 /* A page of the index on the way to the current block. */
 typedef struct {
@@ -46,6 +51,9 @@ typedef struct {
     fkv__buf_t             floor;
     uint64_t               floor_version;
     uint64_t               data_offset;
+    unsigned               run;         /* data blocks, one after the other */
+    bool                   cold;        /* one of them had to be read */
+    uint32_t               ahead;       /* entries before it are asked for */
     unsigned               depth;       /* pages held: root, page */
     fkv__iter_index_t      index[2];
     fkv__block_t          *data_block;

@@ -134,6 +134,7 @@ lookup_follow(fkv__lookup_own_t *own)
     own->hidden = lookup_hidden(own);
     own->level = 0;
     own->next = 0;
+    own->ahead = false;
 
     return fkv__op_enter(&own->op, LOOKUP_TABLE);
 }
@@ -234,23 +235,72 @@ lookup_table(fkv__lookup_own_t *own)
 }
 
 
+/* The page that knows about the key. */
+static fkv__block_place_t
+lookup_filter_place(const fkv__lookup_own_t *own, const fkv__table_t *table)
+{
+    const fkv__table_info_t  *info = &table->info;
+    uint64_t                  page;
+
+    page = fkv__filter_page(own->lookup->hash, info->filter_pages);
+
+    return (fkv__block_place_t) {
+        info->filter_offset + page * FKV__FILTER_PAGE_BYTES,
+        FKV__FILTER_PAGE_BYTES - FKV__BLOCK_TRAILER_BYTES
+    };
+}
+
+
+/*
+ * The first block is being waited for: what the tables behind may need first
+ * is read at the same time, once a lookup.
+ */
+static void
+lookup_ahead(fkv__lookup_own_t *own)
+{
+    fkv__source_t  *source = &own->reader.source;
+    unsigned        level = own->level, next = own->next;
+    fkv__table_t   *table;
+
+    if (own->ahead) {
+        return;
+    }
+
+    own->ahead = true;
+
+    while ((table = lookup_next(own)) != NULL) {
+        if (table->info.filter_pages > 0) {
+            source->ahead(source, table, lookup_filter_place(own, table),
+                          FKV__SOURCE_FILTER);
+
+        } else {
+            source->ahead(source, table, fkv__table_root(&table->info),
+                          FKV__SOURCE_INDEX);
+        }
+    }
+
+    own->level = level;
+    own->next = next;
+}
+
+
 static fkv__turn_e
 lookup_filter(fkv__lookup_own_t *own)
 {
     const fkv__table_info_t  *info = &own->table->info;
     fkv__source_t            *source = &own->reader.source;
-    uint64_t                  hash = own->lookup->hash, page;
-    fkv__block_place_t        place;
+    uint64_t                  hash = own->lookup->hash;
     fkv__block_t             *block;
     bool                      maybe;
     int                       rc;
 
-    page = fkv__filter_page(hash, info->filter_pages);
+    rc = source->get(source, own->table, lookup_filter_place(own, own->table),
+                     FKV__SOURCE_FILTER, &block);
 
-    place.offset = info->filter_offset + page * FKV__FILTER_PAGE_BYTES;
-    place.bytes = FKV__FILTER_PAGE_BYTES - FKV__BLOCK_TRAILER_BYTES;
+    if (rc == FKV_AGAIN) {
+        lookup_ahead(own);
+    }
 
-    rc = source->get(source, own->table, place, FKV__SOURCE_FILTER, &block);
     if (rc != FKV_OK) {
         return lookup_failed(own, rc);
     }
@@ -421,6 +471,8 @@ fkv__lookup_start(fkv__lookup_t *lookup)
 {
     fkv__tables_t      *tables = lookup->store->tables;
     fkv__lookup_own_t  *own = own_new(tables);
+    unsigned            entered;
+    int                 rc;
 
     lookup->own = own;
     lookup->rc = FKV_AGAIN;
@@ -444,7 +496,12 @@ fkv__lookup_start(fkv__lookup_t *lookup)
         return FKV_NOTFOUND;
     }
 
-    return fkv__op_start(&own->op, "lookup", lookup_step, LOOKUP_FOLLOW);
+    /* Once for all blocks, if all are there. */
+    entered = fkv__epochs_enter(&tables->epochs);
+    rc = fkv__op_start(&own->op, "lookup", lookup_step, LOOKUP_FOLLOW);
+    fkv__epochs_leave(&tables->epochs, entered);
+
+    return rc;
 }
 
 

@@ -24,6 +24,7 @@ struct fkv__lookup_own_s {
     unsigned             depth;     /* of the index page that is wanted */
     fkv__block_place_t   place;     /* of that page or of the data block */
     fkv__block_t        *held;      /* lookup->rec lies in it; or NULL */
+    bool                 ahead;     /* the other tables' filters were asked */
 };
 
 /* Frees all that have not been done. */

@@ -92,7 +92,7 @@ reader_shared(fkv__reader_t *reader, fkv__table_t *table,
     }
 
     held->fetch = NULL;
-    held->hold = fkv__hold(&tables->holds);
+    held->hold = fkv__epochs_enter(&tables->epochs);
 
     if (fkv__blocks_find(store->seg, table->info.id, place.offset,
                          reader_hint(table, place, kind),
@@ -102,7 +102,7 @@ reader_shared(fkv__reader_t *reader, fkv__table_t *table,
         return held;
     }
 
-    fkv__hold_end(&tables->holds, held->hold);
+    fkv__epochs_leave(&tables->epochs, held->hold);
     held_free(tables, held);
 
     return NULL;
@@ -204,10 +204,41 @@ reader_put(fkv__source_t *source, fkv__block_t *block)
         fkv__fetch_let_go(held->fetch);
 
     } else {
-        fkv__hold_end(&tables->holds, held->hold);
+        fkv__epochs_leave(&tables->epochs, held->hold);
     }
 
     held_free(tables, held);
+}
+
+
+/* Only for what will be found when it has come. */
+static void
+reader_ahead(fkv__source_t *source, fkv__table_t *table,
+    fkv__block_place_t place, fkv__source_kind_e kind)
+{
+    fkv__reader_t  *reader = fkv__container(source, fkv__reader_t, source);
+    fkv_t          *store = reader->store;
+    fkv__epochs_t  *epochs = &store->tables->epochs;
+    fkv__fetch_t   *fetch;
+    fkv_str_t       payload;
+    unsigned        entered;
+    bool            found;
+
+    if (place.bytes > fkv__blocks_len_max(store->seg, FKV__BLOCKS_DATA)
+        || fkv__fetch_find(&store->tables->fetches, table->info.id,
+                           place.offset) != NULL)
+    {
+        return;
+    }
+
+    entered = fkv__epochs_enter(epochs);
+    found = fkv__blocks_find(store->seg, table->info.id, place.offset, NULL,
+                             &payload);
+    fkv__epochs_leave(epochs, entered);
+
+    if (!found) {
+        (void) fkv__fetch_start(store, table, place, kind, &fetch);
+    }
 }
 
 
@@ -226,7 +257,7 @@ void
 fkv__reader_init(fkv__reader_t *reader, fkv_t *store, fkv_op_t *op)
 {
     *reader = (fkv__reader_t) {
-        .source = { reader_get, reader_put, reader_damaged },
+        .source = { reader_get, reader_put, reader_damaged, reader_ahead },
         .store = store, .op = op, .rc = FKV_OK
     };
 

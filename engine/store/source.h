@@ -41,6 +41,10 @@ struct fkv__source_s {
     /* The verified block at offset makes no sense: says and counts it. */
     void  (*damaged)(fkv__source_t *source, const fkv__table_t *table,
               uint64_t offset);
+
+    /* NULL, or: a get of this block is likely to follow. */
+    void  (*ahead)(fkv__source_t *source, fkv__table_t *table,
+              fkv__block_place_t place, fkv__source_kind_e kind);
 };
 
 

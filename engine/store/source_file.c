@@ -262,7 +262,7 @@ fkv__source_file_init(fkv__source_file_t *file, const fkv__fs_t *fs,
     int sst_dir, const fkv_log_t *log)
 {
     *file = (fkv__source_file_t) {
-        .source = { file_get, file_put, file_damaged },
+        .source = { file_get, file_put, file_damaged, NULL },
         .fs = fs, .sst_dir = sst_dir, .log = log, .fd = -1
     };
 }

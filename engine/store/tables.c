@@ -5,6 +5,7 @@
 #include "store/tables.h"
 
 #include "store/lookup.h"
+#include "store/read.h"
 #include "store/reader.h"
 #include "store/scan.h"
 
@@ -23,7 +24,7 @@ fkv__tables_open(fkv_t *store)
     tables->follow.fd = -1;
     fkv__files_open(&tables->files);
     fkv__fetches_open(&tables->fetches);
-    fkv__holds_init(&tables->holds, store->seg, store->own);
+    fkv__epochs_init(&tables->epochs, store->seg, store->own);
     fkv__list_init(&tables->lookups);
     fkv__list_init(&tables->lookups_spare);
     fkv__list_init(&tables->scans);
@@ -57,6 +58,7 @@ fkv__tables_close(fkv_t *store)
     fkv__lookup_close(store);
     fkv__fetches_close(&tables->fetches);
     fkv__reader_close(store);
+    fkv__read_free_spares(tables);
     fkv__files_close(&tables->files);
 
     if (tables->version != NULL) {

@@ -19,7 +19,7 @@
 #include "store/fetch.h"
 #include "store/files.h"
 #include "store/follow.h"
-#include "store/holds.h"
+#include "store/epochs.h"
 #include "store/store.h"
 #include "store/version.h"
 
@@ -27,13 +27,14 @@ typedef struct fkv__held_s  fkv__held_t;    /* reader.c */
 
 struct fkv__tables_s {
     fkv__version_t   *version;
-    fkv__holds_t      holds;
+    fkv__epochs_t      epochs;
     fkv__held_t      *held_spare;
     fkv__files_t      files;
     fkv__fetches_t    fetches;
     fkv__follow_t     follow;
     fkv_link_t        lookups;      /* not done */
     fkv_link_t        lookups_spare;
+    fkv__get_t       *gets_spare;
     fkv_link_t        scans;        /* not ended */
     fkv_link_t        crowd;        /* of holds, hold.h: lowest first */
     bool              closing;

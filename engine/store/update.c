@@ -1,8 +1,8 @@
 /*
  * update.c - read-modify-write: the life of every write.
  *
- *   START -> READ --miss--> LOOKUP          read each key, decide
- *             |  ^------------'
+ *   START -> READ --miss--> LOOKUP          read all keys, decide
+ *             |  ^------------' all are in
  *             |--conflict, latch, arena: READ again
  *             v
  *           frame.c: latch, check, reserve, link, fill, READY
@@ -28,6 +28,7 @@ typedef enum {
 #define TRIES_MAX       100
 #define SPINS           1000
 #define HELD_BYTES_MAX  (16 * 1024 * 1024)  /* of values read from tables */
+#define LOOKUPS_MAX     32                  /* in flight at once */
 
 
 static fkv__update_t *
@@ -204,7 +205,8 @@ key_read(fkv_update_t *u, unsigned i, uint64_t set)
 }
 
 
-static fkv__turn_e
+/* Asks the tables; the answer is in, or own->looking counts it. */
+static void
 key_lookup(fkv_update_t *u, unsigned i)
 {
     fkv__update_key_t  *key = &u->own->keys[i];
@@ -222,70 +224,103 @@ key_lookup(fkv_update_t *u, unsigned i)
 
     key->read_at = u->own->began_at;
     key->looked = true;
-    u->op.state = UPDATE_LOOKUP;
 
     key->lookup.rc = fkv__lookup_start(&key->lookup);
+    u->own->looking += (key->lookup.rc == FKV_AGAIN);
+}
 
-    return (key->lookup.rc == FKV_AGAIN) ? FKV__TURN_WAIT : FKV__TURN_NEXT;
+
+/* How many lookups at once: what they bring is held. */
+static unsigned
+lookups_max(const fkv_t *store)
+{
+    uint64_t  n = HELD_BYTES_MAX / store->options.value_max;
+
+    return (unsigned) fkv__max(fkv__min(n, LOOKUPS_MAX), 1);
 }
 
 
 /*
- * FKV_OK all keys are read · FKV_AGAIN *turn says how it goes on · failure
+ * Reads a key, from the tables if need be; a lookup that is in flight counts
+ * as read.  FKV_OK · FKV_AGAIN its frame is not complete yet · failure
  */
 static int
-keys_read(fkv_update_t *u, uint64_t set, fkv__turn_e *turn)
+key_read_or_look(fkv_update_t *u, unsigned i, uint64_t set)
 {
-    size_t  held = 0;
+    fkv__update_t  *own = u->own;
+    int             rc = key_read(u, i, set);
 
-    u->own->depends = 0;
+    if (rc != FKV_NOTFOUND) {
+        return rc;
+    }
 
-    for (unsigned i = 0; i < u->n; i++) {
+    key_lookup(u, i);
+
+    return (own->keys[i].lookup.rc == FKV_AGAIN) ? FKV_OK
+                                                 : key_read(u, i, set);
+}
+
+
+/*
+ * FKV_OK all keys are read, or in flight · FKV_AGAIN a frame is not complete
+ * yet · failure
+ */
+static int
+keys_read_all(fkv_update_t *u, uint64_t set)
+{
+    size_t          held = 0;
+    unsigned        max = lookups_max(u->store);
+    fkv__update_t  *own = u->own;
+
+    own->depends = 0;
+
+    for (unsigned i = 0; i < u->n && own->looking < max; i++) {
         int  rc;
 
         if (u->changes[i].blind || u->changes[i].prefix) {
             continue;
         }
 
-        rc = key_read(u, i, set);
+        rc = key_read_or_look(u, i, set);
 
-        switch (rc) {
-
-        case FKV_OK:
-            if (u->own->keys[i].seen != 0) {
-                u->own->depends = fkv__max(u->own->depends,
-                                           u->own->keys[i].seen + 1);
-            }
-
-            held += u->own->keys[i].looked ? u->changes[i].current.data.len
-                                           : 0;
-
-            if (held > HELD_BYTES_MAX + u->store->options.value_max) {
-                return FKV_ETOOBIG;
-            }
-            break;
-
-        case FKV_AGAIN:
-            fkv__retry(u->store, &u->op, true);
-            *turn = FKV__TURN_WAIT;
-            return FKV_AGAIN;
-
-        case FKV_NOTFOUND:
-            *turn = key_lookup(u, i);
-
-            if (*turn == FKV__TURN_WAIT) {
-                return FKV_AGAIN;
-            }
-
-            i--;                            /* it is in: read this key again */
-            continue;
-
-        default:
+        if (rc != FKV_OK) {
             return rc;
+        }
+
+        if (own->keys[i].seen != 0) {
+            own->depends = fkv__max(own->depends, own->keys[i].seen + 1);
+        }
+
+        held += own->keys[i].looked ? u->changes[i].current.data.len : 0;
+
+        if (held > HELD_BYTES_MAX + u->store->options.value_max) {
+            return FKV_ETOOBIG;
         }
     }
 
     return FKV_OK;
+}
+
+
+/*
+ * FKV_OK all keys are read · FKV_AGAIN the op waits · failure.  With lookups
+ * in flight nothing else is waited for and nothing ends: they run the op.
+ */
+static int
+keys_read(fkv_update_t *u, uint64_t set)
+{
+    int  rc = keys_read_all(u, set);
+
+    if (u->own->looking > 0) {
+        u->op.state = UPDATE_LOOKUP;
+        return FKV_AGAIN;
+    }
+
+    if (rc == FKV_AGAIN) {
+        fkv__retry(u->store, &u->op, true);
+    }
+
+    return rc;
 }
 
 
@@ -402,9 +437,8 @@ write_allowed(const fkv_update_t *u)
 static fkv__turn_e
 update_attempt(fkv_update_t *u)
 {
-    int           rc;
-    uint64_t      set;
-    fkv__turn_e   turn;
+    int       rc;
+    uint64_t  set;
 
     u->own->began_at = fkv__visible(u->store);
     set = fkv__pin(u->store);
@@ -413,10 +447,10 @@ update_attempt(fkv_update_t *u)
         return FKV__TURN_NEXT;              /* the set shrank between the two */
     }
 
-    rc = keys_read(u, set, &turn);
+    rc = keys_read(u, set);
 
     if (rc == FKV_AGAIN) {
-        return turn;
+        return FKV__TURN_WAIT;
     }
 
     if (rc != FKV_OK) {
@@ -455,6 +489,10 @@ update_step(fkv_op_t *op)
     switch ((update_state_e) op->state) {
 
     case UPDATE_LOOKUP:
+        if (--u->own->looking > 0) {
+            return FKV__TURN_WAIT;
+        }
+
         return fkv__op_enter(op, UPDATE_READ);
 
     case UPDATE_READ:
@@ -559,6 +597,7 @@ own_prepare(fkv_update_t *u)
     }
 
     own->tries = 0;
+    own->looking = 0;
     own->bytes.len = 0;
     own->keys = &own->one;
     own->stripes = &own->one_stripe;

@@ -34,6 +34,7 @@ struct fkv__update_s {
     fkv__wait_t         wait;
     int                 rc;         /* the answer that waits */
     unsigned            tries;
+    unsigned            looking;    /* lookups in flight; they run the op */
     unsigned            blocker;    /* slot that holds a latch we want */
     uint64_t            began_at;   /* visible before this try read */
     uint64_t            depends;    /* LSN that must be visible to answer */

@@ -5,7 +5,7 @@
 
 #include "check.h"
 #include "forget.h"
-#include "store/holds.h"
+#include "store/epochs.h"
 #include "store/slots.h"
 
 #include <pthread.h>
@@ -39,7 +39,7 @@ teardown(void **state)
 /* One process's view. */
 typedef struct {
     unsigned      slot;
-    fkv__holds_t  holds;
+    fkv__epochs_t  epochs;
     uint64_t      random;
 } view_t;
 
@@ -49,7 +49,7 @@ view_init(view_t *view, unsigned slot)
 {
     view->slot = slot;
     view->random = 77 + slot;
-    fkv__holds_init(&view->holds, seg, &seg->slots[slot]);
+    fkv__epochs_init(&view->epochs, seg, &seg->slots[slot]);
 }
 
 
@@ -94,13 +94,13 @@ fill(view_t *view, uint64_t place, fkv__blocks_kind_e kind,
     fkv__blocks_work_t *did)
 {
     uint8_t    room[PAYLOAD + 5000 + 8];
-    unsigned   hold = fkv__hold(&view->holds);
+    unsigned   hold = fkv__epochs_enter(&view->epochs);
     fkv_str_t  payload = { room, payload_len(place) };
 
     payload_make(place, room);
     fkv__blocks_fill(seg, view->slot, place / 100 + 1, place % 100 * 4096,
                      kind, payload, did);
-    fkv__hold_end(&view->holds, hold);
+    fkv__epochs_leave(&view->epochs, hold);
 }
 
 
@@ -119,7 +119,7 @@ find(view_t *view, uint64_t place, fkv__blocks_hint_t *hint,
 static bool
 there(view_t *view, uint64_t place, fkv__blocks_hint_t *hint)
 {
-    unsigned   hold = fkv__hold(&view->holds);
+    unsigned   hold = fkv__epochs_enter(&view->epochs);
     fkv_str_t  payload;
     bool       found = find(view, place, hint, &payload);
 
@@ -128,7 +128,7 @@ there(view_t *view, uint64_t place, fkv__blocks_hint_t *hint)
                  (unsigned long long) place);
     }
 
-    fkv__hold_end(&view->holds, hold);
+    fkv__epochs_leave(&view->epochs, hold);
 
     return found;
 }
@@ -192,7 +192,7 @@ a_block_that_is_too_long_is_not_kept(void **state)
     (void) state;
 
     view_init(&view, 0);
-    hold = fkv__hold(&view.holds);
+    hold = fkv__epochs_enter(&view.epochs);
 
     fkv__blocks_fill(seg, 0, 1, 0, FKV__BLOCKS_DATA, payload, &work);
     assert_false(fkv__blocks_find(seg, 1, 0, NULL, &found));
@@ -201,7 +201,7 @@ a_block_that_is_too_long_is_not_kept(void **state)
     assert_true(fkv__blocks_find(seg, 1, 0, NULL, &found));
     check_str(found, payload);
 
-    fkv__hold_end(&view.holds, hold);
+    fkv__epochs_leave(&view.epochs, hold);
     free((void *) (uintptr_t) payload.data);
 }
 
@@ -323,7 +323,7 @@ what_is_held_stays_readable(void **state)
     view_init(&other, 1);
     fill(&reader, 7, FKV__BLOCKS_DATA, &work);
 
-    hold = fkv__hold(&reader.holds);
+    hold = fkv__epochs_enter(&reader.epochs);
     assert_true(find(&reader, 7, NULL, &payload));
 
     for (unsigned i = 100; i < PLACES; i++) {
@@ -336,7 +336,7 @@ what_is_held_stays_readable(void **state)
     assert_true(rounds < PLACES / 2);
     assert_int_equal(work.filled, 0);
 
-    fkv__hold_end(&reader.holds, hold);
+    fkv__epochs_leave(&reader.epochs, hold);
 
     for (unsigned i = 100; i < 200; i++) {
         fill(&other, PLACES + i, FKV__BLOCKS_DATA, &work);
@@ -350,7 +350,7 @@ what_is_held_stays_readable(void **state)
 static void
 holds_of_many_epochs_show_the_oldest(void **state)
 {
-    enum { N = 3 * FKV__HOLDS_EPOCHS };
+    enum { N = 3 * FKV__EPOCHS_MAX };
     view_t              view;
     fkv__blocks_shm_t  *blocks = fkv__blocks(seg);
     unsigned            holds[N];
@@ -369,7 +369,7 @@ holds_of_many_epochs_show_the_oldest(void **state)
             blocks->epoch += check_random(&random) % 2;
             epochs[i] = blocks->epoch;
             held[i] = true;
-            holds[i] = fkv__hold(&view.holds);
+            holds[i] = fkv__epochs_enter(&view.epochs);
         }
 
         while (n > 0) {
@@ -381,7 +381,7 @@ holds_of_many_epochs_show_the_oldest(void **state)
             }
 
             held[i] = false;
-            fkv__hold_end(&view.holds, holds[i]);
+            fkv__epochs_leave(&view.epochs, holds[i]);
             n--;
 
             for (unsigned k = 0; k < N; k++) {
@@ -578,7 +578,7 @@ a_dead_reader_holds_nothing(void **state)
     (void) state;
 
     view_init(&dead, 3);
-    (void) fkv__hold(&dead.holds);
+    (void) fkv__epochs_enter(&dead.epochs);
     assert_true(seg->slots[3].reading > 0);
 
     bury(3);

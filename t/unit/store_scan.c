@@ -697,6 +697,12 @@ damage_ends_it_with_an_error(void **state)
         forget_blocks(shelf.store.seg);
         assert_int_equal(walk_run(&walk), FKV_ECORRUPT);
         assert_false(walk.scan.complete);
+
+        /* What was asked for ahead. */
+        while (shelf.store.io.in_flight > 0) {
+            shelf_loop(&shelf);
+        }
+
         shelf_flip(&shelf, 1, at);
         fkv__buf_done(&walk.got);
         walk.entries = 0;
