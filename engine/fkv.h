@@ -4,9 +4,10 @@
  *
  * Life       master: fkv_open() before the fork, fkv_close()
  *            child:  fkv_attach() after the fork, fkv_detach()
- * Calls      fkv_get, fkv_update, fkv_scan start an operation (io/op.h): the
- *            result at once, or FKV_AGAIN and later exactly one on_done, from
- *            fkv_poll() or fkv_turn() and never from inside the starting call
+ * Calls      fkv_get, fkv_update, fkv_scan, fkv_job start an operation
+ *            (io/op.h): the result at once, or FKV_AGAIN and later exactly one
+ *            on_done, from fkv_poll() or fkv_turn() and never from inside the
+ *            starting call
  * Loop       the caller watches fkv_eventfd() for reading and calls fkv_poll()
  *            when it is readable; when the engine calls on_turn() the caller
  *            calls fkv_turn() once, at the end of its event-loop turn; after
@@ -60,6 +61,7 @@ typedef struct {
     fkv_compression_e    compression;
     uid_t                uid;           /* owner of all files, the workers'; */
     gid_t                gid;           /*   (uid_t) -1 = as this process */
+    const char          *checkpoints;   /* directory, absolute; NULL = none */
 
     const fkv__fs_t     *fs;            /* NULL = the real ones */
     const fkv__clock_t  *clock;
@@ -334,6 +336,56 @@ struct fkv_scan_s {
 int fkv_scan(fkv_scan_t *scan);
 
 
+/*
+ * Work that the helper does while this process goes on, one after the other.
+ *
+ * FKV_JOB_CHECKPOINT  a copy of the store in the directory text of
+ *   options.checkpoints, which opens as a store of its own.  It holds a prefix
+ *   of the order of writes, and in it everything that was acknowledged before
+ *   the call.  It is complete and on disk, or it is not there.
+ *     text     its name: 1 to FKV_CHECKPOINT_NAME_MAX letters, digits, "_", "-"
+ *              and ".", not beginning with "."
+ *     result   bytes of its files; tables share theirs with the store's
+ *   FKV_EINVAL no such name, or no options.checkpoints · FKV_EXISTS something
+ *   has this name, it was not touched · FKV_ECORRUPT a table is missing
+ *   · FKV_EREADONLY the store is · FKV_EFULL
+ *
+ * FKV_JOB_COUNT  keys that exist at one snapshot, counted one by one.
+ *     ns       whose
+ *     text     what the keys begin with, at most FKV_COUNT_PREFIX_MAX bytes
+ *     result   how many
+ *   FKV_EINVAL text is too long · FKV_ECORRUPT
+ *
+ * Both: FKV_OK · FKV_AGAIN · FKV_EBUSY too many wait already · FKV_EOWNERDEAD
+ * helpers died at it again and again · FKV_EIO · FKV_ENOMEM
+ */
+typedef enum {
+    FKV_JOB_CHECKPOINT = 1,
+    FKV_JOB_COUNT = 2
+} fkv_job_e;
+
+#define FKV_CHECKPOINT_NAME_MAX  128
+#define FKV_COUNT_PREFIX_MAX     1000
+
+typedef struct fkv__job_s  fkv__job_t;
+
+typedef struct {
+    fkv_op_t      op;
+    fkv_t        *store;
+    fkv_job_e     kind;
+    unsigned      ns;
+    fkv_str_t     text;
+
+    uint64_t      result;
+
+    fkv__job_t   *own;          /* the engine's; NULL again at the end */
+} fkv_job_t;
+
+int fkv_job(fkv_job_t *job);
+
+bool fkv_checkpoint_name_valid(fkv_str_t name);
+
+
 /* Figures of the whole store, all processes; counters since it was opened. */
 #define FKV_STAT_COUNTERS(X)                                                  \
     X(gets,              "reads of one key")                                  \
@@ -364,6 +416,7 @@ int fkv_scan(fkv_scan_t *scan);
     X(compaction_written,"bytes written by compaction")                       \
     X(expired_dropped,   "expired records that compaction dropped")           \
     X(range_dropped,     "records that compaction dropped for a range delete") \
+    X(checkpoints,       "checkpoints made")                                  \
     X(reaped,            "dead processes whose slot was repaired")            \
     X(errors_io,         "input/output errors")                               \
     X(errors_corrupt,    "checksum or structure errors met")

@@ -29,6 +29,8 @@ static ngx_int_t ngx_ferrokv_init_module(ngx_cycle_t *cycle);
 static char *ngx_ferrokv_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_ferrokv_set_path(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
     ngx_str_t *value);
+static char *ngx_ferrokv_set_checkpoints(ngx_conf_t *cf,
+    ngx_ferrokv_store_t *store, ngx_str_t *value);
 static char *ngx_ferrokv_set_memory(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
     ngx_str_t *value);
 static char *ngx_ferrokv_set_sync(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
@@ -45,9 +47,9 @@ static ngx_ferrokv_param_t  ngx_ferrokv_params[] = {
     { ngx_string("sync="), ngx_ferrokv_set_sync },
     { ngx_string("max_value="), ngx_ferrokv_set_max_value },
     { ngx_string("compression="), ngx_ferrokv_set_compression },
+    { ngx_string("checkpoints="), ngx_ferrokv_set_checkpoints },
     { ngx_string("max_size="), NULL },
     { ngx_string("evict="), NULL },
-    { ngx_string("checkpoints="), NULL },
     { ngx_string("cache_quota="), NULL },
     { ngx_null_string, NULL }
 };
@@ -488,6 +490,30 @@ ngx_ferrokv_check_unique(ngx_conf_t *cf, ngx_ferrokv_conf_t *fcf,
 }
 
 
+/* A store's directory holds nothing that is not the store's. */
+
+static char *
+ngx_ferrokv_check_checkpoints(ngx_conf_t *cf, ngx_ferrokv_store_t *store)
+{
+    const char  *path;
+
+    path = store->options.checkpoints;
+
+    if (path == NULL
+        || ngx_strncmp(path, store->path.data, store->path.len) != 0
+        || (path[store->path.len] != '/' && path[store->path.len] != '\0'))
+    {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"checkpoints=\" of \"ferrokv_store\" \"%V\" is "
+                       "inside of its \"path=\"", &store->name);
+
+    return NGX_CONF_ERROR;
+}
+
+
 static char *
 ngx_ferrokv_add_store(ngx_conf_t *cf, ngx_ferrokv_conf_t *fcf,
     ngx_ferrokv_store_t *store)
@@ -513,7 +539,9 @@ ngx_ferrokv_add_store(ngx_conf_t *cf, ngx_ferrokv_conf_t *fcf,
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_ferrokv_check_unique(cf, fcf, store) != NGX_CONF_OK) {
+    if (ngx_ferrokv_check_unique(cf, fcf, store) != NGX_CONF_OK
+        || ngx_ferrokv_check_checkpoints(cf, store) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -570,31 +598,30 @@ ngx_ferrokv_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 /* "/a//b/./c/" is "/a/b/c": two names of one path shall be seen as one. */
 
 static char *
-ngx_ferrokv_set_path(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
-    ngx_str_t *value)
+ngx_ferrokv_parse_path(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *path)
 {
     u_char     *p, *last, *d;
-    ngx_str_t   path;
+    ngx_str_t   full;
 
     if (value->len == 0) {
         return NGX_CONF_ERROR;
     }
 
-    path = *value;
+    full = *value;
 
-    if (ngx_conf_full_name(cf->cycle, &path, 0) != NGX_OK) {
+    if (ngx_conf_full_name(cf->cycle, &full, 0) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
-    d = ngx_pnalloc(cf->pool, path.len + 1);
+    d = ngx_pnalloc(cf->pool, full.len + 1);
     if (d == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    store->path.data = d;
-    last = path.data + path.len;
+    path->data = d;
+    last = full.data + full.len;
 
-    for (p = path.data; p < last; p++) {
+    for (p = full.data; p < last; p++) {
 
         if (*p == '/') {
             if (p + 1 == last || p[1] == '/') {
@@ -610,14 +637,42 @@ ngx_ferrokv_set_path(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
         *d++ = *p;
     }
 
-    if (d == store->path.data) {
+    if (d == path->data) {
         return NGX_CONF_ERROR;                  /* it was "/" */
     }
 
     *d = '\0';
+    path->len = d - path->data;
 
-    store->path.len = d - store->path.data;
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_ferrokv_set_path(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
+    ngx_str_t *value)
+{
+    if (ngx_ferrokv_parse_path(cf, value, &store->path) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     store->options.path = (char *) store->path.data;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_ferrokv_set_checkpoints(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
+    ngx_str_t *value)
+{
+    ngx_str_t  path;
+
+    if (ngx_ferrokv_parse_path(cf, value, &path) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    store->options.checkpoints = (char *) path.data;
 
     return NGX_CONF_OK;
 }

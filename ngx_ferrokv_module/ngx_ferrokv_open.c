@@ -137,6 +137,9 @@ ngx_ferrokv_open_new(ngx_ferrokv_store_t *store, char *error)
         return NULL;
     }
 
+    /* the engine's copy lives as long as the store */
+    open->options.checkpoints = fkv_options(open->fkv)->checkpoints;
+
     ngx_queue_insert_tail(&ngx_ferrokv_table, &open->queue);
 
     return open;
@@ -163,6 +166,13 @@ ngx_ferrokv_changed(ngx_ferrokv_open_t *open, ngx_ferrokv_store_t *store)
 
     if (was->sync != is->sync) {
         return "\"sync=\"";
+    }
+
+    if ((was->checkpoints == NULL) != (is->checkpoints == NULL)
+        || (was->checkpoints
+            && ngx_strcmp(was->checkpoints, is->checkpoints) != 0))
+    {
+        return "\"checkpoints=\"";
     }
 
     if (was->uid != is->uid || was->gid != is->gid) {

@@ -20,6 +20,9 @@ static ngx_int_t ngx_http_ferrokv_rest_prefix(
     ngx_http_ferrokv_target_t *target, ngx_http_ferrokv_problem_t *problem);
 static ngx_int_t ngx_http_ferrokv_rest_dispatch(
     ngx_http_ferrokv_target_t *target);
+static ngx_int_t ngx_http_ferrokv_rest_act(ngx_http_ferrokv_target_t *target);
+static ngx_int_t ngx_http_ferrokv_rest_look(
+    ngx_http_ferrokv_target_t *target);
 static ngx_int_t ngx_http_ferrokv_rest_allowed(
     ngx_http_ferrokv_target_t *target, ngx_http_ferrokv_problem_t *problem);
 static ngx_int_t ngx_http_ferrokv_rest_no_key(
@@ -452,7 +455,7 @@ ngx_http_ferrokv_rest_dispatch(ngx_http_ferrokv_target_t *target)
                                   : ngx_http_ferrokv_rest_patch(target);
 
     case NGX_HTTP_POST:
-        return target->collection ? ngx_http_ferrokv_rest_batch(target)
+        return target->collection ? ngx_http_ferrokv_rest_act(target)
                                   : ngx_http_ferrokv_rest_post(target);
 
     case NGX_HTTP_DELETE:
@@ -460,9 +463,34 @@ ngx_http_ferrokv_rest_dispatch(ngx_http_ferrokv_target_t *target)
                                   : ngx_http_ferrokv_rest_delete(target);
 
     default: /* GET, HEAD */
-        return target->collection ? ngx_http_ferrokv_rest_list(target)
+        return target->collection ? ngx_http_ferrokv_rest_look(target)
                                   : ngx_http_ferrokv_rest_read(target);
     }
+}
+
+
+/* What the collection is asked to do: a parameter says it. */
+static ngx_int_t
+ngx_http_ferrokv_rest_act(ngx_http_ferrokv_target_t *target)
+{
+    if (ngx_http_ferrokv_query_has(target->request,
+                                   NGX_HTTP_FERROKV_CHECKPOINT))
+    {
+        return ngx_http_ferrokv_rest_checkpoint(target);
+    }
+
+    return ngx_http_ferrokv_rest_batch(target);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_rest_look(ngx_http_ferrokv_target_t *target)
+{
+    if (ngx_http_ferrokv_query_has(target->request, NGX_HTTP_FERROKV_COUNT)) {
+        return ngx_http_ferrokv_rest_count(target);
+    }
+
+    return ngx_http_ferrokv_rest_list(target);
 }
 
 

@@ -64,6 +64,8 @@ typedef enum {
     NGX_HTTP_FERROKV_ALL = 0,
     NGX_HTTP_FERROKV_ATOMIC,
     NGX_HTTP_FERROKV_BATCH,
+    NGX_HTTP_FERROKV_CHECKPOINT,
+    NGX_HTTP_FERROKV_COUNT,
     NGX_HTTP_FERROKV_CURSOR,
     NGX_HTTP_FERROKV_END,
     NGX_HTTP_FERROKV_EXPIRES_AT,
@@ -173,8 +175,8 @@ ngx_int_t ngx_http_ferrokv_body_read(ngx_http_request_t *r,
 
 
 /*
- * ngx_http_ferrokv_rest_read.c, _write.c, _range.c, _list.c, _batch.c: the
- * answers.
+ * ngx_http_ferrokv_rest_read.c, _write.c, _range.c, _list.c, _batch.c, _job.c:
+ * the answers.
  */
 
 ngx_int_t ngx_http_ferrokv_rest_read(ngx_http_ferrokv_target_t *target);
@@ -185,6 +187,8 @@ ngx_int_t ngx_http_ferrokv_rest_delete(ngx_http_ferrokv_target_t *target);
 ngx_int_t ngx_http_ferrokv_rest_range(ngx_http_ferrokv_target_t *target);
 ngx_int_t ngx_http_ferrokv_rest_list(ngx_http_ferrokv_target_t *target);
 ngx_int_t ngx_http_ferrokv_rest_batch(ngx_http_ferrokv_target_t *target);
+ngx_int_t ngx_http_ferrokv_rest_checkpoint(ngx_http_ferrokv_target_t *target);
+ngx_int_t ngx_http_ferrokv_rest_count(ngx_http_ferrokv_target_t *target);
 
 
 /* ngx_http_ferrokv_rest_snapshot.c */

@@ -24,6 +24,8 @@ static ngx_http_ferrokv_param_t  ngx_http_ferrokv_params[] = {
     { ngx_string("all"), 1 },
     { ngx_string("atomic"), 1 },
     { ngx_string("batch"), 1 },
+    { ngx_string("checkpoint"), 0 },
+    { ngx_string("count"), 1 },
     { ngx_string("cursor"), 0 },
     { ngx_string("end"), 0 },
     { ngx_string("expires_at"), 0 },

@@ -6,6 +6,7 @@
 
 #include "io/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -120,6 +121,39 @@ linux_mkdir(const fkv__fs_t *fs, int dir, const char *path, mode_t mode)
 }
 
 
+static int
+linux_link(const fkv__fs_t *fs, int dir, const char *path, int to_dir,
+    const char *to)
+{
+    (void) fs;
+
+    return (linkat(dir, path, to_dir, to, 0) != 0) ? -errno : 0;
+}
+
+
+/* Not every file system can exclude that the name appears in between. */
+static int
+linux_rename_new(const fkv__fs_t *fs, int dir, const char *from,
+    const char *to)
+{
+    struct stat  st;
+
+    if (renameat2(dir, from, dir, to, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+
+    if (errno != EINVAL && errno != ENOSYS) {
+        return -errno;
+    }
+
+    if (fstatat(dir, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        return -EEXIST;
+    }
+
+    return linux_rename(fs, dir, from, to);
+}
+
+
 const fkv__fs_t  fkv__fs_linux = {
     .open = linux_open,
     .close = linux_close,
@@ -131,6 +165,8 @@ const fkv__fs_t  fkv__fs_linux = {
     .rename = linux_rename,
     .unlink = linux_unlink,
     .mkdir = linux_mkdir,
+    .link = linux_link,
+    .rename_new = linux_rename_new,
     .data = NULL
 };
 
@@ -338,6 +374,56 @@ file_lock_of(uint64_t byte, int type)
         .l_start = (off_t) byte,
         .l_len = 1
     };
+}
+
+
+/* All that is in the directory fd, which is closed. */
+static int
+file_remove_all(int fd)
+{
+    int             rc = FKV_OK;
+    DIR            *entries = fdopendir(fd);
+    struct dirent  *entry;
+
+    if (entries == NULL) {
+        (void) close(fd);
+        return FKV_EIO;
+    }
+
+    while (rc == FKV_OK && (entry = readdir(entries)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0
+            && strcmp(entry->d_name, "..") != 0)
+        {
+            rc = fkv__file_remove_tree(dirfd(entries), entry->d_name);
+        }
+    }
+
+    (void) closedir(entries);
+
+    return rc;
+}
+
+
+int
+fkv__file_remove_tree(int dir, const char *path)
+{
+    int  fd;
+
+    if (unlinkat(dir, path, 0) == 0 || errno == ENOENT) {
+        return FKV_OK;
+    }
+
+    if (errno != EISDIR && errno != EPERM) {
+        return FKV_EIO;
+    }
+
+    fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0 || file_remove_all(fd) != FKV_OK) {
+        return FKV_EIO;
+    }
+
+    return (unlinkat(dir, path, AT_REMOVEDIR) == 0) ? FKV_OK : FKV_EIO;
 }
 
 

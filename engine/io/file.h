@@ -33,6 +33,10 @@ struct fkv__fs_s {
     int      (*unlink)(const fkv__fs_t *fs, int dir, const char *path);
     int      (*mkdir)(const fkv__fs_t *fs, int dir, const char *path,
                   mode_t mode);
+    int      (*link)(const fkv__fs_t *fs, int dir, const char *path,
+                  int to_dir, const char *to);
+    int      (*rename_new)(const fkv__fs_t *fs, int dir, const char *from,
+                  const char *to);      /* -EEXIST, never replaces */
     void      *data;                            /* a test's own */
 };
 
@@ -69,6 +73,13 @@ int fkv__file_replace(const fkv__fs_t *fs, int dir, const char *path,
 
 /* fsync of the directory itself. */
 int fkv__file_sync_dir(const fkv__fs_t *fs, int dir);
+
+/*
+ * Unlinks path in dir, and if it is a directory all that is in it first; no
+ * symbolic link is followed.  Nothing is synced.
+ * FKV_OK it is gone, or was not there · FKV_EIO cause in errno
+ */
+int fkv__file_remove_tree(int dir, const char *path);
 
 /*
  * Open-file-description lock on one byte.  They are owned by the open file,

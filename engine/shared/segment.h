@@ -28,6 +28,9 @@
 #define FKV__STATS_MAX        96
 #define FKV__SLOT_SNAPSHOTS   16
 
+#define FKV__JOBS             8       /* for the helper, at once */
+#define FKV__JOB_TEXT_MAX     1024
+
 /* No process owns it; slot s is written as s + 1 in owner words. */
 #define FKV__NOBODY           0
 
@@ -170,6 +173,33 @@ _Static_assert(sizeof(fkv__lease_shm_t) == 32, "lease");
 _Static_assert(offsetof(fkv__lease_shm_t, nonce) == 16, "lease halves");
 
 
+/* The client is in the same word: state | (slot + 1) << 8. */
+typedef enum {
+    FKV__JOB_FREE = 0,
+    FKV__JOB_FILLING = 1,       /* its client writes what is to be done */
+    FKV__JOB_POSTED = 2,        /* the helper may take it */
+    FKV__JOB_RUNNING = 3,       /* the helper has; client NOBODY: it died */
+    FKV__JOB_ENDED = 4          /* its client may read rc and result */
+} fkv__job_state_e;
+
+#define FKV__JOB_OF(state, slot)  ((state) | ((slot) + 1) << 8)
+#define FKV__JOB_STATE(word)      ((word) & 0xff)
+
+/* Work for the helper; store/job.h.  Written by whom the state names. */
+typedef struct {
+    _Alignas(FKV__CACHE_LINE)
+    uint32_t  state;            /* fkv__job_state_e and client */
+    uint32_t  kind;             /* fkv_job_e */
+    uint64_t  number;           /* in the order of posting */
+    uint32_t  tries;            /* how many helpers have begun it */
+    int32_t   rc;
+    uint64_t  result;
+    uint32_t  ns;
+    uint32_t  text_len;
+    uint8_t   text[FKV__JOB_TEXT_MAX];
+} fkv__job_shm_t;
+
+
 typedef struct {
     uint64_t          magic;
     uint64_t          bytes;            /* of the whole segment */
@@ -187,12 +217,15 @@ typedef struct {
     fkv__log_shm_t    log;
     fkv__state_shm_t  state;
     fkv__arena_shm_t  arenas[FKV__ARENAS];
+    uint64_t          jobs_posted;      /* last number given out: fetch_add */
+    fkv__job_shm_t    jobs[FKV__JOBS];
 } fkv__segment_shm_t;
 
 _Static_assert(sizeof(fkv__slot_shm_t)
                == 64 + 8 * (FKV__SLOT_SNAPSHOTS + FKV__STATS_MAX), "slot");
 _Static_assert(offsetof(fkv__arena_shm_t, reserve) % 16 == 0, "reserve");
 _Static_assert(sizeof(fkv__arena_shm_t) % FKV__CACHE_LINE == 0, "arena");
+_Static_assert(sizeof(fkv__job_shm_t) == 1088, "job");
 
 
 /*

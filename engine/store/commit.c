@@ -212,8 +212,9 @@ commit_submit(fkv_t *store, unsigned id)
 }
 
 
-static void
-header_fill(fkv_t *store, unsigned id, uint8_t *page)
+void
+fkv__commit_header(const fkv_t *store, unsigned id, uint64_t edit,
+    uint8_t *page)
 {
     const fkv__arena_shm_t  *arena = &store->seg->arenas[id];
     fkv__log_header_t        header;
@@ -222,7 +223,7 @@ header_fill(fkv_t *store, unsigned id, uint8_t *page)
     header.base = arena->base;
     header.prev_end = arena->prev_end;
     header.bytes = store->seg->arena_bytes;
-    header.edit = __atomic_load_n(&store->seg->state.edit, __ATOMIC_ACQUIRE);
+    header.edit = edit;
 
     fkv__log_header_put(page, &header);
 }
@@ -256,7 +257,10 @@ write_start(fkv_t *store, unsigned id, uint64_t from, uint64_t to)
     req->offset = FKV__LOG_HEADER_BYTES + first;
 
     if (from == 0) {
-        header_fill(store, id, commit->head);
+        fkv__commit_header(store, id,
+                           __atomic_load_n(&store->seg->state.edit,
+                                           __ATOMIC_ACQUIRE),
+                           commit->head);
         iov_add(req, commit->head, FKV__LOG_HEADER_BYTES);
         req->offset = 0;
     }

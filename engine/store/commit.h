@@ -70,6 +70,10 @@ uint64_t fkv__commit_advance(fkv_t *store);
 /* At the end of a turn, and after a poll: lead if nobody does, announce. */
 void fkv__commit_turn(fkv_t *store);
 
+/* The header block of an arena's log file; edit is the last one announced. */
+void fkv__commit_header(const fkv_t *store, unsigned arena, uint64_t edit,
+    uint8_t *page);
+
 /* Runs waiters whose position has been reached. */
 void fkv__commit_run_waiters(fkv_t *store);
 

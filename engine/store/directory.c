@@ -490,3 +490,38 @@ fkv__directory_close(fkv__directory_t *d)
         }
     }
 }
+
+
+int
+fkv__directory_open_other(int *fd, const fkv__fs_t *fs, const char *path,
+    uid_t uid, gid_t gid, char *error)
+{
+    int   rc;
+    bool  made;
+
+    rc = fs->mkdir(fs, AT_FDCWD, path, 0700);
+    made = (rc == 0);
+
+    if (rc != 0 && rc != -EEXIST) {
+        return directory_cause(error, rc, "create", path, "");
+    }
+
+    *fd = fs->open(fs, AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+
+    if (*fd < 0) {
+        return directory_cause(error, *fd, "open", path, "");
+    }
+
+    if (made && fkv__directory_own(*fd, uid, gid) != FKV_OK) {
+        rc = directory_cause(error, -errno, "change the owner of", path, "");
+        (void) fs->close(fs, *fd);
+        *fd = -1;
+        return rc;
+    }
+
+    if (made) {
+        directory_sync_parent(fs, path);
+    }
+
+    return FKV_OK;
+}

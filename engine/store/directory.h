@@ -40,6 +40,14 @@ int fkv__directory_open(fkv__directory_t *directory, const fkv__fs_t *fs,
 void fkv__directory_close(fkv__directory_t *directory);
 
 /*
+ * Opens a directory that is not the store's own; if it is missing its last
+ * component is made, mode 0700.
+ * FKV_OK · FKV_EIO · FKV_EFULL · FKV_ENOMEM; error holds one sentence
+ */
+int fkv__directory_open_other(int *fd, const fkv__fs_t *fs, const char *path,
+    uid_t uid, gid_t gid, char *error);
+
+/*
  * Gives a file that we have made to its owner; nothing to do for (uid_t) -1 or
  * if it is so already.  FKV_OK · FKV_EIO, cause in errno
  */

@@ -4,9 +4,12 @@
 
 #define _GNU_SOURCE
 #include "store/duty.h"
+#include "store/checkpoint.h"
 #include "store/compact.h"
+#include "store/count.h"
 #include "store/expire.h"
 #include "store/flush.h"
+#include "store/job.h"
 #include "store/log_sync.h"
 #include "store/recycle.h"
 
@@ -263,6 +266,10 @@ fkv__duty_flush(fkv__helper_t *helper)
             ms = fkv__min(ms, BUSY_MS);
         }
 
+        if (fkv__job_posted(store)) {
+            fkv__helper_wake_jobs(helper);
+        }
+
         if (ms > 0) {
             flush_wait(store, ms);
         }
@@ -270,8 +277,9 @@ fkv__duty_flush(fkv__helper_t *helper)
 }
 
 
+/* Until *due is set, which is cleared; the mutex protects it. */
 static void
-compact_wait(fkv__helper_t *helper, uint64_t ms)
+due_wait(fkv__helper_t *helper, pthread_cond_t *wake, bool *due, uint64_t ms)
 {
     struct timespec  until;
 
@@ -287,17 +295,21 @@ compact_wait(fkv__helper_t *helper, uint64_t ms)
 
     (void) pthread_mutex_lock(&helper->mutex);
 
-    while (!helper->compact_due && !fkv__helper_stopping(helper)) {
-        if (pthread_cond_timedwait(&helper->compact_wake, &helper->mutex,
-                                   &until)
-            != 0)
-        {
+    while (!*due && !fkv__helper_stopping(helper)) {
+        if (pthread_cond_timedwait(wake, &helper->mutex, &until) != 0) {
             break;
         }
     }
 
-    helper->compact_due = false;
+    *due = false;
     (void) pthread_mutex_unlock(&helper->mutex);
+}
+
+
+static void
+compact_wait(fkv__helper_t *helper, uint64_t ms)
+{
+    due_wait(helper, &helper->compact_wake, &helper->compact_due, ms);
 }
 
 
@@ -335,6 +347,51 @@ fkv__duty_compact(fkv__helper_t *helper)
 
         if (rc != FKV_OK) {
             compact_wait(helper, SECOND_MS);
+        }
+    }
+}
+
+
+static int
+job_run(fkv__helper_t *helper, const fkv__job_order_t *order, uint64_t *result)
+{
+    fkv_str_t  text = { order->text, order->text_len };
+
+    switch (order->kind) {
+    case FKV_JOB_CHECKPOINT:  return fkv__checkpoint(helper, text, result);
+    case FKV_JOB_COUNT:       return fkv__count_keys(helper, order->ns, text,
+                                                     result);
+    }
+
+    return FKV_ECORRUPT;
+}
+
+
+void
+fkv__duty_jobs(fkv__helper_t *helper)
+{
+    fkv_t             *store = helper->store;
+    fkv__job_order_t   order;
+
+    fkv__job_adopt(store);
+
+    while (!fkv__helper_stopping(helper)) {
+        int       rc;
+        uint64_t  result = 0;
+
+        if (fkv__job_take(store, &order) != FKV_OK) {
+            due_wait(helper, &helper->jobs_wake, &helper->jobs_due,
+                     SECOND_MS);
+            continue;
+        }
+
+        rc = job_run(helper, &order, &result);
+
+        if (rc == FKV_ECANCELED) {
+            fkv__job_put_back(store, &order);
+
+        } else {
+            fkv__job_end(store, &order, rc, result);
         }
     }
 }

@@ -7,6 +7,7 @@
  *              every 10 minutes  let the catalog know the time
  *     COMPACT  again and again   compact; when nothing is due, look again
  *                                after a flush, or a second
+ *     JOBS     when FLUSH says so  the jobs that workers have posted
  *
  * A failure never ends a thread: it is logged and tried again, later and
  * later; what was to be done stays where it is.  A full disk is said once,
@@ -21,5 +22,6 @@
 /* What the threads run; they return when helper->stop is set. */
 void fkv__duty_flush(fkv__helper_t *helper);
 void fkv__duty_compact(fkv__helper_t *helper);
+void fkv__duty_jobs(fkv__helper_t *helper);
 
 #endif /* FKV_STORE_DUTY_H */

@@ -5,6 +5,7 @@
 
 #define _GNU_SOURCE
 #include "store/store.h"
+#include "store/job.h"
 #include "store/reap.h"
 #include "store/slots.h"
 #include "store/tables.h"
@@ -176,6 +177,7 @@ slot_give_back(fkv_t *store)
                                        FKV__NOBODY, false, __ATOMIC_SEQ_CST,
                                        __ATOMIC_RELAXED);
 
+    fkv__job_drop(store->seg, store->slot);
     fkv__slot_clear(store->own);
     __atomic_store_n(&store->own->state, FKV__SLOT_FREE, __ATOMIC_SEQ_CST);
 

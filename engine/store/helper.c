@@ -18,6 +18,7 @@
 #define OTHER_MS      100       /* when somebody else does */
 #define JOIN_SECONDS  5         /* longer: a thread hangs in the kernel */
 #define NAME_BYTES    40
+#define THREADS       3
 
 
 static void
@@ -184,6 +185,25 @@ fkv__helper_version(fkv__helper_t *helper, fkv__version_t **version)
 }
 
 
+int
+fkv__helper_between(fkv__helper_t *helper,
+    int (*between)(void *data, fkv__version_t *version), void *data)
+{
+    int  rc;
+
+    (void) pthread_mutex_lock(&helper->mutex);
+    rc = open_locked(helper);
+
+    if (rc == FKV_OK) {
+        rc = between(data, helper->catalog.version);
+    }
+
+    (void) pthread_mutex_unlock(&helper->mutex);
+
+    return rc;
+}
+
+
 uint64_t
 fkv__helper_file_id(fkv__helper_t *helper)
 {
@@ -244,6 +264,16 @@ fkv__helper_wake_compact(fkv__helper_t *helper)
 }
 
 
+void
+fkv__helper_wake_jobs(fkv__helper_t *helper)
+{
+    (void) pthread_mutex_lock(&helper->mutex);
+    helper->jobs_due = true;
+    (void) pthread_cond_signal(&helper->jobs_wake);
+    (void) pthread_mutex_unlock(&helper->mutex);
+}
+
+
 static void
 helper_init(fkv__helper_t *helper, fkv_t *store)
 {
@@ -276,6 +306,7 @@ helper_init(fkv__helper_t *helper, fkv_t *store)
     FKV_ASSERT(pthread_condattr_init(&attr) == 0);
     FKV_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
     FKV_ASSERT(pthread_cond_init(&helper->compact_wake, &attr) == 0);
+    FKV_ASSERT(pthread_cond_init(&helper->jobs_wake, &attr) == 0);
     FKV_ASSERT(pthread_cond_init(&helper->ended, &attr) == 0);
     (void) pthread_condattr_destroy(&attr);
 }
@@ -302,6 +333,7 @@ fkv__helper_free(fkv__helper_t *helper)
     fkv__catalog_close(&helper->catalog);
     fkv__pick_done(&helper->pick);
     (void) pthread_cond_destroy(&helper->compact_wake);
+    (void) pthread_cond_destroy(&helper->jobs_wake);
     (void) pthread_cond_destroy(&helper->ended);
     (void) pthread_mutex_destroy(&helper->mutex);
     fkv__free(helper);
@@ -338,25 +370,42 @@ compact_thread(void *helper)
 }
 
 
+static void *
+jobs_thread(void *helper)
+{
+    fkv__duty_jobs(helper);
+    thread_ends(helper);
+
+    return NULL;
+}
+
+
 /* Signals are for the process's own thread. */
 static int
 threads_start(fkv__helper_t *helper)
 {
-    static const char *const  names[2] = { "fkv flush", "fkv compact" };
-    void                   *(*bodies[2])(void *) = { flush_thread,
-                                                     compact_thread };
-    sigset_t                  all, old;
+    static const struct {
+        const char   *name;
+        void       *(*body)(void *helper);
+    } threads[THREADS] = {
+        { "fkv flush", flush_thread },
+        { "fkv compact", compact_thread },
+        { "fkv jobs", jobs_thread }
+    };
+    sigset_t  all, old;
 
     (void) sigfillset(&all);
     (void) pthread_sigmask(SIG_SETMASK, &all, &old);
     (void) pthread_mutex_lock(&helper->mutex);
 
-    for (unsigned i = 0; i < 2; i++) {
-        if (pthread_create(&helper->thread[i], NULL, bodies[i], helper) != 0) {
+    for (unsigned i = 0; i < THREADS; i++) {
+        if (pthread_create(&helper->thread[i], NULL, threads[i].body, helper)
+            != 0)
+        {
             break;
         }
 
-        (void) pthread_setname_np(helper->thread[i], names[i]);
+        (void) pthread_setname_np(helper->thread[i], threads[i].name);
         helper->threads++;
         helper->running++;
     }
@@ -364,7 +413,7 @@ threads_start(fkv__helper_t *helper)
     (void) pthread_mutex_unlock(&helper->mutex);
     (void) pthread_sigmask(SIG_SETMASK, &old, NULL);
 
-    return (helper->threads == 2) ? FKV_OK : FKV_ENOMEM;
+    return (helper->threads == THREADS) ? FKV_OK : FKV_ENOMEM;
 }
 
 
@@ -378,6 +427,7 @@ threads_stop(fkv__helper_t *helper)
 
     __atomic_store_n(&helper->stop, true, __ATOMIC_RELEASE);
     fkv__helper_wake_compact(helper);
+    fkv__helper_wake_jobs(helper);
     fkv__wake(helper->store, helper->store->slot);
 
     FKV_ASSERT(clock_gettime(CLOCK_MONOTONIC, &until) == 0);

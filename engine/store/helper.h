@@ -2,7 +2,9 @@
  * helper.h - the helper role: one process that keeps the disk in order.
  *
  * Shape      FLUSH thread    flush.h, recycle.h, log_sync.h, the clock
- *            COMPACT thread  compact.h; what both do when is in duty.h
+ *            COMPACT thread  compact.h
+ *            JOBS thread     job.h, checkpoint.h, count.h; what the threads do
+ *                            when is in duty.h
  *            caller          fkv_helper(): takes the role, reaps the dead;
  *                            in the process's own thread, since reaping pins
  * Processes  the one that state.helper names; a role whose owner died is
@@ -37,23 +39,26 @@ struct fkv__helper_s {
     uid_t             uid;              /* owner of new files, -1: ours */
     gid_t             gid;
 
-    pthread_mutex_t   mutex;            /* of these five */
+    pthread_mutex_t   mutex;            /* of these */
     fkv__catalog_t    catalog;
     uint64_t          next_file;
     bool              swept;            /* orphans are removed */
     bool              compact_due;      /* look for work */
     unsigned          running;          /* threads that have not ended */
+    bool              jobs_due;         /* the same for JOBS */
     pthread_cond_t    compact_wake;     /* with mutex */
+    pthread_cond_t    jobs_wake;        /* with mutex */
     pthread_cond_t    ended;            /* with mutex */
 
     bool              stop;             /* atomic */
+    bool              log_held;         /* atomic: no arena leaves the set */
     uint64_t          populated;        /* FLUSH's own: of the segment */
     fkv__pick_t       pick;             /* COMPACT's own */
     uint64_t          table_bytes;      /* of what it writes, ... */
     uint64_t          slice_bytes;      /* ... until an edit; tests change it */
 
     unsigned          threads;          /* of these, not joined yet */
-    pthread_t         thread[2];        /* FLUSH, COMPACT */
+    pthread_t         thread[3];        /* FLUSH, COMPACT, JOBS */
 };
 
 
@@ -99,8 +104,17 @@ uint64_t fkv__helper_file_id(fkv__helper_t *helper);
  */
 int fkv__helper_edit(fkv__helper_t *helper, fkv__edit_t *edit);
 
-/* COMPACT looks for work now. */
+/*
+ * Calls between() while no edit can happen, with the version of the last one.
+ * It must be short: a flush may be waiting.
+ * What between() answers · as fkv__helper_open, which it does
+ */
+int fkv__helper_between(fkv__helper_t *helper,
+    int (*between)(void *data, fkv__version_t *version), void *data);
+
+/* COMPACT, JOBS look for work now. */
 void fkv__helper_wake_compact(fkv__helper_t *helper);
+void fkv__helper_wake_jobs(fkv__helper_t *helper);
 
 /* Unlinks DIR/sst/ID.sst; failures leave an orphan for the next owner. */
 void fkv__helper_unlink(fkv__helper_t *helper, uint64_t id);

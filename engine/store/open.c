@@ -89,6 +89,48 @@ fkv_options_check(const fkv_options_t *opt, char *error)
 }
 
 
+/* Everything that is a process's own, as before the fork. */
+static void
+store_init_private(fkv_t *store)
+{
+    for (unsigned i = 0; i < FKV__ARENAS; i++) {
+        store->log_fds[i] = -1;
+    }
+
+    fkv__list_init(&store->durable_waiters);
+    fkv__list_init(&store->retry);
+    fkv__list_init(&store->runnable);
+    fkv__list_init(&store->updates);
+}
+
+
+/* NULL stays NULL; false: out of memory. */
+static bool
+store_copy_path(char **to, const char *from)
+{
+    *to = NULL;
+
+    if (from != NULL) {
+        *to = fkv__alloc(strlen(from) + 1);
+    }
+
+    if (*to != NULL) {
+        memcpy(*to, from, strlen(from) + 1);
+    }
+
+    return (*to != NULL) == (from != NULL);
+}
+
+
+static void
+store_free(fkv_t *store)
+{
+    fkv__free(store->path);
+    fkv__free(store->checkpoints_path);
+    fkv__free(store);
+}
+
+
 static fkv_t *
 store_new(const fkv_options_t *opt, const fkv_log_t *log)
 {
@@ -103,35 +145,65 @@ store_new(const fkv_options_t *opt, const fkv_log_t *log)
     store->fs = (opt->fs != NULL) ? opt->fs : &fkv__fs_linux;
     store->clock = (opt->clock != NULL) ? opt->clock : &fkv__clock_linux;
     store->dir = store->sst_dir = store->log_dir = store->lock = -1;
+    store->checkpoints = -1;
 
     for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
         store->eventfds[i] = -1;
-    }
-
-    for (unsigned i = 0; i < FKV__ARENAS; i++) {
-        store->log_fds[i] = -1;
     }
 
     if (opt->value_max == 0) {
         store->options.value_max = fkv_value_max_default(opt->memory);
     }
 
-    store->path = fkv__alloc(strlen(opt->path) + 1);
-
-    if (store->path == NULL) {
-        fkv__free(store);
+    if (!store_copy_path(&store->path, opt->path)
+        || !store_copy_path(&store->checkpoints_path, opt->checkpoints))
+    {
+        store_free(store);
         return NULL;
     }
 
-    memcpy(store->path, opt->path, strlen(opt->path) + 1);
     store->options.path = store->path;
-
-    fkv__list_init(&store->durable_waiters);
-    fkv__list_init(&store->retry);
-    fkv__list_init(&store->runnable);
-    fkv__list_init(&store->updates);
+    store->options.checkpoints = store->checkpoints_path;
+    store_init_private(store);
 
     return store;
+}
+
+
+fkv_t *
+fkv__twin_new(const fkv_t *store)
+{
+    fkv_t  *twin = fkv__zalloc(sizeof(*twin));
+
+    if (twin == NULL) {
+        return NULL;
+    }
+
+    twin->options = store->options;
+    twin->path = store->path;
+    twin->checkpoints_path = store->checkpoints_path;
+    twin->log = store->log;
+    twin->fs = store->fs;
+    twin->clock = store->clock;
+    twin->seg = store->seg;
+    twin->dir = store->dir;
+    twin->sst_dir = store->sst_dir;
+    twin->log_dir = store->log_dir;
+    twin->lock = store->lock;
+    twin->checkpoints = store->checkpoints;
+    memcpy(twin->eventfds, store->eventfds, sizeof(twin->eventfds));
+    store_init_private(twin);
+
+    return twin;
+}
+
+
+void
+fkv__twin_free(fkv_t *twin)
+{
+    FKV_ASSERT(!twin->attached);
+
+    fkv__free(twin);
 }
 
 
@@ -280,6 +352,16 @@ store_open(fkv_t *store, char *error)
     store->sst_dir = directory.sst_dir;
     store->lock = directory.lock;
 
+    if (store->checkpoints_path != NULL) {
+        rc = fkv__directory_open_other(&store->checkpoints, store->fs,
+                                       store->checkpoints_path,
+                                       store->options.uid, store->options.gid,
+                                       error);
+        if (rc != FKV_OK) {
+            return rc;
+        }
+    }
+
     fkv__segment_layout(store->options.memory, &layout);
     fkv__table_options(&store->options, &table_options);
     segment_task_start(&task, store);
@@ -364,6 +446,7 @@ fkv_close(fkv_t *store)
     fkv__fds_close(&store->dir, 1);
     fkv__fds_close(&store->log_dir, 1);
     fkv__fds_close(&store->sst_dir, 1);
+    fkv__fds_close(&store->checkpoints, 1);
     fkv__fds_close(&store->lock, 1);
 
     /* A thread that hangs still looks at these. */
@@ -375,6 +458,5 @@ fkv_close(fkv_t *store)
         fkv__segment_unmap(store->seg);
     }
 
-    fkv__free(store->path);
-    fkv__free(store);
+    store_free(store);
 }

@@ -9,6 +9,7 @@
 #include "shared/arena.h"
 #include "shared/blocks.h"
 #include "shared/latch.h"
+#include "store/job.h"
 #include "store/memtable.h"
 #include "store/slots.h"
 
@@ -167,6 +168,7 @@ fkv__reap_locked(fkv_t *store, unsigned slot)
     FKV_STEP("reap.3");
 
     claims_repair(store, set, slot);
+    fkv__job_drop(store->seg, slot);
     fkv__latch_drop_all(store->seg, slot);
     fkv__blocks_repair(store->seg, slot);
     role_repair(&store->seg->log.leader, slot);

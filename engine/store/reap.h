@@ -3,7 +3,8 @@
  *
  * Shape      in this order: its unfinished frames (finished if their sums are
  *            right, else void), its latches, its arena claim, its part in the
- *            block cache, leadership, the helper role, its pins, its slot
+ *            block cache, its jobs, leadership, the helper role, its pins, its
+ *            slot
  * Processes  any attached one; the dead slot's lock bytes make it one at a
  *            time, and only when no I/O of the dead is in flight any more
  * Threads    the process's own; lock bytes say nothing between threads

@@ -308,7 +308,10 @@ fkv__recycle(fkv__helper_t *helper)
         }
     }
 
-    if (spare < FKV__ARENAS_SPARE && set_shrink(seg) == FKV_OK) {
+    if (spare < FKV__ARENAS_SPARE
+        && !__atomic_load_n(&helper->log_held, __ATOMIC_ACQUIRE)
+        && set_shrink(seg) == FKV_OK)
+    {
         return FKV_OK;
     }
 

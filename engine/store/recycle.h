@@ -5,6 +5,8 @@
  *     out of it, USED  --no pin is older than that-->          DIRTY
  *     DIRTY            --zeroed, file written in full-->       FREE
  *
+ * None leaves while a checkpoint copies the log (helper->log_held).
+ *
  * When there is nothing else to do the rest of the segment is faulted in, piece
  * by piece: the master leaves that out, so that opening does not wait for it.
  *

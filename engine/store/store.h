@@ -23,6 +23,7 @@ typedef struct fkv__helper_s  fkv__helper_t;    /* store/helper.h */
 struct fkv_s {
     fkv_options_t        options;       /* every default filled in */
     char                *path;
+    char                *checkpoints_path;      /* or NULL */
     const fkv_log_t     *log;
     const fkv__fs_t     *fs;
     const fkv__clock_t  *clock;
@@ -33,6 +34,7 @@ struct fkv_s {
     int                  sst_dir;
     int                  log_dir;
     int                  lock;
+    int                  checkpoints;   /* directory; -1 = none */
     int                  eventfds[FKV__SLOTS_MAX];
 
     /* From here on: valid in an attached process. */
@@ -123,9 +125,17 @@ void fkv__retry(fkv_t *store, fkv_op_t *op, bool soon);
 /* Closes those that are open and sets them to -1. */
 void fkv__fds_close(int *fds, unsigned n);
 
-/* Wakes the process of a slot; every living one. */
+/* Wakes the process of a slot; the helper, if there is one; all that live. */
 void fkv__wake(fkv_t *store, unsigned slot);
+void fkv__wake_helper(fkv_t *store);
 void fkv__wake_all(fkv_t *store);
+
+/*
+ * Another handle on the open store for a second thread of this process, to be
+ * attached and detached like a process of its own.  NULL: out of memory.
+ */
+fkv_t *fkv__twin_new(const fkv_t *store);
+void   fkv__twin_free(fkv_t *twin);
 
 /*
  * The store becomes read-only until it is opened again; says why once.  Any

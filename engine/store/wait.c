@@ -72,6 +72,18 @@ fkv__wake(fkv_t *store, unsigned slot)
 
 
 void
+fkv__wake_helper(fkv_t *store)
+{
+    uint32_t  owner = __atomic_load_n(&store->seg->state.helper,
+                                      __ATOMIC_SEQ_CST);
+
+    if (owner != FKV__NOBODY && owner <= FKV__SLOTS_MAX) {
+        fkv__wake(store, owner - 1);
+    }
+}
+
+
+void
 fkv__wake_all(fkv_t *store)
 {
     for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {

@@ -8,10 +8,12 @@ use warnings;
 
 use lib 't/lib', 't/crash/lib';
 use File::Find qw(find);
+use File::Path qw(remove_tree);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Ferrokv::Http;
+use Ferrokv::Load;
 use Ferrokv::Model;
 use Ferrokv::Nginx;
 
@@ -26,6 +28,9 @@ my %way = (
     (map { ("reap.$_" => \&reaping) } 1 .. 4),
     (map { ("catalog.$_" => \&rotation) } 4 .. 6),
     'lease.1' => \&leasing,
+    (map { ("job.$_" => \&asking) } 1 .. 5),
+    (map { ("checkpoint.$_" => \&asking) } 1 .. 7),
+    'count.1' => \&asking,
 );
 
 # Steps of the helper's that recovery takes as well.
@@ -102,14 +107,15 @@ sub fresh {
     finish() if $nginx;
     $nginx = Ferrokv::Nginx->new(<<'CONF', vars => { SYNC => $sync });
 %%GLOBALS%%
-ferrokv_store main path=%%DIR%%/store memory=4m sync=%%SYNC%%;
+ferrokv_store main path=%%DIR%%/store memory=4m sync=%%SYNC%%
+                   checkpoints=%%DIR%%/checkpoints;
 events { }
 http {
     %%HTTP%%
     keepalive_requests 1000000000;
     server {
         listen 127.0.0.1:%%PORT%% reuseport;
-        location /kv/ { ferrokv_rest write=on; }
+        location /kv/ { ferrokv_rest write=on danger=on; }
     }
 }
 CONF
@@ -337,6 +343,48 @@ sub leasing {
     is($http->get("/kv/?snapshot=$r")->status, 200, "$step: is read at");
     is($http->delete("/kv/?snapshot=$r")->status, 204, "$step: and ended");
     ok_kept($step);
+}
+
+
+# The helper is asked for checkpoints and counts all the time.
+sub asking {
+    my ($step) = @_;
+    my $before = deaths();
+    my $port = $nginx->port;
+
+    dying_at($step);
+    $nginx->pids ? $nginx->reload : $nginx->start;
+    $model->begin;
+
+    my $load = Ferrokv::Load->start(1, sub {
+        my ($i, $stop) = @_;
+        my $http = Ferrokv::Http->new($port, keepalive => 0);
+
+        for (my $n = 0; !$stop->(); $n++) {
+            $http->post("/kv/?checkpoint=$step-$$-$n");
+            $http->get('/kv/?count');
+            sleep 0.05;
+        }
+    });
+
+    ok_died($step, $before, 2);
+    ok_cured($step);
+    $load->finish;
+    ok_asked($step);
+    ok_kept($step);
+}
+
+
+sub ok_asked {
+    my ($step) = @_;
+    my $dir = $nginx->dir . '/checkpoints';
+    my $http = Ferrokv::Http->new($nginx->port, keepalive => 0);
+    my @r = ($http->post("/kv/?checkpoint=$step"), $http->get('/kv/?count'));
+
+    is(join(' ', map { $_->error // $_->status } @r), '201 200',
+        "$step: the helper answers again");
+    is(join(' ', glob "$dir/.partial*"), '', "$step: nothing half is left");
+    remove_tree(glob "$dir/$step*");
 }
 
 

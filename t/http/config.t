@@ -85,7 +85,7 @@ refused(stores => "$store compression=;", qr/invalid value "compression="/);
 refused(stores => "$store colour=red;",
         qr/invalid parameter "colour=red" in "ferrokv_store"/);
 
-for my $later (qw(max_size=1g evict=lru checkpoints=/x cache_quota=1g))
+for my $later (qw(max_size=1g evict=lru cache_quota=1g))
 {
     refused(stores => "$store $later;",
             qr/"$later" of "ferrokv_store" is not supported yet/);
