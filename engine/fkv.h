@@ -224,7 +224,9 @@ void fkv_get_done(fkv_get_t *get);
  * what is to be written, and returns FKV_OK.  If a key has changed meanwhile
  * the engine reads again and calls decide() again: it must depend on nothing
  * but the changes and do nothing outside.  If it returns another code, nothing
- * is written and the update ends with that code.  Either end waits until what
+ * is written and the update ends with that code.  What decide() saw was there
+ * at one moment, also of keys that are kept: at that of the write, or, if
+ * nothing is written, at one during the update.  Either end waits until what
  * decide() saw is visible, so no answer tells of a write that could be lost.
  *
  *   now_ms      a current that has expired does not exist

@@ -140,8 +140,8 @@ fkv__frame_encode(fkv_update_t *u)
 
 
 /*
- * Under the latches: is every key as it was read?  Also finds out how many
- * node bytes the active memtable needs.
+ * Is every key as it was read?  Also finds out how many node bytes the active
+ * memtable needs; that holds under the latches.
  */
 static bool
 keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
@@ -186,6 +186,25 @@ keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
     }
 
     return true;
+}
+
+
+bool
+fkv__frame_check(fkv_update_t *u)
+{
+    uint64_t  set;
+    uint32_t  node_bytes;
+    bool      unchanged;
+
+    if (u->n == 1) {
+        return true;
+    }
+
+    set = fkv__pin(u->store);
+    unchanged = keys_unchanged(u, set, &node_bytes);
+    fkv__unpin(u->store);
+
+    return unchanged;
 }
 
 

@@ -24,6 +24,14 @@
 int fkv__frame_encode(fkv_update_t *u);
 
 /*
+ * When nothing is written: is what was read what was there at one moment?  A
+ * key is read again after all have been read; each that has not changed was so
+ * between the two.  No latch is needed: a version is read only when its frame
+ * is READY, thus linked to every key that the frame is about.
+ */
+bool fkv__frame_check(fkv_update_t *u);
+
+/*
  * Writes it; the memtable set is pinned by the caller.
  * FKV_OK *end is the LSN behind the frame · FKV_CONFLICT a key has changed
  * · FKV_EBUSY own->blocker holds a latch · FKV_EFULL the active arena is full;

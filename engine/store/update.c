@@ -351,6 +351,20 @@ update_written(fkv_update_t *u, uint64_t end)
 }
 
 
+/* What was read is not what is there now: read again. */
+static fkv__turn_e
+update_conflict(fkv_update_t *u)
+{
+    fkv__count(u->store, conflicts, 1);
+
+    if (++u->own->tries >= TRIES_MAX) {
+        return update_end(u, FKV_CONFLICT);
+    }
+
+    return fkv__op_enter(&u->op, UPDATE_READ);
+}
+
+
 static fkv__turn_e
 update_write(fkv_update_t *u)
 {
@@ -363,13 +377,7 @@ update_write(fkv_update_t *u)
         return update_written(u, end);
 
     case FKV_CONFLICT:
-        fkv__count(store, conflicts, 1);
-
-        if (++u->own->tries >= TRIES_MAX) {
-            return update_end(u, FKV_CONFLICT);
-        }
-
-        return fkv__op_enter(&u->op, UPDATE_READ);
+        return update_conflict(u);
 
     case FKV_EBUSY:
         fkv__count(store, wait_latch, 1);
@@ -465,7 +473,15 @@ update_attempt(fkv_update_t *u)
         rc = fkv__frame_encode(u);
     }
 
+    if (rc < 0) {
+        return update_answer(u, rc, FKV__WAIT_VISIBLE, u->own->depends);
+    }
+
     if (rc != FKV_OK || u->own->frame_bytes == 0) {
+        if (!fkv__frame_check(u)) {
+            return update_conflict(u);
+        }
+
         return update_answer(u, rc, FKV__WAIT_VISIBLE, u->own->depends);
     }
 

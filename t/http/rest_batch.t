@@ -198,6 +198,28 @@ $r = send_batch('&atomic', [{ op => 'set', key => 'g', value => 'x' },
 is($r->status, 200, 'atomic: what is missing is no failure');
 is(value('g'), 'x', 'all was written');
 
+# A condition on a key that is not written: get with if_version.
+
+$version = $http->get('/kv/text?meta')->json->{version};
+$r = send_batch('&atomic', [
+    { op => 'get', key => 'text', if_version => $version },
+    { op => 'set', key => 'checked', value => 1, if_version => 0 }]);
+is($r->status, 200, 'checked, not written');
+is($http->get('/kv/text?meta')->json->{version}, $version, 'it is as it was');
+
+for my $case ([$version + 1, 0], [$version, 1], [0, 0]) {
+    my ($seen, $absent) = @$case;
+
+    $r = send_batch('&atomic', [
+        { op => 'set', key => 'g2', value => 'x' },
+        { op => 'get', key => ($absent ? 'checked' : 'text'),
+          if_version => $absent ? 0 : $seen }]);
+    problem_is($r, 412, 'precondition_failed', 'a condition that fails');
+    like($r->json->{detail}, qr/^operation 1: .*nothing was written/,
+        'says which');
+    ok(!exists_key('g2'), 'and nothing is written');
+}
+
 # Two workers, one counter each of two: transfers keep the sum.
 
 $http->put('/kv/left', 1000);

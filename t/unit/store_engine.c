@@ -4,6 +4,7 @@
 
 #include "live.h"
 
+#include <sched.h>
 #include <sys/mman.h>
 #include <time.h>
 
@@ -319,6 +320,220 @@ two_processes_count_exactly(void **state)
     live_attach(&live, FKV_WORKER);
     assert_int_equal(hot_sum(), 2000);
     (void) munmap(tally, sizeof(*tally));
+}
+
+
+#define PAIR_ROUNDS  3000
+
+typedef struct {
+    fkv_update_t  u;
+    fkv_change_t  changes[2];
+    bool          done;
+    unsigned      me;           /* of the two keys; 2: reads only */
+    unsigned      seen;         /* of the keys that existed, a bit each */
+} pair_t;
+
+
+static void
+pair_look(pair_t *pair)
+{
+    pair->seen = 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        pair->seen |= pair->changes[i].exists ? 1u << i : 0;
+        pair->changes[i].action = FKV_KEEP;
+    }
+}
+
+
+/* Mine only if the other one's is not there: the other is kept, not written. */
+static int
+skew_decide(fkv_update_t *u)
+{
+    pair_t  *pair = fkv__container(u, pair_t, u);
+
+    pair_look(pair);
+    (void) sched_yield();       /* between reading and writing */
+
+    if (pair->me < 2 && pair->seen == 0) {
+        pair->changes[pair->me].action = FKV_PUT;
+        pair->changes[pair->me].value = FKV_STR("here");
+    }
+
+    return FKV_OK;
+}
+
+
+/* Both keys are there, or none: written in one update. */
+static int
+twin_decide(fkv_update_t *u)
+{
+    pair_t  *pair = fkv__container(u, pair_t, u);
+
+    pair_look(pair);
+
+    for (unsigned i = 0; i < 2 && pair->me < 2; i++) {
+        pair->changes[i].action = (pair->seen == 0) ? FKV_PUT : FKV_DELETE;
+        pair->changes[i].value = FKV_STR("here");
+    }
+
+    return FKV_OK;
+}
+
+
+/* As if it read only, and answers that what it saw is refused. */
+static int
+refusing_decide(fkv_update_t *u)
+{
+    pair_look(fkv__container(u, pair_t, u));
+
+    return FKV_PRECONDITION;
+}
+
+
+/* All keys that begin so, in one record. */
+static int
+pair_delete(const char *prefix)
+{
+    bool          done = false;
+    fkv_change_t  change = { .key = live_str(prefix), .prefix = true,
+                             .action = FKV_DELETE };
+    fkv_update_t  u = { .store = live.store, .changes = &change, .n = 1,
+                        .now_ms = fkv_now_ms(live.store),
+                        .op = { .on_done = live_done, .data = &done } };
+
+    return live_wait(&live, &u.op, fkv_update(&u), &done);
+}
+
+
+static int
+pair_update(unsigned me, int (*decide)(fkv_update_t *), unsigned *seen)
+{
+    int     rc;
+    pair_t  pair = { .me = me };
+
+    pair.changes[0].key = FKV_STR("pair0");
+    pair.changes[1].key = FKV_STR("pair1");
+    pair.u = (fkv_update_t) { .store = live.store, .changes = pair.changes,
+                              .n = 2, .decide = decide,
+                              .now_ms = fkv_now_ms(live.store),
+                              .op = { .on_done = live_done,
+                                      .data = &pair.done } };
+
+    rc = live_wait(&live, &pair.u.op, fkv_update(&pair.u), &pair.done);
+    *seen = pair.seen;
+
+    return rc;
+}
+
+
+/* A child; its status is 1 if it has seen what must not be. */
+static pid_t
+pair_fork(void (*body)(unsigned me), unsigned me)
+{
+    pid_t  pid = fork();
+
+    assert_true(pid >= 0);
+
+    if (pid == 0) {
+        live_attach(&live, FKV_WORKER);
+        body(me);
+        live_detach_close(&live);
+        _exit(0);
+    }
+
+    return pid;
+}
+
+
+static void
+pair_run(void (*body)(unsigned me))
+{
+    pid_t  pids[3];
+    int    status;
+
+    live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_EVERYSEC);
+
+    for (unsigned i = 0; i < 3; i++) {
+        pids[i] = pair_fork(body, i);
+    }
+
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+        assert_int_equal(status, 0);
+    }
+
+    live_attach(&live, FKV_WORKER);
+}
+
+
+static void
+skew_body(unsigned me)
+{
+    const char  *mine = me == 0 ? "pair0" : "pair1";
+    unsigned     seen;
+
+    for (unsigned i = 0; i < PAIR_ROUNDS; i++) {
+        int  wrote = pair_update(me, skew_decide, &seen);
+        int  read = pair_update(2, skew_decide, &seen);
+
+        if (read == FKV_OK && seen == 3) {
+            _exit(1);
+        }
+
+        if ((wrote != FKV_OK && wrote != FKV_CONFLICT)
+            || (read != FKV_OK && read != FKV_CONFLICT))
+        {
+            _exit(3);
+        }
+
+        if (me < 2 && (i % 2 ? pair_delete(mine) : live_delete(&live, mine))
+                      != FKV_OK)
+        {
+            _exit(2);
+        }
+    }
+}
+
+
+static void
+a_key_that_is_only_read_is_a_condition_too(void **state)
+{
+    (void) state;
+    pair_run(skew_body);
+}
+
+
+static void
+twin_body(unsigned me)
+{
+    unsigned  seen;
+    int       rc;
+
+    for (unsigned i = 0; i < PAIR_ROUNDS; i++) {
+        rc = pair_update(me, (me == 2 && i % 2) ? refusing_decide
+                                                : twin_decide, &seen);
+
+        if (rc != FKV_OK && rc != FKV_PRECONDITION && rc != FKV_CONFLICT) {
+            _exit(2);
+        }
+
+        if (rc != FKV_CONFLICT && seen != 0 && seen != 3) {
+            _exit(1);
+        }
+
+        if (me == 1 && pair_delete("pair") != FKV_OK) {
+            _exit(3);
+        }
+    }
+}
+
+
+static void
+what_is_read_together_was_there_together(void **state)
+{
+    (void) state;
+    pair_run(twin_body);
 }
 
 
@@ -827,6 +1042,8 @@ main(void)
         TEST(everything_acknowledged_is_there_after_reopening),
         TEST(more_than_memory_goes_through_flush_and_compaction),
         TEST(two_processes_count_exactly),
+        TEST(a_key_that_is_only_read_is_a_condition_too),
+        TEST(what_is_read_together_was_there_together),
         TEST(a_worker_may_die_at_any_step),
         TEST(a_failed_log_write_makes_the_store_read_only),
         TEST(both_back_ends_write_and_read),
