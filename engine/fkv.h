@@ -52,6 +52,13 @@ typedef enum {
     FKV_COMPRESSION_NONE
 } fkv_compression_e;
 
+/* How the tables' indexes are searched: format/index.h. */
+typedef enum {
+    FKV_INDEX_LINEAR = 0,   /* a page begins with one line, if that helps */
+    FKV_INDEX_BINARY,
+    FKV_INDEX_LEARNED       /* with as many lines as its keys need */
+} fkv_index_e;
+
 typedef struct {
     const char          *path;          /* directory, absolute */
     uint64_t             memory;        /* bytes of the shared segment:
@@ -59,6 +66,7 @@ typedef struct {
     uint64_t             value_max;     /* bytes; 0 = fkv_value_max_default */
     fkv_sync_e           sync;          /* not DEFAULT */
     fkv_compression_e    compression;
+    fkv_index_e          index;
     uid_t                uid;           /* owner of all files, the workers'; */
     gid_t                gid;           /*   (uid_t) -1 = as this process */
     const char          *checkpoints;   /* directory, absolute; NULL = none */
@@ -95,8 +103,9 @@ int fkv_open(fkv_t **store, const fkv_options_t *opt, const fkv_log_t *log,
     char *error);
 
 /*
- * Takes over from opt what may change while the store is open: compression,
- * for tables to come.  It counts in this process and in those forked later.
+ * Takes over from opt what may change while the store is open: compression and
+ * index, for tables to come.  It counts in this process and in those forked
+ * later.
  */
 void fkv_change(fkv_t *store, const fkv_options_t *opt);
 

@@ -39,6 +39,8 @@ static char *ngx_ferrokv_set_max_value(ngx_conf_t *cf,
     ngx_ferrokv_store_t *store, ngx_str_t *value);
 static char *ngx_ferrokv_set_compression(ngx_conf_t *cf,
     ngx_ferrokv_store_t *store, ngx_str_t *value);
+static char *ngx_ferrokv_set_index(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
+    ngx_str_t *value);
 
 
 static ngx_ferrokv_param_t  ngx_ferrokv_params[] = {
@@ -48,6 +50,7 @@ static ngx_ferrokv_param_t  ngx_ferrokv_params[] = {
     { ngx_string("max_value="), ngx_ferrokv_set_max_value },
     { ngx_string("compression="), ngx_ferrokv_set_compression },
     { ngx_string("checkpoints="), ngx_ferrokv_set_checkpoints },
+    { ngx_string("index="), ngx_ferrokv_set_index },
     { ngx_string("max_size="), NULL },
     { ngx_string("evict="), NULL },
     { ngx_string("cache_quota="), NULL },
@@ -744,6 +747,27 @@ ngx_ferrokv_set_compression(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
 
     } else if (ngx_strcmp(value->data, "none") == 0) {
         store->options.compression = FKV_COMPRESSION_NONE;
+
+    } else {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_ferrokv_set_index(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
+    ngx_str_t *value)
+{
+    if (ngx_strcmp(value->data, "linear") == 0) {
+        store->options.index = FKV_INDEX_LINEAR;
+
+    } else if (ngx_strcmp(value->data, "binary") == 0) {
+        store->options.index = FKV_INDEX_BINARY;
+
+    } else if (ngx_strcmp(value->data, "learned") == 0) {
+        store->options.index = FKV_INDEX_LEARNED;
 
     } else {
         return NGX_CONF_ERROR;

@@ -688,6 +688,8 @@ page_put_linear(page_t *page)
 /*
  * From each line's first entry the cone of slopes that come close enough to
  * all that follow is narrowed until it is empty: there the next line begins.
+ * This is the shrinking cone of FITing-Tree (Galakatos et al., SIGMOD 2019),
+ * one pass and no memory.
  */
 static unsigned
 page_put_learned(page_t *page)

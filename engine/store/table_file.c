@@ -25,11 +25,17 @@ fkv__table_options(const fkv_options_t *opt, fkv__table_options_t *out)
         [FKV_COMPRESSION_ZSTD] = FKV__BLOCK_ZSTD,
         [FKV_COMPRESSION_NONE] = FKV__BLOCK_PLAIN
     };
+    static const fkv__index_kind_e  kinds[] = {
+        [FKV_INDEX_LINEAR] = FKV__INDEX_LINEAR,
+        [FKV_INDEX_BINARY] = FKV__INDEX_BINARY,
+        [FKV_INDEX_LEARNED] = FKV__INDEX_LEARNED
+    };
 
     *out = (fkv__table_options_t) {
         .block_bytes = BLOCK_BYTES,
         .bits_per_key = FILTER_BITS,
         .fingers = true,
+        .index = kinds[__atomic_load_n(&opt->index, __ATOMIC_RELAXED)],
         .page_bytes = INDEX_BYTES,
         .compression = types[__atomic_load_n(&opt->compression,
                                              __ATOMIC_RELAXED)]

@@ -81,6 +81,7 @@ refused(stores => "$store sync=;", qr/invalid value "sync="/);
 refused(stores => "$store max_value=-1;", qr/invalid value "max_value=-1"/);
 refused(stores => "$store compression=gzip;",
         qr/invalid value "compression=gzip" in "ferrokv_store"/);
+refused(stores => "$store index=hashed;", qr/invalid value "index=hashed"/);
 refused(stores => "$store compression=;", qr/invalid value "compression="/);
 refused(stores => "$store colour=red;",
         qr/invalid parameter "colour=red" in "ferrokv_store"/);
@@ -103,6 +104,7 @@ refused(http => "proxy_cache_path $dir/store keys_zone=c:1m;",
 accepted(stores => "$store memory=64m sync=everysec max_value=1m;");
 accepted(stores => "$store memory=1g sync=off;");
 accepted(stores => "$store compression=$_;") for qw(lz4 zstd none);
+accepted(stores => "$store index=$_;") for qw(linear binary learned);
 
 
 # Which store
