@@ -80,14 +80,7 @@ fkv__put_le64(void *p, uint64_t v)
 static inline size_t
 fkv__varint_size(uint64_t v)
 {
-    size_t  n = 1;
-
-    while (v >= 0x80) {
-        v >>= 7;
-        n++;
-    }
-
-    return n;
+    return (size_t) (63 - __builtin_clzll(v | 1)) / 7 + 1;
 }
 
 
@@ -105,9 +98,9 @@ fkv__put_varint(uint8_t *p, uint64_t v)
 }
 
 
-/* Returns the byte behind the varint, NULL if it is cut off or too long. */
+/* Byte by byte: the end is near, or the varint is long. */
 static inline const uint8_t *
-fkv__get_varint(const uint8_t *p, const uint8_t *end, uint64_t *v)
+fkv__get_varint_slow(const uint8_t *p, const uint8_t *end, uint64_t *v)
 {
     unsigned  shift = 0;
     uint64_t  value = 0;
@@ -130,6 +123,46 @@ fkv__get_varint(const uint8_t *p, const uint8_t *end, uint64_t *v)
     }
 
     return NULL;
+}
+
+
+/*
+ * Returns the byte behind the varint, NULL if it is cut off or too long.  Up to
+ * eight bytes are taken at once: what is behind the last one is masked, then
+ * groups of seven bits move together, two, four and eight bytes wide.
+ */
+static inline const uint8_t *
+fkv__get_varint(const uint8_t *p, const uint8_t *end, uint64_t *v)
+{
+    uint64_t  x, stops;
+    unsigned  bits;
+
+    if (p < end && *p < 0x80) {
+        *v = *p;
+        return p + 1;
+    }
+
+    if (end - p < 8) {
+        return fkv__get_varint_slow(p, end, v);
+    }
+
+    x = fkv__get_le64(p);
+    stops = ~x & 0x8080808080808080;
+
+    if (stops == 0) {
+        return fkv__get_varint_slow(p, end, v);
+    }
+
+    bits = (unsigned) __builtin_ctzll(stops) + 1;
+
+    x &= 0x7f7f7f7f7f7f7f7f >> (64 - bits);
+    x = (x & 0x007f007f007f007f) | (x & 0x7f007f007f007f00) >> 1;
+    x = (x & 0x00003fff00003fff) | (x & 0x3fff00003fff0000) >> 2;
+    x = (x & 0x000000000fffffff) | (x & 0x0fffffff00000000) >> 4;
+
+    *v = x;
+
+    return p + bits / 8;
 }
 
 

@@ -88,6 +88,7 @@ typedef struct {
                                            is the head */
     fkv__buf_t         last_key;
     uint64_t           last_version;    /* 0 = no record yet */
+    bool               repeats;         /* its key is its predecessor's */
     fkv__packer_t      packer;
     fkv__block_type_e  type;            /* how to pack; the caller's */
 } fkv__block_builder_t;

@@ -5,6 +5,11 @@
 #include "format/record.h"
 #include "base/bytes.h"
 
+/* What few records have, all before the lengths. */
+#define RECORD_OPTIONAL                                                       \
+    (FKV__RECORD_EXPIRE | FKV__RECORD_TYPE | FKV__RECORD_STAMP                \
+     | FKV__RECORD_META)
+
 
 static uint8_t
 record_flags(const fkv__record_t *rec)
@@ -39,13 +44,9 @@ fkv__record_size(const fkv__record_t *rec)
 }
 
 
-uint8_t *
-fkv__record_put(uint8_t *p, const fkv__record_t *rec)
+static uint8_t *
+record_put_optional(uint8_t *p, const fkv__record_t *rec, uint8_t flags)
 {
-    uint8_t  flags = record_flags(rec);
-
-    *p++ = flags;
-
     if (flags & FKV__RECORD_EXPIRE) {
         fkv__put_le64(p, rec->expire_at);
         p += 8;
@@ -63,6 +64,21 @@ fkv__record_put(uint8_t *p, const fkv__record_t *rec)
 
     if (flags & FKV__RECORD_META) {
         p = fkv__put_varint(p, rec->meta.len);
+    }
+
+    return p;
+}
+
+
+uint8_t *
+fkv__record_put(uint8_t *p, const fkv__record_t *rec)
+{
+    uint8_t  flags = record_flags(rec);
+
+    *p++ = flags;
+
+    if (flags & RECORD_OPTIONAL) {
+        p = record_put_optional(p, rec, flags);
     }
 
     p = fkv__put_varint(p, rec->shared);
@@ -87,10 +103,10 @@ fkv__record_put(uint8_t *p, const fkv__record_t *rec)
 }
 
 
-/* The fields of fixed size; returns the byte behind them or NULL. */
+/* What comes before the lengths; returns the byte behind it or NULL. */
 static const uint8_t *
-record_get_fixed(const uint8_t *p, const uint8_t *end, uint8_t flags,
-    fkv__record_t *rec)
+record_get_optional(const uint8_t *p, const uint8_t *end, uint8_t flags,
+    fkv__record_t *rec, uint64_t *meta_len)
 {
     if (flags & FKV__RECORD_EXPIRE) {
         if (end - p < 8) {
@@ -111,6 +127,14 @@ record_get_fixed(const uint8_t *p, const uint8_t *end, uint8_t flags,
         p += 4;
     }
 
+    if (flags & FKV__RECORD_STAMP) {
+        p = fkv__get_varint(p, end, &rec->stamp);
+    }
+
+    if (p != NULL && (flags & FKV__RECORD_META)) {
+        p = fkv__get_varint(p, end, meta_len);
+    }
+
     return p;
 }
 
@@ -122,27 +146,25 @@ fkv__record_get(const uint8_t *p, const uint8_t *end, fkv__record_t *rec,
     uint8_t   flags;
     uint64_t  meta_len = 0, shared, key_len, value_len, left;
 
-    memset(rec, 0, sizeof(*rec));
-
     if (p >= end || (*p & FKV__RECORD_KIND) == FKV__RECORD_END) {
         return FKV_END;
     }
 
     flags = *p++;
+
     rec->kind = flags & FKV__RECORD_KIND;
+    rec->type = 0;
+    rec->encver = 0;
+    rec->expire_at = 0;
+    rec->stamp = 0;
+    rec->version = 0;
 
     if (rec->kind > FKV__RECORD_BLOB) {
         return FKV_ECORRUPT;
     }
 
-    p = record_get_fixed(p, end, flags, rec);
-
-    if (p != NULL && (flags & FKV__RECORD_STAMP)) {
-        p = fkv__get_varint(p, end, &rec->stamp);
-    }
-
-    if (p != NULL && (flags & FKV__RECORD_META)) {
-        p = fkv__get_varint(p, end, &meta_len);
+    if (flags & RECORD_OPTIONAL) {
+        p = record_get_optional(p, end, flags, rec, &meta_len);
     }
 
     if (p == NULL

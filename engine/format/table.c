@@ -415,10 +415,9 @@ fkv__table_builder_add(fkv__table_builder_t *table, const fkv__record_t *rec)
 
     FKV_ASSERT(!table->finished);
 
-    new_key = table->info.entries == 0
-              || !fkv__str_eq(fkv__buf_str(&table->block.last_key), rec->key);
-
     rc = table_add_record(table, rec, hash);
+
+    new_key = !table->block.repeats;
 
     if (rc == FKV_OK && new_key && table->options.bits_per_key > 0) {
         rc = fkv__filter_builder_add(&table->filter, hash);
