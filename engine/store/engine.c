@@ -228,12 +228,8 @@ fkv_detach(fkv_t *store)
     fkv_helper_stop(store);
     worker_close(store);
 
-    while (!fkv__list_empty(&store->updates)) {
-        fkv_link_t  *link = store->updates.next;
-
-        fkv__list_remove(link);
-        fkv__update_own_free(fkv__container(link, fkv__update_t, link));
-    }
+    fkv__update_close(store);
+    fkv__job_close(store);
 
     store->attached = false;
 

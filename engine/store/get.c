@@ -27,9 +27,9 @@ typedef enum {
 } get_state_e;
 
 struct fkv__get_s {
-    fkv__get_t    *next;            /* spare */
+    fkv_link_t     link;            /* of tables->gets, or spare */
     bool           large;           /* is not kept as a spare */
-    fkv__hold_t    hold;        /* of a snapshot; or of nothing */
+    fkv__hold_t    hold;            /* of a snapshot; or of nothing */
     fkv__lookup_t  lookup;
     uint8_t        ikey[];
 };
@@ -196,11 +196,13 @@ get_step(fkv_op_t *op)
 static fkv__get_t *
 own_take(fkv__tables_t *tables, size_t key_bytes)
 {
-    fkv__get_t  *own = tables->gets_spare;
+    fkv__get_t  *own;
     size_t       room = fkv__max(key_bytes, FKV__KEY_SIZE(KEY_ON_STACK));
+    bool         large = (room > FKV__KEY_SIZE(KEY_ON_STACK));
 
-    if (own != NULL && key_bytes <= FKV__KEY_SIZE(KEY_ON_STACK)) {
-        tables->gets_spare = own->next;
+    if (!large && !fkv__list_empty(&tables->gets_spare)) {
+        own = fkv__container(tables->gets_spare.prev, fkv__get_t, link);
+        fkv__list_remove(&own->link);
 
     } else {
         own = fkv__alloc(sizeof(*own) + room);
@@ -208,7 +210,8 @@ own_take(fkv__tables_t *tables, size_t key_bytes)
 
     if (own != NULL) {
         memset(own, 0, sizeof(*own));
-        own->large = (room > FKV__KEY_SIZE(KEY_ON_STACK));
+        own->large = large;
+        fkv__list_append(&tables->gets, &own->link);
     }
 
     return own;
@@ -218,25 +221,34 @@ own_take(fkv__tables_t *tables, size_t key_bytes)
 static void
 own_free(fkv__tables_t *tables, fkv__get_t *own)
 {
+    fkv__list_remove(&own->link);
+
     if (own->large) {
         fkv__free(own);
         return;
     }
 
-    own->next = tables->gets_spare;
-    tables->gets_spare = own;
+    fkv__list_append(&tables->gets_spare, &own->link);
+}
+
+
+static void
+gets_free(fkv_link_t *gets)
+{
+    while (!fkv__list_empty(gets)) {
+        fkv__get_t  *own = fkv__container(gets->next, fkv__get_t, link);
+
+        fkv__list_remove(&own->link);
+        fkv__free(own);
+    }
 }
 
 
 void
-fkv__read_free_spares(fkv__tables_t *tables)
+fkv__get_close(fkv__tables_t *tables)
 {
-    fkv__get_t  *own;
-
-    while ((own = tables->gets_spare) != NULL) {
-        tables->gets_spare = own->next;
-        fkv__free(own);
-    }
+    gets_free(&tables->gets);
+    gets_free(&tables->gets_spare);
 }
 
 

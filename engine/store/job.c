@@ -13,6 +13,7 @@ typedef enum {
 } job_state_e;
 
 struct fkv__job_s {
+    fkv_link_t        link;             /* of store->jobs */
     fkv__wait_t       wait;
     fkv__job_shm_t   *entry;
 };
@@ -85,6 +86,7 @@ static fkv__turn_e
 job_ends(fkv_job_t *job, int rc)
 {
     job->store->in_flight--;
+    fkv__list_remove(&job->own->link);
     fkv__free(job->own);
     job->own = NULL;
 
@@ -217,10 +219,23 @@ fkv_job(fkv_job_t *job)
     }
 
     job->store->in_flight++;
+    fkv__list_append(&job->store->jobs, &job->own->link);
 
     return fkv__op_start(&job->op, "job", job_step,
                          job->kind == FKV_JOB_CHECKPOINT ? JOB_DURABLE
                                                          : JOB_POST);
+}
+
+
+void
+fkv__job_close(fkv_t *store)
+{
+    while (!fkv__list_empty(&store->jobs)) {
+        fkv__job_t  *own = fkv__container(store->jobs.next, fkv__job_t, link);
+
+        fkv__list_remove(&own->link);
+        fkv__free(own);
+    }
 }
 
 

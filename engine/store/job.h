@@ -54,6 +54,9 @@ void fkv__job_end(fkv_t *store, const fkv__job_order_t *order, int rc,
     uint64_t result);
 void fkv__job_put_back(fkv_t *store, const fkv__job_order_t *order);
 
+/* Frees all that have not ended. */
+void fkv__job_close(fkv_t *store);
+
 /* The client of this slot wants nothing any more. */
 void fkv__job_drop(fkv__segment_shm_t *seg, unsigned slot);
 

@@ -101,6 +101,8 @@ store_init_private(fkv_t *store)
     fkv__list_init(&store->retry);
     fkv__list_init(&store->runnable);
     fkv__list_init(&store->updates);
+    fkv__list_init(&store->updates_spare);
+    fkv__list_init(&store->jobs);
 }
 
 

@@ -29,7 +29,7 @@ uint64_t fkv__read_oldest(const fkv_t *store, uint64_t set);
 int fkv__read_value(const fkv__record_t *rec, uint64_t now_ms,
     fkv_value_t *value);
 
-/* What gets have kept for the next ones. */
-void fkv__read_free_spares(fkv__tables_t *tables);
+/* Frees all that have not been done, and what is kept for the next ones. */
+void fkv__get_close(fkv__tables_t *tables);
 
 #endif /* FKV_STORE_READ_H */

@@ -64,7 +64,9 @@ struct fkv_s {
     uint64_t             lazy_since_ms; /* sync=off: frames wait to be written
                                            since then; 0 = none do */
     bool                 lazy_due;      /* they have waited long enough */
-    fkv_link_t           updates;       /* spare fkv__update_t */
+    fkv_link_t           updates;       /* fkv__update_t, not ended */
+    fkv_link_t           updates_spare;
+    fkv_link_t           jobs;          /* fkv__job_t, not ended */
 
     fkv__commit_t        commit;
     fkv__tables_t       *tables;

@@ -27,6 +27,8 @@ fkv__tables_open(fkv_t *store)
     fkv__epochs_init(&tables->epochs, store->seg, store->own);
     fkv__list_init(&tables->lookups);
     fkv__list_init(&tables->lookups_spare);
+    fkv__list_init(&tables->gets);
+    fkv__list_init(&tables->gets_spare);
     fkv__list_init(&tables->scans);
     fkv__list_init(&tables->crowd);
 
@@ -58,7 +60,7 @@ fkv__tables_close(fkv_t *store)
     fkv__lookup_close(store);
     fkv__fetches_close(&tables->fetches);
     fkv__reader_close(store);
-    fkv__read_free_spares(tables);
+    fkv__get_close(tables);
     fkv__files_close(&tables->files);
 
     if (tables->version != NULL) {

@@ -34,7 +34,8 @@ struct fkv__tables_s {
     fkv__follow_t     follow;
     fkv_link_t        lookups;      /* not done */
     fkv_link_t        lookups_spare;
-    fkv__get_t       *gets_spare;
+    fkv_link_t        gets;         /* not done */
+    fkv_link_t        gets_spare;
     fkv_link_t        scans;        /* not ended */
     fkv_link_t        crowd;        /* of holds, hold.h: lowest first */
     bool              closing;

@@ -34,20 +34,28 @@ typedef enum {
 static fkv__update_t *
 own_new(fkv_t *store)
 {
-    fkv_link_t  *link = store->updates.next;
+    fkv__update_t  *own;
 
-    if (!fkv__list_empty(&store->updates)) {
-        fkv__list_remove(link);
-        return fkv__container(link, fkv__update_t, link);
+    if (!fkv__list_empty(&store->updates_spare)) {
+        own = fkv__container(store->updates_spare.next, fkv__update_t, link);
+        fkv__list_remove(&own->link);
+
+    } else {
+        own = fkv__zalloc(sizeof(fkv__update_t));
     }
 
-    return fkv__zalloc(sizeof(fkv__update_t));
+    if (own != NULL) {
+        fkv__list_append(&store->updates, &own->link);
+    }
+
+    return own;
 }
 
 
-void
-fkv__update_own_free(fkv__update_t *own)
+static void
+own_free(fkv__update_t *own)
 {
+    fkv__list_remove(&own->link);
     fkv__buf_done(&own->bytes);
 
     if (own->keys != &own->one) {
@@ -55,6 +63,23 @@ fkv__update_own_free(fkv__update_t *own)
     }
 
     fkv__free(own);
+}
+
+
+static void
+owns_free(fkv_link_t *owns)
+{
+    while (!fkv__list_empty(owns)) {
+        own_free(fkv__container(owns->next, fkv__update_t, link));
+    }
+}
+
+
+void
+fkv__update_close(fkv_t *store)
+{
+    owns_free(&store->updates);
+    owns_free(&store->updates_spare);
 }
 
 
@@ -82,11 +107,12 @@ update_end(fkv_update_t *u, int rc)
     u->own = NULL;
 
     if (own->keys != &own->one || own->bytes.cap > FKV__UPDATE_SPARE_BYTES) {
-        fkv__update_own_free(own);
+        own_free(own);
 
     } else {
         own->bytes.len = 0;
-        fkv__list_append(&u->store->updates, &own->link);
+        fkv__list_remove(&own->link);
+        fkv__list_append(&u->store->updates_spare, &own->link);
     }
 
     return fkv__op_end(&u->op, rc);
@@ -652,7 +678,7 @@ fkv_update(fkv_update_t *u)
 
     if (rc != FKV_OK) {
         if (u->own != NULL) {
-            fkv__update_own_free(u->own);
+            own_free(u->own);
             u->own = NULL;
         }
 

@@ -30,7 +30,7 @@ typedef struct {
 } fkv__update_key_t;
 
 struct fkv__update_s {
-    fkv_link_t          link;       /* in store->updates while it is spare */
+    fkv_link_t          link;       /* of store->updates, or spare */
     fkv__wait_t         wait;
     int                 rc;         /* the answer that waits */
     unsigned            tries;
@@ -50,6 +50,7 @@ struct fkv__update_s {
     uint32_t            one_stripe;
 };
 
-void fkv__update_own_free(fkv__update_t *own);
+/* Frees all that have not ended, and what is kept for the next ones. */
+void fkv__update_close(fkv_t *store);
 
 #endif /* FKV_STORE_UPDATE_H */
