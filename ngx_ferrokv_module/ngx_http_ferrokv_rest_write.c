@@ -49,6 +49,7 @@ static ngx_int_t ngx_http_ferrokv_put_type(ngx_http_ferrokv_write_t *write,
 
 static int ngx_http_ferrokv_decide_put(fkv_update_t *update);
 static int ngx_http_ferrokv_decide_incr(fkv_update_t *update);
+static int ngx_http_ferrokv_decide_existing(ngx_http_ferrokv_write_t *write);
 static int ngx_http_ferrokv_decide_touch(fkv_update_t *update);
 static int ngx_http_ferrokv_decide_delete(fkv_update_t *update);
 static int ngx_http_ferrokv_copy_current(ngx_http_ferrokv_write_t *write,
@@ -485,13 +486,13 @@ ngx_http_ferrokv_decide_incr(fkv_update_t *update)
 }
 
 
-static int
-ngx_http_ferrokv_decide_touch(fkv_update_t *update)
-{
-    fkv_change_t              *change;
-    ngx_http_ferrokv_write_t  *write;
+/* For changes of a value that must be there. */
 
-    write = ngx_http_ferrokv_write_of(update);
+static int
+ngx_http_ferrokv_decide_existing(ngx_http_ferrokv_write_t *write)
+{
+    fkv_change_t  *change;
+
     change = &write->change;
 
     if (!ngx_http_ferrokv_match(write->target.request, change->exists,
@@ -500,12 +501,26 @@ ngx_http_ferrokv_decide_touch(fkv_update_t *update)
         return FKV_PRECONDITION;
     }
 
-    if (!change->exists) {
-        return FKV_NOTFOUND;
+    return change->exists ? FKV_OK : FKV_NOTFOUND;
+}
+
+
+static int
+ngx_http_ferrokv_decide_touch(fkv_update_t *update)
+{
+    int                        rc;
+    ngx_http_ferrokv_write_t  *write;
+
+    write = ngx_http_ferrokv_write_of(update);
+
+    rc = ngx_http_ferrokv_decide_existing(write);
+
+    if (rc != FKV_OK) {
+        return rc;
     }
 
-    change->action = FKV_PUT;
-    change->expire_at = write->expire_at;
+    write->change.action = FKV_PUT;
+    write->change.expire_at = write->expire_at;
 
     return ngx_http_ferrokv_copy_current(write, 1);
 }
@@ -514,25 +529,12 @@ ngx_http_ferrokv_decide_touch(fkv_update_t *update)
 static int
 ngx_http_ferrokv_decide_delete(fkv_update_t *update)
 {
-    fkv_change_t              *change;
     ngx_http_ferrokv_write_t  *write;
 
     write = ngx_http_ferrokv_write_of(update);
-    change = &write->change;
+    write->change.action = FKV_DELETE;
 
-    if (!ngx_http_ferrokv_match(write->target.request, change->exists,
-                                change->current.version))
-    {
-        return FKV_PRECONDITION;
-    }
-
-    if (!change->exists) {
-        return FKV_NOTFOUND;
-    }
-
-    change->action = FKV_DELETE;
-
-    return FKV_OK;
+    return ngx_http_ferrokv_decide_existing(write);
 }
 
 

@@ -77,21 +77,6 @@ fkv__helper_unlink(fkv__helper_t *helper, uint64_t id)
 }
 
 
-static bool
-version_has(const fkv__version_t *version, uint64_t id)
-{
-    for (unsigned level = 0; level < FKV__LEVELS; level++) {
-        for (unsigned i = 0; i < version->n[level]; i++) {
-            if (version->levels[level][i]->info.id == id) {
-                return true;
-            }
-        }
-    }
-
-    return false;
-}
-
-
 /*
  * Files that no edit names: our predecessor was writing them, or had not come
  * to unlink them.  What fails here is found by the next owner.
@@ -109,7 +94,7 @@ orphans_remove(fkv__helper_t *helper)
 
             memcpy(&id, ids.data + at, sizeof(id));
 
-            if (!version_has(helper->catalog.version, id)) {
+            if (!fkv__version_has(helper->catalog.version, id)) {
                 fkv__helper_unlink(helper, id);
             }
         }

@@ -235,21 +235,6 @@ recover_check_tables(recover_t *r)
 }
 
 
-static bool
-version_has(const fkv__version_t *version, uint64_t id)
-{
-    for (unsigned level = 0; level < FKV__LEVELS; level++) {
-        for (unsigned i = 0; i < version->n[level]; i++) {
-            if (version->levels[level][i]->info.id == id) {
-                return true;
-            }
-        }
-    }
-
-    return false;
-}
-
-
 /*
  * Tables that no edit names were being written when their process died.  They
  * stay if edits were lost: then they may be all that is left of the data.
@@ -275,7 +260,7 @@ recover_orphans(recover_t *r)
         /* Also a number that the manifest has not given out is taken. */
         r->edit.next_file = fkv__max(r->edit.next_file, id + 1);
 
-        if (r->edits_lost || version_has(r->version, id)) {
+        if (r->edits_lost || fkv__version_has(r->version, id)) {
             continue;
         }
 

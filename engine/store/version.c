@@ -622,6 +622,21 @@ table_overlaps(const fkv__table_t *table, fkv_str_t from, fkv_str_t to)
 
 
 bool
+fkv__version_has(const fkv__version_t *version, uint64_t id)
+{
+    for (unsigned level = 0; level < FKV__LEVELS; level++) {
+        for (unsigned i = 0; i < version->n[level]; i++) {
+            if (version->levels[level][i]->info.id == id) {
+                return true;
+            }
+        }
+    }
+
+    return false;
+}
+
+
+bool
 fkv__version_overlaps(const fkv__version_t *version, unsigned level,
     fkv_str_t from, fkv_str_t to)
 {

@@ -128,6 +128,9 @@ bool fkv__version_hides(const fkv__version_t *version,
     const fkv__range_t *range);
 bool fkv__table_hides(const fkv__table_t *table, const fkv__range_t *range);
 
+/* Is the table of this id in it? */
+bool fkv__version_has(const fkv__version_t *version, uint64_t id);
+
 /* Does any table of levels >= level hold keys in [from, to]? */
 bool fkv__version_overlaps(const fkv__version_t *version, unsigned level,
     fkv_str_t from, fkv_str_t to);

@@ -7,6 +7,7 @@ use MIME::Base64 qw(encode_base64);
 use POSIX ();
 use Test::More;
 
+use Ferrokv::Check;
 use Ferrokv::Http;
 use Ferrokv::Nginx;
 
@@ -29,15 +30,6 @@ $nginx->start;
 my $http = Ferrokv::Http->new($nginx->port);
 my $json = JSON::PP->new->utf8->allow_nonref;
 my ($r, @results);
-
-sub problem_is {
-    my ($r, $status, $code, $name) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is(join(' ', $r->status, $r->header('Content-Type') // '',
-            eval { $r->json->{status} . ' ' . $r->json->{code} } // ''),
-        "$status application/problem+json $status $code", $name);
-}
 
 sub send_batch {
     my ($query, $text, $path) = @_;

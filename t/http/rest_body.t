@@ -5,6 +5,7 @@ use lib 't/lib';
 use Test::More;
 use Time::HiRes qw(sleep);
 
+use Ferrokv::Check;
 use Ferrokv::Http;
 use Ferrokv::Nginx;
 
@@ -29,15 +30,6 @@ CONF
 $nginx->start;
 my $http = Ferrokv::Http->new($nginx->port);
 my ($r, $conn);
-
-sub problem_is {
-    my ($r, $status, $code, $name) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is(join(' ', $r->status, $r->header('Content-Type') // '',
-            eval { $r->json->{status} . ' ' . $r->json->{code} } // ''),
-        "$status application/problem+json $status $code", $name);
-}
 
 sub value { return $http->get("/kv/$_[0]")->body }
 

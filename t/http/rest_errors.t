@@ -6,6 +6,7 @@ use warnings;
 use lib 't/lib';
 use Test::More;
 
+use Ferrokv::Check;
 use Ferrokv::Http;
 use Ferrokv::Nginx;
 
@@ -21,15 +22,6 @@ http {
     }
 }
 CONF
-
-sub problem_is {
-    my ($r, $status, $code, $name) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is(join(' ', $r->status, $r->header('Content-Type') // '',
-            eval { $r->json->{status} . ' ' . $r->json->{code} } // ''),
-        "$status application/problem+json $status $code", $name);
-}
 
 sub value { return "value $_[0] " x 1000 }
 

@@ -5,6 +5,7 @@ use lib 't/lib';
 use JSON::PP ();
 use Test::More;
 
+use Ferrokv::Check;
 use Ferrokv::Http;
 use Ferrokv::Nginx;
 
@@ -25,15 +26,6 @@ CONF
 $nginx->start;
 my $http = Ferrokv::Http->new($nginx->port);
 my ($r, $list);
-
-sub problem_is {
-    my ($r, $status, $code, $name) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is(join(' ', $r->status, $r->header('Content-Type') // '',
-            eval { $r->json->{status} . ' ' . $r->json->{code} } // ''),
-        "$status application/problem+json $status $code", $name);
-}
 
 sub keys_of {
     my ($query, $path) = @_;

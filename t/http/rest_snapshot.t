@@ -7,6 +7,7 @@ use lib 't/lib';
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use Ferrokv::Check;
 use Ferrokv::Http;
 use Ferrokv::Nginx;
 
@@ -31,15 +32,6 @@ $nginx->start;
 # A connection a request: any worker may get it.
 my $http = Ferrokv::Http->new($nginx->port, keepalive => 0);
 my $r;
-
-sub problem_is {
-    my ($r, $status, $code, $name) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is(join(' ', $r->status, $r->header('Content-Type') // '',
-            eval { $r->json->{status} . ' ' . $r->json->{code} } // ''),
-        "$status application/problem+json $status $code", $name);
-}
 
 sub status { return $http->get('/status')->json->{stores}{main} }
 

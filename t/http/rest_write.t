@@ -4,6 +4,7 @@ use warnings;
 use lib 't/lib';
 use Test::More;
 
+use Ferrokv::Check;
 use Ferrokv::Http;
 use Ferrokv::Nginx;
 
@@ -33,15 +34,6 @@ CONF
 $nginx->start;
 my $http = Ferrokv::Http->new($nginx->port);
 my ($r, $tag);
-
-sub problem_is {
-    my ($r, $status, $code, $name) = @_;
-
-    local $Test::Builder::Level = $Test::Builder::Level + 1;
-    is(join(' ', $r->status, $r->header('Content-Type') // '',
-            eval { $r->json->{status} . ' ' . $r->json->{code} } // ''),
-        "$status application/problem+json $status $code", $name);
-}
 
 sub ttl { return $http->get("/kv/$_[0]")->header('FerroKV-TTL') }
 sub tag { return $http->get("/kv/$_[0]")->header('ETag') }
