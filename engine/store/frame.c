@@ -142,6 +142,10 @@ fkv__frame_encode(fkv_update_t *u)
 /*
  * Is every key as it was read?  Also finds out how many node bytes the active
  * memtable needs; that holds under the latches.
+ *
+ * What was visible at began_at was complete then and has been seen: only what
+ * came later can differ, and it lies in memtables that end behind began_at.  Of
+ * a blind change nothing but its node in the active one matters.
  */
 static bool
 keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
@@ -149,39 +153,33 @@ keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
     *node_bytes = 0;
 
     for (unsigned i = 0; i < u->n; i++) {
+        bool                  found, blind = u->changes[i].blind;
         fkv__update_key_t    *key = &u->own->keys[i];
         fkv__memtable_t       mt;
         fkv__memtable_pos_t   pos, active;
-        uint64_t              newest = 0;
 
         if (u->changes[i].prefix) {
             *node_bytes += (key->head_len > 0) ? FKV__MEMTABLE_RANGE_NODES : 0;
             continue;
         }
 
-        if (fkv__read_memtables(u->store, set, key->ikey, key->hash,
-                                UINT64_MAX, &mt, &pos, &active))
-        {
-            newest = pos.version;
-        }
+        found = fkv__read_memtables(u->store, set, key->ikey, key->hash,
+                                    UINT64_MAX,
+                                    blind ? UINT64_MAX : u->own->began_at,
+                                    &mt, &pos, &active);
 
         if (key->head_len > 0) {
             *node_bytes += fkv__memtable_nodes(key->hash, active.node == 0);
         }
 
-        if (u->changes[i].blind) {
+        if (blind) {
             continue;
         }
 
-        if (newest != 0) {
-            if (newest != key->seen) {
-                return false;
-            }
-
-        } else if (!key->looked
-                   || key->read_at < fkv__read_oldest(u->store, set))
+        if (found ? pos.version != key->seen
+                  : u->own->began_at < fkv__read_oldest(u->store, set))
         {
-            return false;                   /* it may be in a table by now */
+            return false;           /* or it may be in a table by now */
         }
     }
 

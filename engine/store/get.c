@@ -39,16 +39,18 @@ struct fkv__get_s {
 
 bool
 fkv__read_memtables(fkv_t *store, uint64_t set, fkv_str_t ikey, uint64_t hash,
-    uint64_t below, fkv__memtable_t *mt, fkv__memtable_pos_t *pos,
-    fkv__memtable_pos_t *active)
+    uint64_t below, uint64_t since, fkv__memtable_t *mt,
+    fkv__memtable_pos_t *pos, fkv__memtable_pos_t *active)
 {
-    /* One after the other they would wait for memory each. */
-    for (unsigned i = 0; i < fkv__set_count(set); i++) {
-        fkv__memtable_init(mt, store->seg, fkv__set_arena(set, i));
-        fkv__memtable_prefetch(mt, hash);
-    }
+    unsigned  n = 0;
 
-    for (unsigned i = 0; i < fkv__set_count(set); i++) {
+    /* One after the other they would wait for memory each. */
+    do {
+        fkv__memtable_init(mt, store->seg, fkv__set_arena(set, n));
+        fkv__memtable_prefetch(mt, hash);
+    } while (++n < fkv__set_count(set) && since < mt->shm->prev_end);
+
+    for (unsigned i = 0; i < n; i++) {
         bool  found;
 
         fkv__memtable_init(mt, store->seg, fkv__set_arena(set, i));
@@ -119,7 +121,9 @@ get_memtables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
     below = (get->snapshot != 0) ? get->snapshot : fkv__visible(store);
     set = fkv__pin(store);
 
-    if (!fkv__read_memtables(store, set, ikey, hash, below, &mt, &pos, NULL)) {
+    if (!fkv__read_memtables(store, set, ikey, hash, below, 0, &mt, &pos,
+                             NULL))
+    {
         fkv__unpin(store);
         return FKV_AGAIN;
     }

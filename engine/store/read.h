@@ -12,10 +12,11 @@
  * The newest version of ikey below the bound (UINT64_MAX: pending ones too)
  * in the pinned set, newest memtable first.  True if found in mt at pos; that
  * may be a range tombstone, if it is newer than all versions of the key.
+ *   since    memtables that end before it are passed, but never the active one
  *   active   NULL, or set to what the active memtable knows of the key
  */
 bool fkv__read_memtables(fkv_t *store, uint64_t set, fkv_str_t ikey,
-    uint64_t hash, uint64_t below, fkv__memtable_t *mt,
+    uint64_t hash, uint64_t below, uint64_t since, fkv__memtable_t *mt,
     fkv__memtable_pos_t *pos, fkv__memtable_pos_t *active);
 
 /* LSN from which on everything is still in memtables of the set. */

@@ -195,7 +195,7 @@ key_read(fkv_update_t *u, unsigned i, uint64_t set)
     memset(&change->current, 0, sizeof(change->current));
 
     if (fkv__read_memtables(u->store, set, key->ikey, key->hash, UINT64_MAX,
-                            &mt, &pos, NULL))
+                            0, &mt, &pos, NULL))
     {
         if (!pos.ready && !frame_settles(&mt, pos.frame)) {
             return FKV_AGAIN;
