@@ -119,8 +119,11 @@ key_prefix(fkv_str_t key)
     const uint8_t  *p = key.data;
 
     if (key.len < PREFIX_BYTES) {
-        memcpy(bytes, key.data, key.len);
         p = bytes;
+
+        if (key.len > 0) {
+            memcpy(bytes, key.data, key.len);
+        }
     }
 
     return (key_prefix_t) { fkv__get_be64(p), fkv__get_be64(p + 8) };
