@@ -2,8 +2,8 @@
  * index.c - building and searching pages of an index.
  *
  * Head: entries 4 | length of common 2 | lines 2 | error 1 | low 1 | high 1
- * | digits 1 | shape 1, zero 3 | base 8.  Line: first digits 8 | slope 8
- * | first position 4; the slope is positions per 2^64.
+ * | digits 1 | shape 1 | gap 1 | its bytes 1, zero 1 | base 8.  Line: first
+ * number 8 | slope 8 | first position 4; the slope is positions per 2^64.
  */
 
 #include "format/index.h"
@@ -15,6 +15,8 @@
 #define LEARNED_OFF   8             /* how far a learned line may be off */
 #define WORTH         4             /* lines must narrow the search so far */
 #define SHAPE_RESTS   1
+#define DIGITS_LEAST  4             /* fewer do not tell one from another */
+#define GAP_LEAST     4             /* bytes that nobody uses */
 
 #define COMMON_AT     4
 #define LINES_AT      6
@@ -23,6 +25,8 @@
 #define HIGH_AT       10
 #define DIGITS_AT     11
 #define SHAPE_AT      12
+#define GAP_AT        13
+#define GAP_BYTES_AT  14
 #define BASE_AT       16
 
 
@@ -45,40 +49,66 @@ word_of(fkv_str_t s)
 
 
 /*
- * The word's first digits bytes as a number of base high - low + 1.  A byte
- * outside is the nearest end, and so are all behind it: larger words never
- * give smaller numbers.
+ * The word's first bytes as digits of the alphabet.  A byte that is none counts
+ * as the nearest end, and so do all behind it; one of the gap as the first
+ * digit behind it, followed by the lowest ones.  So larger words never give
+ * smaller numbers.
  */
 static uint64_t
-word_digits(uint64_t word, uint8_t low, uint8_t high, unsigned digits)
+word_number(uint64_t word, const fkv__index_alphabet_t *a)
 {
-    uint64_t  x = 0, base = (uint64_t) (high - low) + 1;
-    unsigned  i;
+    uint64_t  x = 0, base = (uint64_t) (a->high - a->low) + 1 - a->gap_bytes;
+    uint64_t  fill = 0;
+    unsigned  i, gap_end = a->gap + a->gap_bytes;
 
-    if (low == 0 && high == 0xff && digits == WORD_BYTES) {
+    if (base == 256 && a->digits == WORD_BYTES) {
         return word;
     }
 
-    for (i = 0; i < digits; i++) {
-        uint8_t  byte = (uint8_t) (word >> (56 - 8 * i));
+    for (i = 0; i < a->digits; i++) {
+        uint8_t   byte = (uint8_t) (word >> (56 - 8 * i));
+        unsigned  digit = byte;
 
-        if (byte < low || byte > high) {
+        if (byte < a->low || byte > a->high) {
+            fill = (byte < a->low) ? 0 : base - 1;
             break;
         }
 
-        x = x * base + byte - low;
-    }
+        if (byte >= a->gap && a->gap_bytes > 0) {
+            digit = fkv__max(digit, gap_end) - a->gap_bytes;
+        }
 
-    if (i < digits) {
-        uint64_t  fill = ((uint8_t) (word >> (56 - 8 * i)) < low)
-                         ? 0 : base - 1;
+        x = x * base + digit - a->low;
 
-        for ( ; i < digits; i++) {
-            x = x * base + fill;
+        if (byte >= a->gap && byte < gap_end) {
+            i++;
+            break;
         }
     }
 
+    for ( ; i < a->digits; i++) {
+        x = x * base + fill;
+    }
+
     return x;
+}
+
+
+static bool
+alphabet_get(const uint8_t *head, fkv__index_alphabet_t *a)
+{
+    a->low = head[LOW_AT];
+    a->high = head[HIGH_AT];
+    a->digits = head[DIGITS_AT];
+    a->gap = head[GAP_AT];
+    a->gap_bytes = head[GAP_BYTES_AT];
+
+    if (a->low > a->high || a->digits > WORD_BYTES) {
+        return false;
+    }
+
+    return a->gap_bytes == 0
+           || (a->gap > a->low && a->gap + a->gap_bytes <= a->high);
 }
 
 
@@ -105,9 +135,6 @@ fkv__index_open(fkv__index_t *index, fkv_str_t payload)
     index->common.len = fkv__get_le16(p + COMMON_AT);
     index->lines_n = fkv__get_le16(p + LINES_AT);
     index->error = p[ERROR_AT];
-    index->low = p[LOW_AT];
-    index->high = p[HIGH_AT];
-    index->digits = p[DIGITS_AT];
     index->base = fkv__get_le64(p + BASE_AT);
     rests = p[SHAPE_AT] == SHAPE_RESTS;
 
@@ -116,8 +143,8 @@ fkv__index_open(fkv__index_t *index, fkv_str_t payload)
            + (uint64_t) index->lines_n * LINE_BYTES
            + (rests ? (uint64_t) index->n * 4 : 0);
 
-    if (index->n == 0 || p[SHAPE_AT] > SHAPE_RESTS || index->low > index->high
-        || index->digits > WORD_BYTES || need > payload.len)
+    if (index->n == 0 || p[SHAPE_AT] > SHAPE_RESTS
+        || !alphabet_get(p, &index->alphabet) || need > payload.len)
     {
         return FKV_ECORRUPT;
     }
@@ -277,7 +304,7 @@ index_guess(const fkv__index_t *index, uint64_t word, unsigned *looks)
     uint64_t        x, start, at, last = index->n - 1;
     const uint8_t  *line;
 
-    x = word_digits(word, index->low, index->high, index->digits);
+    x = word_number(word, &index->alphabet);
     line = index_line(index, x, looks);
     start = fkv__get_le64(line);
     at = fkv__get_le32(line + 16);
@@ -491,13 +518,14 @@ fkv__index_builder_bytes(const fkv__index_builder_t *index)
 
 /* A page under construction: p is the end of what has been put. */
 typedef struct {
-    const entry_t  *entries;
-    const uint8_t  *keys;
-    uint32_t        n;
-    size_t          common;
-    uint8_t        *head;
-    uint8_t        *words;
-    uint8_t        *p;
+    const entry_t          *entries;
+    const uint8_t          *keys;
+    uint32_t                n;
+    size_t                  common;
+    fkv__index_alphabet_t   alphabet;
+    uint8_t                *head;
+    uint8_t                *words;
+    uint8_t                *p;
 } page_t;
 
 
@@ -582,26 +610,21 @@ page_put_rests(page_t *page)
 
 
 static uint64_t
-page_digits(const page_t *page, uint32_t i)
+page_number(const page_t *page, uint32_t i)
 {
-    return word_digits(fkv__get_le64(page->words + (size_t) i * WORD_BYTES),
-                       page->head[LOW_AT], page->head[HIGH_AT],
-                       page->head[DIGITS_AT]);
+    return word_number(fkv__get_le64(page->words + (size_t) i * WORD_BYTES),
+                       &page->alphabet);
 }
 
 
-/*
- * The bytes that words are made of, as far as all keys reach: decimal digits,
- * for one, are spread evenly only if they are counted as such.
- */
-static void
-page_alphabet(page_t *page)
+/* How many first bytes all words have. */
+static unsigned
+page_digits(const page_t *page)
 {
-    uint64_t  word;
-    unsigned  digits = WORD_BYTES, low = 0xff, high = 0;
+    unsigned  digits = WORD_BYTES;
 
     for (uint32_t i = 0; i < page->n; i++) {
-        word = fkv__get_le64(page->words + (size_t) i * WORD_BYTES);
+        uint64_t  word = fkv__get_le64(page->words + (size_t) i * WORD_BYTES);
 
         for (unsigned k = 0; k < digits; k++) {
             if ((uint8_t) (word >> (56 - 8 * k)) == 0) {
@@ -610,26 +633,66 @@ page_alphabet(page_t *page)
         }
     }
 
-    for (uint32_t i = 0; i < page->n && digits > 0; i++) {
-        word = fkv__get_le64(page->words + (size_t) i * WORD_BYTES);
+    return digits;
+}
 
-        for (unsigned k = 0; k < digits; k++) {
-            unsigned  byte = (uint8_t) (word >> (56 - 8 * k));
 
-            low = fkv__min(low, byte);
-            high = fkv__max(high, byte);
+/* The longest run of bytes between low and high that are not used. */
+static void
+alphabet_gap(fkv__index_alphabet_t *a, const bool *used)
+{
+    unsigned  run = 0;
+
+    for (unsigned byte = a->low; byte <= a->high; byte++) {
+        run = used[byte] ? 0 : run + 1;
+
+        if (run >= GAP_LEAST && run > a->gap_bytes) {
+            a->gap = (uint8_t) (byte - run + 1);
+            a->gap_bytes = (uint8_t) run;
+        }
+    }
+}
+
+
+/*
+ * The bytes that words are made of, as far as all keys reach.  Decimal digits,
+ * for one, are spread evenly only if they are counted as such, and hex digits
+ * only without what lies between 9 and a.
+ */
+static void
+page_alphabet(page_t *page)
+{
+    fkv__index_alphabet_t  *a = &page->alphabet;
+    bool                    used[256] = { false };
+
+    *a = (fkv__index_alphabet_t) {
+        .low = 0xff, .high = 0, .digits = (uint8_t) page_digits(page)
+    };
+
+    for (uint32_t i = 0; i < page->n; i++) {
+        uint64_t  word = fkv__get_le64(page->words + (size_t) i * WORD_BYTES);
+
+        for (unsigned k = 0; k < a->digits; k++) {
+            uint8_t  byte = (uint8_t) (word >> (56 - 8 * k));
+
+            used[byte] = true;
+            a->low = fkv__min(a->low, byte);
+            a->high = fkv__max(a->high, byte);
         }
     }
 
-    if (digits < 4) {               /* too few to tell one from another */
-        digits = WORD_BYTES;
-        low = 0;
-        high = 0xff;
+    if (a->digits < DIGITS_LEAST) {
+        *a = (fkv__index_alphabet_t) { .high = 0xff, .digits = WORD_BYTES };
+
+    } else {
+        alphabet_gap(a, used);
     }
 
-    page->head[LOW_AT] = (uint8_t) low;
-    page->head[HIGH_AT] = (uint8_t) high;
-    page->head[DIGITS_AT] = (uint8_t) digits;
+    page->head[LOW_AT] = a->low;
+    page->head[HIGH_AT] = a->high;
+    page->head[DIGITS_AT] = a->digits;
+    page->head[GAP_AT] = a->gap;
+    page->head[GAP_BYTES_AT] = a->gap_bytes;
 }
 
 
@@ -642,7 +705,7 @@ page_put_line(page_t *page, uint32_t i, double slope)
         fixed = (uint64_t) (slope * 18446744073709551616.0);
     }
 
-    fkv__put_le64(page->p, page_digits(page, i));
+    fkv__put_le64(page->p, page_number(page, i));
     fkv__put_le64(page->p + 8, fixed);
     fkv__put_le32(page->p + 16, i);
     page->p += LINE_BYTES;
@@ -656,8 +719,7 @@ page_error(const page_t *page, unsigned lines_n)
     uint32_t      error = 0;
     fkv__index_t  index = {
         .n = page->n, .lines_n = lines_n,
-        .low = page->head[LOW_AT], .high = page->head[HIGH_AT],
-        .digits = page->head[DIGITS_AT],
+        .alphabet = page->alphabet,
         .lines = page->p - (size_t) lines_n * LINE_BYTES
     };
 
@@ -677,7 +739,7 @@ page_error(const page_t *page, unsigned lines_n)
 static unsigned
 page_put_linear(page_t *page)
 {
-    uint64_t  x = page_digits(page, page->n - 1) - page_digits(page, 0);
+    uint64_t  x = page_number(page, page->n - 1) - page_number(page, 0);
 
     page_put_line(page, 0, (x > 0) ? (double) (page->n - 1) / (double) x : 0);
 
@@ -700,10 +762,10 @@ page_put_learned(page_t *page)
     while (i < page->n) {
         double    least = 0, most = 1;
         uint32_t  first = i;
-        uint64_t  x0 = page_digits(page, first);
+        uint64_t  x0 = page_number(page, first);
 
         for (i = first + 1; i < page->n; i++) {
-            double  x = (double) (page_digits(page, i) - x0);
+            double  x = (double) (page_number(page, i) - x0);
             double  run = i - first, off = LEARNED_OFF;
 
             if (x == 0) {

@@ -39,21 +39,28 @@ typedef enum {
 } fkv__index_kind_e;
 
 
+/* What the first bytes of words are digits of. */
+typedef struct {
+    uint8_t  low;                   /* bytes low to high ... */
+    uint8_t  high;
+    uint8_t  gap;                   /* ... without gap_bytes from here on ... */
+    uint8_t  gap_bytes;
+    uint8_t  digits;                /* ... in so many of a word */
+} fkv__index_alphabet_t;
+
 /* A page's payload, its lengths verified. */
 typedef struct {
-    uint32_t        n;
-    unsigned        lines_n;
-    unsigned        error;
-    uint8_t         low;            /* the alphabet: bytes low to high ... */
-    uint8_t         high;
-    uint8_t         digits;         /* ... in so many first bytes of words */
-    uint64_t        base;           /* where the first block begins */
-    fkv_str_t       common;
-    const uint8_t  *words;
-    const uint8_t  *ends;
-    const uint8_t  *lines;
-    const uint8_t  *rest_ends;      /* NULL: all entries are short */
-    const uint8_t  *rests;
+    uint32_t                n;
+    unsigned                lines_n;
+    unsigned                error;
+    fkv__index_alphabet_t   alphabet;
+    uint64_t                base;   /* where the first block begins */
+    fkv_str_t               common;
+    const uint8_t          *words;
+    const uint8_t          *ends;
+    const uint8_t          *lines;
+    const uint8_t          *rest_ends;  /* NULL: all entries are short */
+    const uint8_t          *rests;
 } fkv__index_t;
 
 /* FKV_OK or FKV_ECORRUPT. */
