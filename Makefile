@@ -2,7 +2,8 @@
 # make test    prove it
 #
 # The rest: make (the module), deps, test-module, unit, check-asan, check-tsan,
-# test-static, bench-http, bench-open, bench-engine, bench-engine-full, clean.
+# test-static, bench-http, bench-open, bench-blocks, bench-engine,
+# bench-engine-full, clean.
 # NGINX_SRC= names another nginx source tree,
 # NGINX_BIN= the binary that belongs to it.
 
@@ -67,6 +68,10 @@ bench-open: deps
 	    -o build/bench/open
 	bench/open/run
 
+bench-blocks: bench-engine-deps
+	@$(MAKE) $(jobs) -s -f bench/blocks/build.mk
+	build/bench/blocks/blocks
+
 bench-engine-deps: deps
 	@contrib/run/deps g++ librocksdb-dev libleveldb-dev liblmdb-dev \
 	    libwiredtiger-dev fio gnuplot-nox
@@ -130,5 +135,5 @@ build/modules/$(MODULE) build/test/$(MODULE): build/%/$(MODULE): \
 
 .NOTPARALLEL:
 .PHONY: all test-module unit deps bench-deps run test check-asan check-tsan \
-    test-static bench-http bench-open bench-engine-deps bench-engine \
-    bench-engine-full clean FORCE
+    test-static bench-http bench-open bench-blocks bench-engine-deps \
+    bench-engine bench-engine-full clean FORCE
