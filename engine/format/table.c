@@ -32,7 +32,7 @@ static const uint8_t  table_magic[8] = {
 #define MAGIC_AT              88
 
 /* What the estimate allows for properties, their two keys aside. */
-#define PROPERTIES_BYTES  256
+#define PROPERTIES_BYTES  (256 + FKV__EXPIRY_BYTES_MAX / 2)
 
 /* Blocks of one index page: its places are 32 bits. */
 #define PAGE_SPAN_MAX  (1 << 30)
@@ -50,17 +50,18 @@ fkv__table_info_done(fkv__table_info_t *info)
 {
     fkv__buf_done(&info->smallest);
     fkv__buf_done(&info->largest);
+    fkv__buf_done(&info->expiry);
     fkv__table_info_init(info);
 }
 
 
 /* For a buffer whose old content does not matter. */
 static int
-table_set_key(fkv__buf_t *buf, fkv_str_t key)
+table_set_bytes(fkv__buf_t *buf, fkv_str_t bytes)
 {
     buf->len = 0;
 
-    return fkv__buf_append(buf, key.data, key.len);
+    return fkv__buf_append(buf, bytes.data, bytes.len);
 }
 
 
@@ -71,9 +72,12 @@ fkv__table_info_copy(fkv__table_info_t *to, const fkv__table_info_t *from)
 
     memset(&to->smallest, 0, sizeof(to->smallest));
     memset(&to->largest, 0, sizeof(to->largest));
+    memset(&to->expiry, 0, sizeof(to->expiry));
 
-    if (table_set_key(&to->smallest, fkv__buf_str(&from->smallest)) != FKV_OK
-        || table_set_key(&to->largest, fkv__buf_str(&from->largest)) != FKV_OK)
+    if (table_set_bytes(&to->smallest, fkv__buf_str(&from->smallest)) != FKV_OK
+        || table_set_bytes(&to->largest, fkv__buf_str(&from->largest))
+           != FKV_OK
+        || table_set_bytes(&to->expiry, fkv__buf_str(&from->expiry)) != FKV_OK)
     {
         fkv__table_info_done(to);
         return FKV_ENOMEM;
@@ -94,8 +98,11 @@ fkv__table_info_put(fkv__buf_t *buf, const fkv__table_info_t *info)
     FKV__TABLE_INFO_MAP(TABLE_PUT)
 #undef TABLE_PUT
 
-    if (fkv__field_put(buf, FKV__TABLE_SMALLEST, fkv__buf_str(&info->smallest))
-        != FKV_OK)
+    if ((info->expiry.len > 0
+         && fkv__field_put(buf, FKV__TABLE_EXPIRY,
+                           fkv__buf_str(&info->expiry)) != FKV_OK)
+        || fkv__field_put(buf, FKV__TABLE_SMALLEST,
+                          fkv__buf_str(&info->smallest)) != FKV_OK)
     {
         return FKV_ENOMEM;
     }
@@ -116,11 +123,14 @@ table_info_get_field(const fkv__field_t *field, fkv__table_info_t *info)
     FKV__TABLE_INFO_MAP(TABLE_GET)
 #undef TABLE_GET
 
+    case FKV__TABLE_EXPIRY:
+        return table_set_bytes(&info->expiry, field->value);
+
     case FKV__TABLE_SMALLEST:
-        return table_set_key(&info->smallest, field->value);
+        return table_set_bytes(&info->smallest, field->value);
 
     case FKV__TABLE_LARGEST:
-        return table_set_key(&info->largest, field->value);
+        return table_set_bytes(&info->largest, field->value);
     }
 
     return fkv__field_unknown(field);
@@ -232,6 +242,8 @@ fkv__table_info_check(const fkv__table_info_t *info)
          && info->expire_at_min <= info->expire_at_max
          && (info->expiring == 0) == (info->expire_at_min == 0)
          && (info->expiring == 0) == (info->expire_at_max == 0)
+         && fkv__expiry_check(fkv__buf_str(&info->expiry), info->expiring)
+            == FKV_OK
          && fkv__str_cmp(fkv__buf_str(&info->smallest),
                          fkv__buf_str(&info->largest)) <= 0;
 
@@ -256,6 +268,7 @@ fkv__table_builder_init(fkv__table_builder_t *table, uint64_t file_id,
 
     table->block.type = options->compression;
     table->info.id = file_id;
+    table->info.created_ms = options->created_ms;
 }
 
 
@@ -353,8 +366,11 @@ table_end_block(fkv__table_builder_t *table, fkv_str_t next)
 
 
 static void
-table_count(fkv__table_info_t *info, const fkv__record_t *rec, bool new_key)
+table_count(fkv__table_builder_t *table, const fkv__record_t *rec,
+    bool new_key)
 {
+    fkv__table_info_t  *info = &table->info;
+
     if (info->entries == 0) {
         info->version_min = rec->version;
     }
@@ -379,6 +395,7 @@ table_count(fkv__table_info_t *info, const fkv__record_t *rec, bool new_key)
     info->expire_at_min = fkv__min(info->expire_at_min, rec->expire_at);
     info->expire_at_max = fkv__max(info->expire_at_max, rec->expire_at);
     info->expiring++;
+    fkv__expiry_add(&table->expiry, info->created_ms, rec->expire_at);
 }
 
 
@@ -424,14 +441,14 @@ fkv__table_builder_add(fkv__table_builder_t *table, const fkv__record_t *rec)
     }
 
     if (rc == FKV_OK && table->info.entries == 0) {
-        rc = table_set_key(&table->info.smallest, rec->key);
+        rc = table_set_bytes(&table->info.smallest, rec->key);
     }
 
     if (rc != FKV_OK) {
         return rc;
     }
 
-    table_count(&table->info, rec, new_key);
+    table_count(table, rec, new_key);
 
     return FKV_OK;
 }
@@ -620,7 +637,7 @@ table_put_footer(fkv__table_builder_t *table, fkv__block_place_t properties)
 
 
 int
-fkv__table_builder_finish(fkv__table_builder_t *table, uint64_t created_ms,
+fkv__table_builder_finish(fkv__table_builder_t *table,
     fkv__table_info_t *info)
 {
     fkv__block_place_t  properties;
@@ -629,12 +646,11 @@ fkv__table_builder_finish(fkv__table_builder_t *table, uint64_t created_ms,
     FKV_ASSERT(table->info.entries > 0);
 
     table->finished = true;
-    table->info.created_ms = created_ms;
-
     fkv__table_info_init(info);
 
-    if (table_set_key(&table->info.largest,
-                      fkv__buf_str(&table->block.last_key)) != FKV_OK
+    if (table_set_bytes(&table->info.largest,
+                        fkv__buf_str(&table->block.last_key)) != FKV_OK
+        || fkv__expiry_put(&table->expiry, &table->info.expiry) != FKV_OK
         || table_end_block(table, FKV_STR_NULL) != FKV_OK
         || table_put_filter(table) != FKV_OK
         || table_put_index(table) != FKV_OK

@@ -18,6 +18,7 @@
 #define FKV_FORMAT_TABLE_H
 
 #include "format/block.h"
+#include "format/expiry.h"
 #include "format/filter.h"
 #include "format/index.h"
 
@@ -41,6 +42,7 @@
  *   expire_at_min,  of those records only, 0 if there are none.  All of the
  *   expire_at_max   table has expired at now_ms if expiring == entries and
  *                   expire_at_max <= now_ms
+ *   created_ms      when the file was begun
  *   key_bytes       of all records' whole internal keys
  *   merging         in the manifest only: not 0 for a table of level 0 whose
  *                   records before smallest a merge has taken; tables with
@@ -76,6 +78,7 @@
     X(43,  raw_bytes)                                                         \
     X(45,  blocks)
 
+#define FKV__TABLE_EXPIRY    17
 #define FKV__TABLE_SMALLEST  30
 #define FKV__TABLE_LARGEST   32
 
@@ -86,6 +89,7 @@ typedef struct {
 
     fkv__buf_t  smallest;           /* internal keys, owned */
     fkv__buf_t  largest;
+    fkv__buf_t  expiry;             /* expiry.h, from created_ms on; owned */
 } fkv__table_info_t;
 
 void fkv__table_info_init(fkv__table_info_t *info);
@@ -119,6 +123,7 @@ int fkv__table_info_check(const fkv__table_info_t *info);
  *   fingers        data blocks have fingerprints for point reads
  *   index          how its pages are searched
  *   page_bytes     an index page is about so long
+ *   created_ms     store time now
  */
 typedef struct {
     size_t             block_bytes;
@@ -127,6 +132,7 @@ typedef struct {
     bool               fingers;
     fkv__index_kind_e  index;
     size_t             page_bytes;
+    uint64_t           created_ms;
 } fkv__table_options_t;
 
 /* Turns records into the file's bytes; does no I/O itself. */
@@ -143,6 +149,7 @@ typedef struct {
     uint64_t               page_base;   /* where the growing page's first
                                            block begins */
     fkv__filter_builder_t  filter;
+    fkv__expiry_t          expiry;
     fkv__table_info_t      info;
     bool                   finished;
 } fkv__table_builder_t;
@@ -174,7 +181,7 @@ uint64_t fkv__table_builder_bytes(const fkv__table_builder_t *table);
  * FKV_OK · FKV_ENOMEM give up, info is empty
  */
 int fkv__table_builder_finish(fkv__table_builder_t *table,
-    uint64_t created_ms, fkv__table_info_t *info);
+    fkv__table_info_t *info);
 
 
 /*

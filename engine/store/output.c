@@ -24,13 +24,14 @@ static int
 output_open(fkv__output_t *output)
 {
     const fkv__helper_t   *helper = output->helper;
+    const fkv_t           *store = helper->store;
     fkv__table_options_t   options;
     int                    rc;
 
-    fkv__table_options(&helper->store->options, &options);
+    fkv__table_options(&store->options, &options);
+    options.created_ms = fkv_now_ms(store);
 
-    rc = fkv__table_file_open(&output->file, helper->store->fs,
-                              helper->store->sst_dir,
+    rc = fkv__table_file_open(&output->file, store->fs, store->sst_dir,
                               fkv__helper_file_id(output->helper),
                               helper->uid, helper->gid,
                               &options);
@@ -52,8 +53,7 @@ output_close(fkv__output_t *output)
     fkv__table_info_t  info;
     int                rc;
 
-    rc = fkv__table_file_finish(&output->file,
-                                fkv_now_ms(output->helper->store), &info);
+    rc = fkv__table_file_finish(&output->file, &info);
 
     if (rc != FKV_OK) {
         return rc;

@@ -11,6 +11,7 @@
 #define DEAD_SOON       0.5     /* such a share of a table is worth a rewrite */
 #define DEAD_IDLE       0.25    /* likewise if nothing else is due */
 #define LEVEL_0_URGENT  2.0     /* a score that leaves no time for others */
+#define REMNANTS        8       /* a table is small if a batch has so many */
 
 
 void
@@ -627,30 +628,42 @@ pick_damaged(fkv__pick_t *pick, const fkv__version_t *version)
 
 
 /*
- * Which share of it is tombstones and expired records?  Between the first and
- * the last expiry they are taken to lie evenly.  Nothing while somebody may
- * still read what is in it.
+ * Which share of it is tombstones and expired records, at least?  So what is
+ * picked for it gives back so much.  Nothing while somebody may still read what
+ * is in it.
  */
 static double
 dead_share(const fkv__table_info_t *info, uint64_t floor, uint64_t now_ms)
 {
-    double  dead = (double) info->tombstones, expired = 0;
+    uint64_t  expired;
 
     if (info->version_max >= floor) {
         return 0;
     }
 
     if (now_ms >= info->expire_at_max) {
-        expired = 1;
+        expired = info->expiring;
 
-    } else if (now_ms > info->expire_at_min) {
-        expired = (double) (now_ms - info->expire_at_min)
-                  / (double) (info->expire_at_max - info->expire_at_min);
+    } else {
+        expired = fkv__expiry_passed(fkv__buf_str(&info->expiry),
+                                     info->created_ms, now_ms);
     }
 
-    dead += expired * (double) info->expiring;
+    return (double) (info->tombstones + expired) / (double) info->entries;
+}
 
-    return dead / (double) info->entries;
+
+/* Is it worth little by itself, and nothing older below it? */
+static bool
+is_remnant(const fkv__pick_t *pick, const fkv__version_t *version,
+    unsigned level, unsigned i, uint64_t floor, uint64_t now_ms)
+{
+    const fkv__table_t  *table = version->levels[level][i];
+
+    return !is_damaged(pick, table)
+           && !overlaps_below(version, level + 1, table)
+           && (table->info.bytes < pick->base_bytes / REMNANTS
+               || dead_share(&table->info, floor, now_ms) >= DEAD_IDLE);
 }
 
 
@@ -675,6 +688,39 @@ most_dead(const fkv__pick_t *pick, const fkv__version_t *version,
 }
 
 
+/*
+ * From the table on to both sides: neighbours that are small, or have much in
+ * them that is dead, become one with it.  Else what expires bit by bit would
+ * leave many small tables.
+ */
+static void
+take_neighbours(fkv__pick_t *pick, const fkv__version_t *version,
+    unsigned level, unsigned at, uint64_t floor, uint64_t now_ms)
+{
+    fkv__table_t *const  *tables = version->levels[level];
+    uint64_t              bytes = tables[at]->info.bytes;
+    unsigned              from = at, end = at + 1;
+
+    while (from > 0 && bytes < pick->base_bytes
+           && is_remnant(pick, version, level, from - 1, floor, now_ms))
+    {
+        bytes += tables[--from]->info.bytes;
+    }
+
+    while (end < version->n[level] && bytes < pick->base_bytes
+           && is_remnant(pick, version, level, end, floor, now_ms))
+    {
+        bytes += tables[end++]->info.bytes;
+    }
+
+    while (from < end) {
+        pick->tables[pick->n++] = tables[from++];
+    }
+
+    pick->n_from = pick->n;
+}
+
+
 /* Where nothing older lies below, the dead go when it is written anew. */
 static int
 pick_rewrite(fkv__pick_t *pick, const fkv__version_t *version, double share,
@@ -687,9 +733,10 @@ pick_rewrite(fkv__pick_t *pick, const fkv__version_t *version, double share,
         if (table != NULL && !overlaps_below(version, level + 1, table)) {
             pick->from = level;
             pick->to = level;
-            pick->tables[pick->n++] = table;
-            pick->n_from = 1;
             pick->what = FKV__PICK_MERGE;
+            take_neighbours(pick, version, level,
+                            fkv__version_find(version, level, smallest(table)),
+                            floor, now_ms);
             return FKV_OK;
         }
     }

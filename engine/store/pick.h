@@ -29,8 +29,10 @@
  * that are mostly dead, however few they are.
  *
  * Beside that, tables of which everything has expired are dropped as they
- * are; one with a large share of expired records or final tombstones goes
- * down, or, where nothing older lies below it, is written anew in its place.
+ * are; the one with the largest share of expired records (expiry.h says how
+ * many there are at least) and final tombstones goes down, or, where nothing
+ * older lies below it, is written anew in its place, if the share is large,
+ * and with it neighbours that have become small.
  *
  * Damaged tables stay where they are, with what they hide: nothing that is
  * newer and overlaps may pass below them.  A damaged table of level 0 that

@@ -234,7 +234,7 @@ spill_finish(fkv__table_file_t *file, const fkv__spill_target_t *target)
     int                rc;
     fkv__table_info_t  info;
 
-    rc = fkv__table_file_finish(file, target->now_ms, &info);
+    rc = fkv__table_file_finish(file, &info);
     if (rc != FKV_OK) {
         return rc;
     }
@@ -313,12 +313,15 @@ spill_table(const fkv__spill_t *spill, const uint8_t *mem, const uint8_t *end,
     uint64_t base, uint64_t ranged, const fkv__spill_target_t *target,
     size_t *i)
 {
-    int                rc;
-    fkv__table_file_t  file;
+    int                   rc;
+    fkv__table_file_t     file;
+    fkv__table_options_t  options = *target->options;
+
+    options.created_ms = target->now_ms;
 
     rc = fkv__table_file_open(&file, target->fs, target->sst_dir,
                               (*target->next_file)++, target->uid,
-                              target->gid, target->options);
+                              target->gid, &options);
     if (rc != FKV_OK) {
         return rc;
     }

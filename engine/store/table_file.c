@@ -129,12 +129,11 @@ fkv__table_file_bytes(const fkv__table_file_t *file)
 
 
 int
-fkv__table_file_finish(fkv__table_file_t *file, uint64_t now_ms,
-    fkv__table_info_t *info)
+fkv__table_file_finish(fkv__table_file_t *file, fkv__table_info_t *info)
 {
     int  rc;
 
-    rc = fkv__table_builder_finish(&file->builder, now_ms, info);
+    rc = fkv__table_builder_finish(&file->builder, info);
     if (rc != FKV_OK) {
         return rc;
     }

@@ -19,7 +19,8 @@ typedef struct {
 
 /*
  * How a store with these options builds tables: what fkv_change() may change
- * meanwhile is loaded atomically, and counts from the next table on.
+ * meanwhile is loaded atomically, and counts from the next table on.  The
+ * time is left to the caller.
  */
 void fkv__table_options(const fkv_options_t *opt, fkv__table_options_t *out);
 
@@ -44,8 +45,7 @@ uint64_t fkv__table_file_bytes(const fkv__table_file_t *file);
  * is uninitialized and becomes the caller's.
  * FKV_OK · FKV_EIO · FKV_EFULL · FKV_ENOMEM info is empty; abort is needed
  */
-int fkv__table_file_finish(fkv__table_file_t *file, uint64_t now_ms,
-    fkv__table_info_t *info);
+int fkv__table_file_finish(fkv__table_file_t *file, fkv__table_info_t *info);
 
 /* Gives up after any failure but that of open: closes and unlinks. */
 void fkv__table_file_abort(fkv__table_file_t *file);

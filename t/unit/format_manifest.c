@@ -37,6 +37,7 @@ info_make(uint64_t id)
 
     assert_int_equal(fkv__buf_append(&info.smallest, "\0a\0\0", 4), FKV_OK);
     assert_int_equal(fkv__buf_append(&info.largest, "\0b\0\0", 4), FKV_OK);
+    assert_int_equal(fkv__buf_append(&info.expiry, "\1\2", 2), FKV_OK);
 
     return info;
 }
@@ -95,6 +96,7 @@ edits_are_equal(const fkv__edit_t *a, const fkv__edit_t *b)
 
         check_str(fkv__buf_str(&x->smallest), fkv__buf_str(&y->smallest));
         check_str(fkv__buf_str(&x->largest), fkv__buf_str(&y->largest));
+        check_str(fkv__buf_str(&x->expiry), fkv__buf_str(&y->expiry));
     }
 
     for (size_t i = 0; i < a->n_drops; i++) {
@@ -209,10 +211,10 @@ record_has_these_bytes(void **state)
 
     assert_int_equal(fkv__manifest_put(&buf, NUMBER, 32, &edit), FKV_OK);
     check_hex(buf.data, buf.len,
-              "6b000000304c1cf403000000000000000201010402e807060280200802ad"
-              "020a01060c0288270e47020202ac020402904e060280400801640a028020"
+              "6f000000c2e8949d03000000000000000201010402e807060280200802ad"
+              "020a01060c0288270e4b020202ac020402904e060280400801640a028020"
               "0c01010e01321001281201031401021602ac021802bc051a02e8071c02d0"
-              "0f010290030502f4031e04006100002004006200001002ab02");
+              "0f010290030502f403110201021e04006100002004006200001002ab02");
 
     fkv__buf_done(&buf);
     fkv__edit_done(&edit);

@@ -106,8 +106,7 @@ model_make_with(model_t *model, size_t n, const fkv__table_options_t *options,
     }
 
     estimate = fkv__table_builder_bytes(&builder);
-    assert_int_equal(fkv__table_builder_finish(&builder, 1234567,
-                                               &model->info),
+    assert_int_equal(fkv__table_builder_finish(&builder, &model->info),
                      FKV_OK);
     model_drain(&builder, &model->file, builder.out.len);
 
@@ -115,7 +114,8 @@ model_make_with(model_t *model, size_t n, const fkv__table_options_t *options,
 
     if (options->compression == FKV__BLOCK_PLAIN) {
         assert_in_range(estimate, model->file.len,
-                        model->file.len + FKV__FILTER_PAGE_BYTES + 512);
+                        model->file.len + FKV__FILTER_PAGE_BYTES + 512
+                        + FKV__EXPIRY_BYTES_MAX / 2);
     }
 
     fkv__table_builder_done(&builder);
@@ -128,7 +128,7 @@ model_options(unsigned bits_per_key)
 {
     return (fkv__table_options_t) {
         .block_bytes = 1024, .bits_per_key = bits_per_key, .fingers = true,
-        .page_bytes = 250
+        .page_bytes = 250, .created_ms = 1234567
     };
 }
 
@@ -219,6 +219,7 @@ infos_are_equal(const fkv__table_info_t *a, const fkv__table_info_t *b)
 
     check_str(fkv__buf_str(&a->smallest), fkv__buf_str(&b->smallest));
     check_str(fkv__buf_str(&a->largest), fkv__buf_str(&b->largest));
+    check_str(fkv__buf_str(&a->expiry), fkv__buf_str(&b->expiry));
 }
 
 
@@ -232,7 +233,7 @@ table_has_these_bytes(void **state)
     (void) state;
 
     fkv__table_builder_init(&builder, 5, &(fkv__table_options_t) {
-                                .block_bytes = 4096 });
+                                .block_bytes = 4096, .created_ms = 2000 });
 
     rec.kind = FKV__RECORD_VALUE;
     rec.version = 9;
@@ -252,8 +253,7 @@ table_has_these_bytes(void **state)
     rec.value = FKV_STR("x");
     assert_int_equal(fkv__table_builder_add(&builder, &rec), FKV_OK);
 
-    assert_int_equal(fkv__table_builder_finish(&builder, 2000, &info),
-                     FKV_OK);
+    assert_int_equal(fkv__table_builder_finish(&builder, &info), FKV_OK);
 
     check_hex(builder.out.data, builder.out.len,
               "8100080309006170706c650000726564820800000889e803000000000000"
@@ -261,11 +261,11 @@ table_has_these_bytes(void **state)
               "00000a0000000000ff080000000000000000000000000061707269636f74"
               "000000000000000000003a000000009782d41f02010506013a08012e0e01"
               "031001021201011401011601081802ac021a02e8071c02e80701011a0301"
-              "040502d00f2b01352d01011e08006170706c650000200a0061707269636f"
-              "7400000008edf9633a000000000000002e00000000000000000000000000"
-              "000000000000000000006d000000000000004a0000000000000005000000"
-              "000000001c01000000000000000000000000000000000000000000000100"
-              "000065f2a2fd464b567373740d0a");
+              "040502d00f2b01352d0101110200011e08006170706c650000200a006170"
+              "7269636f74000000c9871a413a000000000000002e000000000000000000"
+              "00000000000000000000000000006d000000000000004e00000000000000"
+              "050000000000000020010000000000000000000000000000000000000000"
+              "000001000000b11a51f6464b567373740d0a");
 
     fkv__table_info_done(&info);
     fkv__table_builder_done(&builder);
@@ -345,6 +345,12 @@ properties_count_what_is_in_the_table(void **state)
     assert_int_equal(model.info.expire_at_min, want.expire_at_min);
     assert_int_equal(model.info.expire_at_max, want.expire_at_max);
     assert_int_equal(model.info.created_ms, 1234567);
+    assert_int_equal(fkv__expiry_check(fkv__buf_str(&model.info.expiry),
+                                       want.expiring), FKV_OK);
+    assert_int_equal(fkv__expiry_passed(fkv__buf_str(&model.info.expiry),
+                                        1234567,
+                                        1235567 + want.expire_at_max),
+                     want.expiring);
     check_str(fkv__buf_str(&model.info.smallest),
               row_record(&model.rows[0], first).key);
     check_str(fkv__buf_str(&model.info.largest),
@@ -522,7 +528,8 @@ search_finds_what_the_model_finds_in_every_mode(void **state)
             .compression = mode % 3,
             .fingers = mode / 3 % 2,
             .page_bytes = (mode / 6 % 2) ? 700 : 100000,
-            .index = mode / 12
+            .index = mode / 12,
+            .created_ms = 1234567
         };
         model_t               model;
         uint64_t              random = mode + 1;
@@ -619,8 +626,7 @@ way_of_draining_does_not_change_the_file(void **state)
         assert_int_equal(fkv__table_builder_add(&builder, &rec), FKV_OK);
     }
 
-    assert_int_equal(fkv__table_builder_finish(&builder, 1234567, &info),
-                     FKV_OK);
+    assert_int_equal(fkv__table_builder_finish(&builder, &info), FKV_OK);
     check_str(fkv__buf_str(&builder.out), fkv__buf_str(&model.file));
 
     fkv__table_info_done(&info);

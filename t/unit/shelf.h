@@ -252,7 +252,7 @@ shelf_put(shelf_table_t *table, fkv__edit_t *edit, unsigned level)
 {
     fkv__table_info_t  info;
 
-    assert_int_equal(fkv__table_file_finish(&table->file, 1, &info), FKV_OK);
+    assert_int_equal(fkv__table_file_finish(&table->file, &info), FKV_OK);
     assert_int_equal(fkv__edit_add(edit, level, &info), FKV_OK);
     fkv__table_info_done(&info);
 }

@@ -443,18 +443,58 @@ a_table_that_is_mostly_dead_is_written_anew_or_goes_down(void **state)
 }
 
 
+/* Of 100 records so many have expired, the others will in a while. */
+static void
+expire_partly(fkv__table_info_t *info, unsigned gone, fkv__buf_t *room)
+{
+    fkv__expiry_t  expiry = { .n = { 0 } };
+
+    info->created_ms = NOW - 10000;
+    expire(info, 100, NOW - 9000, NOW + 1000000);
+
+    for (unsigned i = 0; i < 100; i++) {
+        fkv__expiry_add(&expiry, info->created_ms,
+                        (i < gone) ? NOW - 9000 : NOW + 1000000);
+    }
+
+    assert_int_equal(fkv__expiry_put(&expiry, room), FKV_OK);
+    info->expiry = *room;
+}
+
+
+static void
+small_neighbours_become_one_with_it(void **state)
+{
+    (void) state;
+
+    add(6, "a", "b", 9 * MB)->tombstones = 24;  /* neither small nor dead */
+    add(6, "c", "d", 9 * MB)->tombstones = 25;  /* dead */
+    (void) add(6, "e", "f", 7 * MB);            /* small */
+    add(6, "g", "h", 9 * MB)->tombstones = 50;
+    (void) add(6, "i", "j", 7 * MB);
+    (void) add(6, "k", "l", 9 * MB);
+
+    check_pick(FKV__PICK_MERGE, 6, 6, "2 3 4 5 ");
+
+    tables[3].info.bytes = 60 * MB;             /* with one more it is enough */
+    check_pick(FKV__PICK_MERGE, 6, 6, "3 4 ");
+}
+
+
 static void
 the_table_of_which_most_has_expired_comes_first(void **state)
 {
+    fkv__buf_t  room[3] = { { 0 } };
+
     (void) state;
 
     for (unsigned i = 0; i < FKV__PICK_L0; i++) {
         (void) add(0, "a", "z", MB);
     }
 
-    expire(add(6, "a", "b", MB), 100, NOW - 50, NOW + 51);
-    expire(add(6, "c", "d", MB), 100, NOW - 60, NOW + 40);
-    expire(add(6, "e", "f", MB), 100, NOW - 55, NOW + 45);
+    expire_partly(add(6, "a", "b", 70 * MB), 49, &room[0]);
+    expire_partly(add(6, "c", "d", 70 * MB), 60, &room[1]);
+    expire_partly(add(6, "e", "f", 70 * MB), 55, &room[2]);
 
     check_pick(FKV__PICK_MERGE, 6, 6, "6 ");
 
@@ -471,6 +511,10 @@ the_table_of_which_most_has_expired_comes_first(void **state)
     check_pick(FKV__PICK_MERGE, 0, 6, "4 3 2 1 | 5 ");
     version.n[0] = 0;
     check_pick(FKV__PICK_MERGE, 6, 6, "5 ");
+
+    for (unsigned i = 0; i < 3; i++) {
+        fkv__buf_done(&room[i]);
+    }
 }
 
 
@@ -497,6 +541,7 @@ main(void)
         TEST(what_has_wholly_expired_is_dropped_unless_it_hides_something),
         TEST(nothing_expires_while_drops_wait),
         TEST(a_table_that_is_mostly_dead_is_written_anew_or_goes_down),
+        TEST(small_neighbours_become_one_with_it),
         TEST(the_table_of_which_most_has_expired_comes_first),
     };
 

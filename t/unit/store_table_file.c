@@ -43,6 +43,7 @@ write_table(uint64_t id, unsigned n, fkv__table_info_t *info)
 
     fkv__table_options(&(fkv_options_t) { .compression = FKV_COMPRESSION_NONE },
                        &options);
+    options.created_ms = 77;
     rc = fkv__table_file_open(&file, &scratch_fs, sst_dir, id, (uid_t) -1,
                               (gid_t) -1, &options);
     if (rc != FKV_OK) {
@@ -65,7 +66,7 @@ write_table(uint64_t id, unsigned n, fkv__table_info_t *info)
     }
 
     if (rc == FKV_OK) {
-        rc = fkv__table_file_finish(&file, 77, info);
+        rc = fkv__table_file_finish(&file, info);
     }
 
     if (rc != FKV_OK) {
