@@ -432,12 +432,19 @@ bool fkv_checkpoint_name_valid(fkv_str_t name);
     X(errors_io,         "input/output errors")                               \
     X(errors_corrupt,    "checksum or structure errors met")
 
+/* How much a namespace holds, about. */
+typedef struct {
+    uint64_t  keys;
+    uint64_t  bytes;        /* of disk, once compaction has come to its end */
+} fkv_usage_t;
+
 typedef struct {
 #define FKV_STAT_FIELD(name, text)  uint64_t  name;
     FKV_STAT_COUNTERS(FKV_STAT_FIELD)
 #undef FKV_STAT_FIELD
 
-    uint64_t    keys_estimated;     /* tables' keys + memtables' keys */
+    fkv_usage_t usage[FKV_NAMESPACES];
+    uint64_t    keys_estimated;     /* of the user's namespaces together */
     uint64_t    memory;             /* the segment */
     uint64_t    memory_arenas;
     uint64_t    memory_used;        /* of the arenas: records and nodes */

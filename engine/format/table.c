@@ -51,6 +51,7 @@ fkv__table_info_done(fkv__table_info_t *info)
     fkv__buf_done(&info->smallest);
     fkv__buf_done(&info->largest);
     fkv__buf_done(&info->expiry);
+    fkv__buf_done(&info->shares);
     fkv__table_info_init(info);
 }
 
@@ -73,17 +74,35 @@ fkv__table_info_copy(fkv__table_info_t *to, const fkv__table_info_t *from)
     memset(&to->smallest, 0, sizeof(to->smallest));
     memset(&to->largest, 0, sizeof(to->largest));
     memset(&to->expiry, 0, sizeof(to->expiry));
+    memset(&to->shares, 0, sizeof(to->shares));
 
     if (table_set_bytes(&to->smallest, fkv__buf_str(&from->smallest)) != FKV_OK
         || table_set_bytes(&to->largest, fkv__buf_str(&from->largest))
            != FKV_OK
-        || table_set_bytes(&to->expiry, fkv__buf_str(&from->expiry)) != FKV_OK)
+        || table_set_bytes(&to->expiry, fkv__buf_str(&from->expiry)) != FKV_OK
+        || table_set_bytes(&to->shares, fkv__buf_str(&from->shares)) != FKV_OK)
     {
         fkv__table_info_done(to);
         return FKV_ENOMEM;
     }
 
     return FKV_OK;
+}
+
+
+static int
+table_put_shares(fkv__buf_t *buf, const fkv__buf_t *shares)
+{
+    fkv__buf_t  bytes = { 0 };
+    int         rc = fkv__shares_put(&bytes, shares);
+
+    if (rc == FKV_OK && bytes.len > 0) {
+        rc = fkv__field_put(buf, FKV__TABLE_SHARES, fkv__buf_str(&bytes));
+    }
+
+    fkv__buf_done(&bytes);
+
+    return rc;
 }
 
 
@@ -102,13 +121,14 @@ fkv__table_info_put(fkv__buf_t *buf, const fkv__table_info_t *info)
          && fkv__field_put(buf, FKV__TABLE_EXPIRY,
                            fkv__buf_str(&info->expiry)) != FKV_OK)
         || fkv__field_put(buf, FKV__TABLE_SMALLEST,
-                          fkv__buf_str(&info->smallest)) != FKV_OK)
+                          fkv__buf_str(&info->smallest)) != FKV_OK
+        || fkv__field_put(buf, FKV__TABLE_LARGEST,
+                          fkv__buf_str(&info->largest)) != FKV_OK)
     {
         return FKV_ENOMEM;
     }
 
-    return fkv__field_put(buf, FKV__TABLE_LARGEST,
-                          fkv__buf_str(&info->largest));
+    return table_put_shares(buf, &info->shares);
 }
 
 
@@ -131,6 +151,10 @@ table_info_get_field(const fkv__field_t *field, fkv__table_info_t *info)
 
     case FKV__TABLE_LARGEST:
         return table_set_bytes(&info->largest, field->value);
+
+    case FKV__TABLE_SHARES:
+        info->shares.len = 0;
+        return fkv__shares_get(field->value, &info->shares);
     }
 
     return fkv__field_unknown(field);
@@ -442,6 +466,10 @@ fkv__table_builder_add(fkv__table_builder_t *table, const fkv__record_t *rec)
 
     if (rc == FKV_OK && table->info.entries == 0) {
         rc = table_set_bytes(&table->info.smallest, rec->key);
+    }
+
+    if (rc == FKV_OK) {
+        rc = fkv__shares_count(&table->info.shares, rec, new_key);
     }
 
     if (rc != FKV_OK) {

@@ -21,6 +21,7 @@
 #include "format/expiry.h"
 #include "format/filter.h"
 #include "format/index.h"
+#include "format/share.h"
 
 #define FKV__TABLE_FORMAT        1
 #define FKV__TABLE_FOOTER_BYTES  96
@@ -81,6 +82,7 @@
 #define FKV__TABLE_EXPIRY    17
 #define FKV__TABLE_SMALLEST  30
 #define FKV__TABLE_LARGEST   32
+#define FKV__TABLE_SHARES    37
 
 typedef struct {
 #define FKV__TABLE_INFO_FIELD(tag, name)  uint64_t  name;
@@ -90,6 +92,7 @@ typedef struct {
     fkv__buf_t  smallest;           /* internal keys, owned */
     fkv__buf_t  largest;
     fkv__buf_t  expiry;             /* expiry.h, from created_ms on; owned */
+    fkv__buf_t  shares;             /* of namespaces, share.h */
 } fkv__table_info_t;
 
 void fkv__table_info_init(fkv__table_info_t *info);

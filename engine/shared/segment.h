@@ -27,6 +27,7 @@
 #define FKV__HEIGHT_MAX       12      /* of a memtable's skip list */
 #define FKV__STATS_MAX        96
 #define FKV__SLOT_SNAPSHOTS   16
+#define FKV__USAGES           19      /* one a namespace: format/key.h */
 
 #define FKV__JOBS             8       /* for the helper, at once */
 #define FKV__JOB_TEXT_MAX     1024
@@ -86,6 +87,13 @@ typedef struct {
 } fkv__log_shm_t;
 
 
+/* Of a namespace: store/usage.h.  Sums that may be negative, as int64_t. */
+typedef struct {
+    uint64_t  keys;
+    uint64_t  bytes;
+} fkv__usage_shm_t;
+
+
 /*
  * What the helper publishes.  A reader that loads memtables first and edit
  * afterwards misses nothing: an arena leaves the set only after the edit that
@@ -109,10 +117,12 @@ typedef struct {
     uint64_t  drops_after_ms;   /* no physical drop of expired data before */
     uint64_t  tables;           /* figures for the status page */
     uint64_t  table_bytes;
-    uint64_t  table_keys;
     uint32_t  levels[8];
     uint64_t  dead_tables[FKV__DEAD_TABLES];    /* store/dead.h */
     char      cause[128];       /* why it is read-only */
+    fkv__usage_shm_t  usage[FKV__USAGES];   /* of tables ... */
+    uint64_t  usage_file[FKV__USAGES];      /* ... which need so much disk */
+    uint64_t  usage_raw[FKV__USAGES];       /* ... for so many bytes */
 } fkv__state_shm_t;
 
 
@@ -149,11 +159,11 @@ typedef struct {
     uint64_t  prev_end;         /* where the predecessor ended */
     uint64_t  incarnation;
     uint64_t  used;             /* nonzero: memory must be zeroed */
-    uint64_t  keys;             /* distinct keys, for estimates */
     uint32_t  ranges;           /* newest range tombstone; 0 = there is none */
     uint32_t  ranges_n;         /* how many there are */
     uint32_t  dead;             /* store/dead.h */
     uint32_t  head[FKV__HEIGHT_MAX];    /* the skip list's first nodes */
+    fkv__usage_shm_t  usage[FKV__USAGES];
 } fkv__arena_shm_t;
 
 

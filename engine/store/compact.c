@@ -9,6 +9,7 @@
 #include "store/merge.h"
 #include "store/output.h"
 #include "store/source_file.h"
+#include "store/usage.h"
 
 #include <errno.h>
 #include <string.h>
@@ -293,6 +294,31 @@ merge_inputs(const input_t *input, const fkv__pick_t *pick, fkv__edit_t *edit)
 }
 
 
+/* The first n tables of the edit are what was made of the inputs. */
+static void
+merge_usage(const input_t *input, const fkv__pick_t *pick,
+    const fkv__version_t *version, fkv__edit_t *edit, size_t n)
+{
+    fkv__usage_shm_t  nets[FKV_NAMESPACES] = { 0 };
+
+    if (n == 0
+        || !fkv__version_overlaps(version, pick->to + 1,
+                fkv__buf_str(&edit->adds[0].info.smallest),
+                fkv__buf_str(&edit->adds[n - 1].info.largest)))
+    {
+        return;
+    }
+
+    for (unsigned i = 0; i < input->n; i++) {
+        for (unsigned k = 0; k < input->iters[i].at; k++) {
+            fkv__usage_gone(nets, &input->iters[i].tables[k]->info);
+        }
+    }
+
+    fkv__usage_merge(edit, n, nets);
+}
+
+
 /* Leaves the outputs on disk and in the edit. */
 static int
 compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
@@ -329,6 +355,7 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
     rc = merge_records(helper, &input, &keep, &output);
 
     if (rc == FKV_OK) {
+        merge_usage(&input, pick, version, edit, output.n);
         rc = merge_inputs(&input, pick, edit);
     }
 
@@ -350,17 +377,26 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
 
 /* The tables go; if they move, they are added where they come to be. */
 static int
-compact_whole(const fkv__pick_t *pick, fkv__edit_t *edit)
+compact_whole(const fkv__pick_t *pick, const fkv__version_t *version,
+    fkv__edit_t *edit)
 {
     for (unsigned i = 0; i < pick->n; i++) {
         const fkv__table_info_t  *info = &pick->tables[i]->info;
+        bool                      moves = (pick->what == FKV__PICK_MOVE);
 
         if (fkv__edit_drop(edit, info->id) != FKV_OK
-            || (pick->what == FKV__PICK_MOVE
-                && fkv__edit_add(edit, pick->to, info) != FKV_OK))
+            || (moves && fkv__edit_add(edit, pick->to, info) != FKV_OK))
         {
             errno = ENOMEM;
             return FKV_ENOMEM;
+        }
+
+        if (moves
+            && !fkv__version_overlaps(version, pick->to + 1,
+                                      fkv__buf_str(&info->smallest),
+                                      fkv__buf_str(&info->largest)))
+        {
+            fkv__usage_settle(&edit->adds[edit->n_adds - 1].info);
         }
     }
 
@@ -376,7 +412,7 @@ compact_edit(fkv__helper_t *helper, const fkv__version_t *version,
 
     rc = (helper->pick.what == FKV__PICK_MERGE)
          ? compact_merge(helper, version, edit)
-         : compact_whole(&helper->pick, edit);
+         : compact_whole(&helper->pick, version, edit);
 
     if (rc != FKV_OK) {
         return rc;

@@ -8,6 +8,7 @@
 #include "store/keep.h"
 #include "store/memtable.h"
 #include "store/output.h"
+#include "store/usage.h"
 
 #define KEYS_PER_LOOK  256      /* is somebody asking us to stop? */
 
@@ -213,6 +214,7 @@ flush_write(fkv__helper_t *helper, unsigned arena,
                           "its data are in the log", arena);
     }
 
+    fkv__usage_flush(edit, mt.shm);
     *bytes = output.bytes;
 
     return rc;

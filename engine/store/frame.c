@@ -8,6 +8,7 @@
 #include "shared/arena.h"
 #include "shared/latch.h"
 #include "store/read.h"
+#include "store/usage.h"
 
 #include <string.h>
 
@@ -168,8 +169,10 @@ keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
                                     blind ? UINT64_MAX : u->own->began_at,
                                     &mt, &pos, &active);
 
+        key->fresh = (active.node == 0);
+
         if (key->head_len > 0) {
-            *node_bytes += fkv__memtable_nodes(key->hash, active.node == 0);
+            *node_bytes += fkv__memtable_nodes(key->hash, key->fresh);
         }
 
         if (blind) {
@@ -283,6 +286,8 @@ frame_fill(fkv_update_t *u, fkv__memtable_t *mt, const fkv__arena_room_t *room)
             memcpy(frame + key->record_at + key->head_len, key->value.data,
                    key->value.len);
         }
+
+        fkv__usage_write(mt->shm, &u->changes[i], key->ikey.len, key->fresh);
 
         if (u->changes[i].action == FKV_PUT) {
             fkv__count(u->store, puts, 1);

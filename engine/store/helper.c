@@ -7,6 +7,7 @@
 #include "store/directory.h"
 #include "store/duty.h"
 #include "store/reap.h"
+#include "store/usage.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -24,15 +25,11 @@
 static void
 announce_figures(fkv__state_shm_t *state, const fkv__version_t *version)
 {
-    uint64_t  tables = 0, bytes = 0, keys = 0;
+    uint64_t  tables = 0, bytes = 0;
 
     for (unsigned level = 0; level < FKV__LEVELS; level++) {
         tables += version->n[level];
         bytes += version->bytes[level];
-
-        for (unsigned i = 0; i < version->n[level]; i++) {
-            keys += version->levels[level][i]->info.keys;
-        }
 
         __atomic_store_n(&state->levels[level], version->n[level],
                          __ATOMIC_RELAXED);
@@ -40,7 +37,6 @@ announce_figures(fkv__state_shm_t *state, const fkv__version_t *version)
 
     __atomic_store_n(&state->tables, tables, __ATOMIC_RELAXED);
     __atomic_store_n(&state->table_bytes, bytes, __ATOMIC_RELAXED);
-    __atomic_store_n(&state->table_keys, keys, __ATOMIC_RELAXED);
 }
 
 
@@ -51,6 +47,7 @@ fkv__announce(fkv_t *store, const fkv__catalog_t *catalog)
     const fkv__version_t  *version = catalog->version;
 
     announce_figures(state, version);
+    fkv__usage_announce(store, version);
 
     /* Who sees the edit sees where to read it. */
 

@@ -552,8 +552,6 @@ key_ensure(fkv__memtable_t *mt, fkv_str_t ikey, uint64_t hash, uint32_t *nodes)
     hash_link(mt, hash, at);
     FKV_STEP("link.3");
 
-    (void) __atomic_fetch_add(&mt->shm->keys, 1, __ATOMIC_RELAXED);
-
     return at;
 }
 

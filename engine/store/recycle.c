@@ -91,10 +91,10 @@ arena_zero(fkv__segment_shm_t *seg, unsigned id)
         memset(fkv__segment_buckets(seg, id), 0,
                seg->buckets * sizeof(uint32_t));
         memset(arena->head, 0, sizeof(arena->head));
-        arena->keys = 0;
         arena->ranges = 0;
         arena->ranges_n = 0;
         arena->dead = 0;
+        memset(arena->usage, 0, sizeof(arena->usage));
     }
 
     FKV_STEP("recycle.3");

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "store/ranges.h"
 #include "store/table_file.h"
+#include "store/usage.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -239,6 +240,7 @@ spill_finish(fkv__table_file_t *file, const fkv__spill_target_t *target)
         return rc;
     }
 
+    fkv__usage_replay(&info);
     rc = fkv__edit_add(target->edit, 0, &info);
     fkv__table_info_done(&info);
 

@@ -6,6 +6,7 @@
 #include "shared/blocks.h"
 #include "shared/lease.h"
 #include "store/keep.h"
+#include "store/usage.h"
 
 #include <string.h>
 
@@ -60,8 +61,19 @@ stats_arenas(const fkv__segment_shm_t *seg, fkv_stats_t *stats)
 
         if (arena->base + w.top > floor) {
             stats->arenas_sealed += w.sealed;
-            stats->keys_estimated += __atomic_load_n(&arena->keys,
-                                                     __ATOMIC_RELAXED);
+        }
+    }
+}
+
+
+static void
+stats_usage(fkv_t *store, fkv_stats_t *stats)
+{
+    for (unsigned ns = 0; ns < FKV_NAMESPACES; ns++) {
+        stats->usage[ns] = fkv__usage(store, ns);
+
+        if (ns < FKV_NAMESPACE_USERS) {
+            stats->keys_estimated += stats->usage[ns].keys;
         }
     }
 }
@@ -93,6 +105,7 @@ fkv_stats(fkv_t *store, fkv_stats_t *stats)
     stats_counters(seg, stats);
     stats_arenas(seg, stats);
     stats_snapshots(store, stats);
+    stats_usage(store, stats);
 
     stats->memory = seg->bytes;
     stats->memory_arenas = seg->arena_bytes * FKV__ARENAS;
@@ -110,8 +123,6 @@ fkv_stats(fkv_t *store, fkv_stats_t *stats)
                                                __ATOMIC_RELAXED);
     stats->table_bytes = __atomic_load_n(&state->table_bytes,
                                          __ATOMIC_RELAXED);
-    stats->keys_estimated += __atomic_load_n(&state->table_keys,
-                                             __ATOMIC_RELAXED);
 
     for (unsigned i = 0; i < 8; i++) {
         stats->levels[i] = __atomic_load_n(&state->levels[i],

@@ -21,6 +21,7 @@ typedef struct {
     uint64_t        seen;           /* version read, 0 = there was none */
     uint64_t        read_at;        /* LSN when the tables were asked */
     bool            looked;         /* lookup holds the tables' answer */
+    bool            fresh;          /* the active memtable has it not yet */
     fkv__lookup_t   lookup;
 
     const uint8_t  *head;           /* encoded record up to its value ... */

@@ -220,6 +220,7 @@ infos_are_equal(const fkv__table_info_t *a, const fkv__table_info_t *b)
     check_str(fkv__buf_str(&a->smallest), fkv__buf_str(&b->smallest));
     check_str(fkv__buf_str(&a->largest), fkv__buf_str(&b->largest));
     check_str(fkv__buf_str(&a->expiry), fkv__buf_str(&b->expiry));
+    check_str(fkv__buf_str(&a->shares), fkv__buf_str(&b->shares));
 }
 
 
@@ -262,10 +263,10 @@ table_has_these_bytes(void **state)
               "000000000000000000003a000000009782d41f02010506013a08012e0e01"
               "031001021201011401011601081802ac021a02e8071c02e80701011a0301"
               "040502d00f2b01352d0101110200011e08006170706c650000200a006170"
-              "7269636f74000000c9871a413a000000000000002e000000000000000000"
-              "00000000000000000000000000006d000000000000004e00000000000000"
-              "050000000000000020010000000000000000000000000000000000000000"
-              "000001000000b11a51f6464b567373740d0a");
+              "7269636f7400002506001e0216000000d82d90d23a000000000000002e00"
+              "000000000000000000000000000000000000000000006d00000000000000"
+              "560000000000000005000000000000002801000000000000000000000000"
+              "0000000000000000000001000000192166e1464b567373740d0a");
 
     fkv__table_info_done(&info);
     fkv__table_builder_done(&builder);

@@ -62,7 +62,7 @@ only_what_is_sealed_and_durable_is_flushed(void **state)
     assert_int_equal(disk_state(&disk)->floor, end);
     assert_int_equal(disk_state(&disk)->tables, 1);
     assert_int_equal(disk_state(&disk)->levels[0], 1);
-    assert_int_equal(disk_state(&disk)->table_keys, 50);
+    assert_int_equal(disk_state(&disk)->usage[0].keys, 50);
     assert_int_equal(disk_count(&disk, FKV__STAT_flushes), 1);
     assert_int_equal(disk_count(&disk, FKV__STAT_flush_bytes),
                      disk_state(&disk)->table_bytes);

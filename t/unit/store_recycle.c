@@ -71,7 +71,7 @@ check_clean(unsigned id)
 
     assert_int_equal(arena->state, FKV__ARENA_FREE);
     assert_int_equal(arena->used, 0);
-    assert_int_equal(arena->keys, 0);
+    assert_int_equal(arena->usage[0].keys, 0);
     assert_int_equal(w.top, 0);
     assert_int_equal(w.bottom, seg->arena_bytes);
     assert_false(w.sealed);
