@@ -415,6 +415,8 @@ bool fkv_checkpoint_name_valid(fkv_str_t name);
     X(wait_latch,        "operations that waited for a latch")                \
     X(wait_arena,        "operations that waited for a free arena")           \
     X(wait_durable,      "operations that waited for the log")                \
+    X(delays,            "writes delayed for flush and compaction to keep up")\
+    X(delay_us,          "microseconds that writes were put aside in all")    \
     X(block_hits,        "blocks found in the shared cache")                  \
     X(block_reads,       "blocks read from disk: misses of the cache")        \
     X(block_fills,       "blocks copied into the cache")                      \
@@ -455,6 +457,8 @@ typedef struct {
     unsigned    arenas;
     unsigned    arenas_free;
     unsigned    arenas_sealed;      /* waiting for their flush */
+    uint64_t    stall_max_us;       /* longest that a write was put aside */
+    uint64_t    compaction_debt;    /* bytes that compaction has to do */
     uint64_t    lsn_ready;
     uint64_t    lsn_durable;
     unsigned    tables;

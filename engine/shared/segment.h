@@ -115,6 +115,13 @@ typedef struct {
     uint32_t  tables_damaged;   /* compaction leaves them alone */
     uint64_t  clock_offset_ms;  /* store time - boot time, only grows */
     uint64_t  drops_after_ms;   /* no physical drop of expired data before */
+    uint64_t  pace_next_us;     /* when the next write may go: by anyone */
+    uint64_t  pace_flush;       /* bytes of log a second, lately */
+    uint64_t  pace_compact;     /* bytes of level 0 a second, lately */
+    uint64_t  pace_shrink;      /* bytes of log for 1024 of level 0 */
+    uint64_t  pace_debt;        /* bytes that compaction has to do */
+    uint64_t  pace_batch;       /* what it does at once */
+    uint64_t  stall_max_us;     /* longest that a write was put aside */
     uint64_t  tables;           /* figures for the status page */
     uint64_t  table_bytes;
     uint32_t  levels[8];

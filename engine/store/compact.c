@@ -8,6 +8,7 @@
 #include "store/keep.h"
 #include "store/merge.h"
 #include "store/output.h"
+#include "store/pace.h"
 #include "store/source_file.h"
 #include "store/usage.h"
 
@@ -437,6 +438,28 @@ edit_adds(const fkv__edit_t *edit, uint64_t id)
 }
 
 
+/* How fast is level 0 worked off, other levels' work included? */
+static void
+compact_paced(fkv__helper_t *helper, const fkv__edit_t *edit)
+{
+    const fkv__pick_t  *pick = &helper->pick;
+    uint64_t            bytes = 0;
+
+    for (unsigned i = 0; i < pick->n; i++) {
+        const fkv__table_t  *table = pick->tables[i];
+
+        if (table->level == 0 && !edit_adds(edit, table->info.id)) {
+            bytes += table->info.bytes;
+        }
+    }
+
+    if (bytes > 0) {
+        fkv__pace_compacted(helper->store, bytes, helper->busy_us);
+        helper->busy_us = 0;
+    }
+}
+
+
 /* The edit is announced: what it has dropped is nobody's but open readers'. */
 static void
 compact_announced(fkv__helper_t *helper, const fkv__edit_t *edit)
@@ -471,12 +494,15 @@ compact_picked(fkv__helper_t *helper, const fkv__version_t *version)
 {
     size_t       damaged = helper->pick.damaged.len;
     int          rc;
+    uint64_t     begin = fkv__pace_now_us();
     fkv__edit_t  edit;
 
     fkv__edit_init(&edit);
     rc = compact_edit(helper, version, &edit);
+    helper->busy_us += fkv__pace_now_us() - begin;
 
     if (rc == FKV_OK) {
+        compact_paced(helper, &edit);
         compact_announced(helper, &edit);
     }
 

@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "store/store.h"
 #include "store/job.h"
+#include "store/pace.h"
 #include "store/reap.h"
 #include "store/slots.h"
 #include "store/tables.h"
@@ -194,6 +195,7 @@ worker_close(fkv_t *store)
 {
     fkv__list_init(&store->durable_waiters);
     fkv__list_init(&store->retry);
+    fkv__list_init(&store->paced);
     fkv__list_init(&store->runnable);
     store->turn_wanted = true;              /* nobody is called any more */
 
@@ -290,7 +292,8 @@ check_liveness(fkv_t *store)
     uint64_t  now, visible, patience;
 
     if (fkv__list_empty(&store->durable_waiters)
-        && fkv__list_empty(&store->retry))
+        && fkv__list_empty(&store->retry)
+        && fkv__list_empty(&store->paced))
     {
         store->stuck_since_ms = 0;
         return;
@@ -352,6 +355,7 @@ fkv_poll(fkv_t *store)
     fkv__tables_poll(store);
     run_all(&store->runnable);
     run_retries(store);
+    fkv__pace_poll(store);
     check_liveness(store);
 
     /* Others may have moved the log, or left it without a leader. */
@@ -379,8 +383,9 @@ fkv_turn(fkv_t *store)
 }
 
 
-int64_t
-fkv_timeout_ms(const fkv_t *store)
+/* But for the writes that have a time of their own. */
+static int64_t
+timeout_waiting(const fkv_t *store)
 {
     const fkv__log_shm_t  *log = &store->seg->log;
 
@@ -400,6 +405,20 @@ fkv_timeout_ms(const fkv_t *store)
     }
 
     return -1;
+}
+
+
+int64_t
+fkv_timeout_ms(const fkv_t *store)
+{
+    int64_t  waiting = timeout_waiting(store);
+    int64_t  paced = fkv__pace_timeout_ms(store);
+
+    if (waiting < 0 || paced < 0) {
+        return fkv__max(waiting, paced);
+    }
+
+    return fkv__min(waiting, paced);
 }
 
 

@@ -8,6 +8,8 @@
 #include "store/keep.h"
 #include "store/memtable.h"
 #include "store/output.h"
+#include "store/pace.h"
+#include "store/recycle.h"
 #include "store/usage.h"
 
 #define KEYS_PER_LOOK  256      /* is somebody asking us to stop? */
@@ -128,8 +130,18 @@ flush_keys(fkv__helper_t *helper, const fkv__memtable_t *mt,
         rc = flush_key(&it, keep, output);
         fkv__memtable_iter_next(&it);
 
-        if (++keys % KEYS_PER_LOOK == 0 && fkv__helper_stopping(helper)) {
+        if (++keys % KEYS_PER_LOOK != 0) {
+            continue;
+        }
+
+        if (fkv__helper_stopping(helper)) {
             return FKV_ECANCELED;
+        }
+
+        /* What fails now is tried again, and told, after the flush. */
+
+        if (!fkv__recycle_free(helper->store)) {
+            (void) fkv__recycle(helper);
         }
     }
 
@@ -241,7 +253,7 @@ flush_arena(fkv__helper_t *helper, unsigned arena, uint64_t end,
 {
     fkv_t        *store = helper->store;
     int           rc;
-    uint64_t      bytes;
+    uint64_t      bytes, begin = fkv__pace_now_us();
     fkv__edit_t   edit;
 
     fkv__edit_init(&edit);
@@ -259,6 +271,8 @@ flush_arena(fkv__helper_t *helper, unsigned arena, uint64_t end,
         flush_dead(store, arena, &edit);
         fkv__count(store, flushes, 1);
         fkv__count(store, flush_bytes, bytes);
+        fkv__pace_flushed(store, end - store->seg->arenas[arena].base, bytes,
+                          fkv__pace_now_us() - begin);
     }
 
     fkv__edit_done(&edit);

@@ -6,6 +6,7 @@
 #include "store/helper.h"
 #include "store/directory.h"
 #include "store/duty.h"
+#include "store/pace.h"
 #include "store/reap.h"
 #include "store/usage.h"
 
@@ -101,6 +102,17 @@ orphans_remove(fkv__helper_t *helper)
 }
 
 
+/* The catalog has a new version; what it leaves to do is announced with it. */
+static void
+announce_locked(fkv__helper_t *helper)
+{
+    fkv__pace_debt(helper->store,
+                   fkv__pick_debt(&helper->pick, helper->catalog.version),
+                   helper->pick.base_bytes);
+    fkv__announce(helper->store, &helper->catalog);
+}
+
+
 static int
 open_locked(fkv__helper_t *helper)
 {
@@ -124,7 +136,7 @@ open_locked(fkv__helper_t *helper)
 
     helper->next_file = fkv__max(helper->next_file,
                                  helper->catalog.version->next_file);
-    fkv__announce(store, &helper->catalog);
+    announce_locked(helper);
 
     if (!helper->swept) {
         orphans_remove(helper);
@@ -216,7 +228,7 @@ edit_locked(fkv__helper_t *helper, fkv__edit_t *edit)
     FKV_STEP("edit.2");
 
     if (rc == FKV_OK) {
-        fkv__announce(helper->store, &helper->catalog);
+        announce_locked(helper);
     }
 
     return rc;

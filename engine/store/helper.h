@@ -53,7 +53,8 @@ struct fkv__helper_s {
     bool              stop;             /* atomic */
     bool              log_held;         /* atomic: no arena leaves the set */
     uint64_t          populated;        /* FLUSH's own: of the segment */
-    fkv__pick_t       pick;             /* COMPACT's own */
+    fkv__pick_t       pick;             /* COMPACT's own, but for base_bytes */
+    uint64_t          busy_us;          /* it worked since level 0 shrank */
     uint64_t          table_bytes;      /* of what it writes, ... */
     uint64_t          slice_bytes;      /* ... until an edit; tests change it */
 

@@ -99,6 +99,7 @@ store_init_private(fkv_t *store)
 
     fkv__list_init(&store->durable_waiters);
     fkv__list_init(&store->retry);
+    fkv__list_init(&store->paced);
     fkv__list_init(&store->runnable);
     fkv__list_init(&store->updates);
     fkv__list_init(&store->updates_spare);

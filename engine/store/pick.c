@@ -223,6 +223,29 @@ fkv__pick_base(const fkv__pick_t *pick, const fkv__version_t *version)
 }
 
 
+uint64_t
+fkv__pick_debt(const fkv__pick_t *pick, const fkv__version_t *version)
+{
+    uint64_t  debt = 0;
+
+    for (unsigned i = 0; i < version->n[0]; i++) {
+        const fkv__table_info_t  *info = &version->levels[0][i]->info;
+
+        debt += (info->merging != 0) ? info->bytes / 2 : info->bytes;
+    }
+
+    for (unsigned level = fkv__pick_base(pick, version); level < LAST; level++)
+    {
+        uint64_t  target = fkv__pick_target(version, level);
+
+        debt += version->bytes[level] - fkv__min(version->bytes[level],
+                                                 target);
+    }
+
+    return debt;
+}
+
+
 static bool
 has_damaged(const fkv__pick_t *pick, const fkv__version_t *version,
     unsigned level)

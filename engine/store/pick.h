@@ -100,5 +100,9 @@ unsigned fkv__pick_base(const fkv__pick_t *pick,
 /* What level 1 .. may hold; of the last one and empty ones it says nothing. */
 uint64_t fkv__pick_target(const fkv__version_t *version, unsigned level);
 
+/* Bytes of level 0, half of them once a merge has begun, and over targets. */
+uint64_t fkv__pick_debt(const fkv__pick_t *pick,
+    const fkv__version_t *version);
+
 
 #endif /* FKV_STORE_PICK_H */

@@ -271,6 +271,19 @@ segment_fault_in(fkv__helper_t *helper)
 }
 
 
+bool
+fkv__recycle_free(const fkv_t *store)
+{
+    for (unsigned id = 0; id < FKV__ARENAS; id++) {
+        if (arena_state(&store->seg->arenas[id]) == FKV__ARENA_FREE) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 int
 fkv__recycle(fkv__helper_t *helper)
 {

@@ -33,6 +33,9 @@
 
 #define FKV__ARENAS_SPARE  2
 
+/* Is there an arena that a writer could claim now? */
+bool fkv__recycle_free(const fkv_t *store);
+
 /*
  * Does the next thing there is to do, one arena at a time.
  * FKV_OK something was done, call again · FKV_END nothing is to be done

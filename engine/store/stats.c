@@ -119,6 +119,11 @@ fkv_stats(fkv_t *store, fkv_stats_t *stats)
     stats->lsn_ready = __atomic_load_n(&seg->log.ready, __ATOMIC_RELAXED);
     stats->lsn_durable = __atomic_load_n(&seg->log.durable, __ATOMIC_RELAXED);
 
+    stats->stall_max_us = __atomic_load_n(&state->stall_max_us,
+                                          __ATOMIC_RELAXED);
+    stats->compaction_debt = __atomic_load_n(&state->pace_debt,
+                                             __ATOMIC_RELAXED);
+
     stats->tables = (unsigned) __atomic_load_n(&state->tables,
                                                __ATOMIC_RELAXED);
     stats->table_bytes = __atomic_load_n(&state->table_bytes,

@@ -60,6 +60,7 @@ struct fkv_s {
     fkv_link_t           retry;         /* ops: latch, arena, unfilled frame */
     bool                 retry_soon;    /* some of them in 1 ms, not 10 */
     fkv_link_t           runnable;      /* ops that yielded */
+    fkv_link_t           paced;         /* fkv__pace_t, pace.h */
 
     uint64_t             lazy_since_ms; /* sync=off: frames wait to be written
                                            since then; 0 = none do */

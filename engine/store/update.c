@@ -3,7 +3,7 @@
  *
  *   START -> READ --miss--> LOOKUP          read all keys, decide
  *             |  ^------------' all are in
- *             |--conflict, latch, arena: READ again
+ *             |--conflict, latch, arena, pace: READ again
  *             v
  *           frame.c: latch, check, reserve, link, fill, READY
  *             v                              (one turn, no wait between)
@@ -400,6 +400,7 @@ update_write(fkv_update_t *u)
     switch (fkv__frame_write(u, &end)) {
 
     case FKV_OK:
+        fkv__pace_done(store, &u->own->pace);
         return update_written(u, end);
 
     case FKV_CONFLICT:
@@ -421,6 +422,7 @@ update_write(fkv_update_t *u)
         }
 
         fkv__count(store, wait_arena, 1);
+        fkv__pace_stalled(&u->own->pace);
         fkv__retry_arena(store, &u->op);
         u->op.state = UPDATE_READ;
         return FKV__TURN_WAIT;
@@ -515,6 +517,13 @@ update_attempt(fkv_update_t *u)
 
     if (rc != FKV_OK) {
         return update_end(u, rc);
+    }
+
+    if (!fkv__pace_admit(u->store, &u->own->pace, &u->op,
+                         u->own->frame_bytes))
+    {
+        u->op.state = UPDATE_READ;
+        return FKV__TURN_WAIT;
     }
 
     return update_write(u);
@@ -640,6 +649,7 @@ own_prepare(fkv_update_t *u)
 
     own->tries = 0;
     own->looking = 0;
+    own->pace = (fkv__pace_t) { .since_us = 0 };
     own->bytes.len = 0;
     own->keys = &own->one;
     own->stripes = &own->one_stripe;

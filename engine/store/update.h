@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "store/commit.h"
+#include "store/pace.h"
 #include "store/store.h"
 #include "store/tables.h"
 
@@ -33,6 +34,7 @@ typedef struct {
 struct fkv__update_s {
     fkv_link_t          link;       /* of store->updates, or spare */
     fkv__wait_t         wait;
+    fkv__pace_t         pace;
     int                 rc;         /* the answer that waits */
     unsigned            tries;
     unsigned            looking;    /* lookups in flight; they run the op */
