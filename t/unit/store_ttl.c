@@ -27,7 +27,6 @@ ttl_setup(void **state)
 
     memset(expiry, 0, sizeof(expiry));
     disk_begin(&disk, FKV_MEMORY_MIN);
-    disk.lazy = true;
     disk.helper->table_bytes = 64 * 1024;
     disk.helper->slice_bytes = 192 * 1024;
     disk.helper->pick.base_bytes = 128 * 1024;
