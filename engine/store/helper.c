@@ -108,7 +108,8 @@ announce_locked(fkv__helper_t *helper)
 {
     fkv__pace_debt(helper->store,
                    fkv__pick_debt(&helper->pick, helper->catalog.version),
-                   helper->pick.base_bytes);
+                   fkv__max(helper->pick.base_bytes,
+                            helper->store->seg->arena_bytes));
     fkv__announce(helper->store, &helper->catalog);
 }
 

@@ -435,7 +435,7 @@ after_each_slice_the_store_is_whole(void **state)
     (void) state;
 
     disk.helper->slice_bytes = 1;
-    flush_rounds(30, 150, true);
+    flush_rounds(10, 150, true);
 
     while (fkv__compact(disk.helper) == FKV_OK) {
         fkv__version_t  *version;
