@@ -14,6 +14,7 @@
 #define PAYLOAD    1000
 #define PROCESSES  3
 #define PLACES     4000
+#define UNTIL_KILLED  1000000000
 
 static fkv__segment_shm_t  *seg;
 static fkv__blocks_work_t   work;       /* of the last fill */
@@ -533,7 +534,7 @@ a_process_may_die_at_any_step(void **state)
 
             (void) sprintf(name, "blocks.%u:%u", step, passage);
 
-            mortal = child_start(1, name, 20000);
+            mortal = child_start(1, name, UNTIL_KILLED);
             other = child_start(2, NULL, 5000);
 
             assert_int_equal(child_end(mortal), SIGKILL);
@@ -555,7 +556,7 @@ processes_may_be_killed_at_any_time(void **state)
     (void) state;
 
     for (unsigned i = 0; i < 40; i++) {
-        pid_t  mortal = child_start(1, NULL, 100000000);
+        pid_t  mortal = child_start(1, NULL, UNTIL_KILLED);
         pid_t  other = child_start(2, NULL, 3000);
 
         (void) usleep((useconds_t) (check_random(&random) % 5000));
