@@ -37,6 +37,7 @@ typedef struct {
  *   next_file         ids from here on were never used
  *   next_incarnation  of log files, likewise
  *   next_lsn          a new log file's base must not be less
+ *   next_blob         as next_file, of blob files
  */
 #define FKV__EDIT_MAP(X)                                                      \
     X(2,   snapshot)                                                          \
@@ -44,7 +45,8 @@ typedef struct {
     X(6,   log_floor)                                                         \
     X(8,   next_file)                                                         \
     X(10,  next_incarnation)                                                  \
-    X(12,  next_lsn)
+    X(12,  next_lsn)                                                          \
+    X(20,  next_blob)
 
 #define FKV__EDIT_ADD   14          /* varint level, fields of the info */
 #define FKV__EDIT_DROP  16          /* varint file id */

@@ -24,7 +24,7 @@ typedef enum {
     FKV__RECORD_TOMBSTONE = 2,
     FKV__RECORD_MERGE = 3,          /* reserved: merge operand */
     FKV__RECORD_RANGE_TOMBSTONE = 4,/* key = begin, value = end; log only */
-    FKV__RECORD_BLOB = 5            /* reserved: blob reference */
+    FKV__RECORD_BLOB = 5            /* the value is where blob.h says */
 } fkv__record_kind_e;
 
 #define FKV__RECORD_KIND     0x07

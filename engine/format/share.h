@@ -10,6 +10,7 @@
 #define FKV_FORMAT_SHARE_H
 
 #include "base/buf.h"
+#include "format/blob.h"
 #include "format/record.h"
 
 /*
@@ -38,11 +39,20 @@ fkv__shares(const fkv__buf_t *shares, size_t *n)
 }
 
 
-/* What a record counts for. */
+/* What a record counts for, a large value as if it were in it. */
 static inline uint64_t
 fkv__share_bytes(const fkv__record_t *rec)
 {
-    return rec->key.len + rec->meta.len + rec->value.len;
+    uint64_t         value = rec->value.len;
+    fkv__blob_ref_t  ref;
+
+    if (rec->kind == FKV__RECORD_BLOB
+        && fkv__blob_ref_get(rec->value, &ref) == FKV_OK)
+    {
+        value = ref.length;
+    }
+
+    return rec->key.len + rec->meta.len + value;
 }
 
 

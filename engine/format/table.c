@@ -52,6 +52,7 @@ fkv__table_info_done(fkv__table_info_t *info)
     fkv__buf_done(&info->largest);
     fkv__buf_done(&info->expiry);
     fkv__buf_done(&info->shares);
+    fkv__buf_done(&info->blobs);
     fkv__table_info_init(info);
 }
 
@@ -75,12 +76,14 @@ fkv__table_info_copy(fkv__table_info_t *to, const fkv__table_info_t *from)
     memset(&to->largest, 0, sizeof(to->largest));
     memset(&to->expiry, 0, sizeof(to->expiry));
     memset(&to->shares, 0, sizeof(to->shares));
+    memset(&to->blobs, 0, sizeof(to->blobs));
 
     if (table_set_bytes(&to->smallest, fkv__buf_str(&from->smallest)) != FKV_OK
         || table_set_bytes(&to->largest, fkv__buf_str(&from->largest))
            != FKV_OK
         || table_set_bytes(&to->expiry, fkv__buf_str(&from->expiry)) != FKV_OK
-        || table_set_bytes(&to->shares, fkv__buf_str(&from->shares)) != FKV_OK)
+        || table_set_bytes(&to->shares, fkv__buf_str(&from->shares)) != FKV_OK
+        || table_set_bytes(&to->blobs, fkv__buf_str(&from->blobs)) != FKV_OK)
     {
         fkv__table_info_done(to);
         return FKV_ENOMEM;
@@ -101,6 +104,28 @@ table_put_shares(fkv__buf_t *buf, const fkv__buf_t *shares)
     }
 
     fkv__buf_done(&bytes);
+
+    return rc;
+}
+
+
+static int
+table_put_blobs(fkv__buf_t *buf, const fkv__buf_t *blobs)
+{
+    fkv__buf_t  value = { 0 };
+    int         rc;
+
+    if (blobs->len == 0) {
+        return FKV_OK;
+    }
+
+    rc = fkv__blob_uses_put(&value, blobs);
+
+    if (rc == FKV_OK) {
+        rc = fkv__field_put(buf, FKV__TABLE_BLOBS, fkv__buf_str(&value));
+    }
+
+    fkv__buf_done(&value);
 
     return rc;
 }
@@ -128,7 +153,11 @@ fkv__table_info_put(fkv__buf_t *buf, const fkv__table_info_t *info)
         return FKV_ENOMEM;
     }
 
-    return table_put_shares(buf, &info->shares);
+    if (table_put_shares(buf, &info->shares) != FKV_OK) {
+        return FKV_ENOMEM;
+    }
+
+    return table_put_blobs(buf, &info->blobs);
 }
 
 
@@ -155,6 +184,10 @@ table_info_get_field(const fkv__field_t *field, fkv__table_info_t *info)
     case FKV__TABLE_SHARES:
         info->shares.len = 0;
         return fkv__shares_get(field->value, &info->shares);
+
+    case FKV__TABLE_BLOBS:
+        info->blobs.len = 0;
+        return fkv__blob_uses_get(field->value, &info->blobs);
     }
 
     return fkv__field_unknown(field);
@@ -447,6 +480,26 @@ table_add_record(fkv__table_builder_t *table, const fkv__record_t *rec,
 }
 
 
+/* A reference that makes no sense is its reader's business. */
+static int
+table_count_blob(fkv__table_info_t *info, const fkv__record_t *rec)
+{
+    fkv__blob_ref_t  ref;
+
+    if (rec->kind != FKV__RECORD_BLOB
+        || fkv__blob_ref_get(rec->value, &ref) != FKV_OK)
+    {
+        return FKV_OK;
+    }
+
+    return fkv__blob_uses_add(&info->blobs, &(fkv__blob_use_t) {
+                                  .file = ref.file,
+                                  .bytes = fkv__blob_entry_bytes(ref.length),
+                                  .expire_at = rec->expire_at
+                              });
+}
+
+
 int
 fkv__table_builder_add(fkv__table_builder_t *table, const fkv__record_t *rec)
 {
@@ -470,6 +523,10 @@ fkv__table_builder_add(fkv__table_builder_t *table, const fkv__record_t *rec)
 
     if (rc == FKV_OK) {
         rc = fkv__shares_count(&table->info.shares, rec, new_key);
+    }
+
+    if (rc == FKV_OK) {
+        rc = table_count_blob(&table->info, rec);
     }
 
     if (rc != FKV_OK) {
@@ -506,6 +563,7 @@ fkv__table_builder_bytes(const fkv__table_builder_t *table)
            + table->pages.len + fkv__index_builder_bytes(&table->index)
            + fkv__index_builder_bytes(&table->root)
            + PROPERTIES_BYTES + table->info.smallest.len
+           + table->info.blobs.len
            + table->block.last_key.len + FKV__TABLE_FOOTER_BYTES;
 }
 

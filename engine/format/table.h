@@ -17,6 +17,7 @@
 #ifndef FKV_FORMAT_TABLE_H
 #define FKV_FORMAT_TABLE_H
 
+#include "format/blob.h"
 #include "format/block.h"
 #include "format/expiry.h"
 #include "format/filter.h"
@@ -83,6 +84,7 @@
 #define FKV__TABLE_SMALLEST  30
 #define FKV__TABLE_LARGEST   32
 #define FKV__TABLE_SHARES    37
+#define FKV__TABLE_BLOBS     7      /* left out if there are none */
 
 typedef struct {
 #define FKV__TABLE_INFO_FIELD(tag, name)  uint64_t  name;
@@ -93,6 +95,7 @@ typedef struct {
     fkv__buf_t  largest;
     fkv__buf_t  expiry;             /* expiry.h, from created_ms on; owned */
     fkv__buf_t  shares;             /* of namespaces, share.h */
+    fkv__buf_t  blobs;              /* what its records refer to, blob.h */
 } fkv__table_info_t;
 
 void fkv__table_info_init(fkv__table_info_t *info);

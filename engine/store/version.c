@@ -421,6 +421,7 @@ apply_finish(apply_t *apply, const fkv__version_t *from,
     version->next_incarnation = latest(edit->next_incarnation,
                                        from->next_incarnation);
     version->next_lsn = latest(edit->next_lsn, from->next_lsn);
+    version->next_blob = latest(edit->next_blob, from->next_blob);
 
     for (unsigned level = 0; level < FKV__LEVELS; level++) {
         version->levels[level] = table;
@@ -505,6 +506,7 @@ fkv__version_snapshot(const fkv__version_t *version, fkv__edit_t *edit)
     edit->next_file = version->next_file;
     edit->next_incarnation = version->next_incarnation;
     edit->next_lsn = version->next_lsn;
+    edit->next_blob = version->next_blob;
 
     for (size_t i = 0; i < n; i++) {
         const fkv__table_t  *table = version->levels[0][i];

@@ -48,6 +48,7 @@ typedef struct {
     uint64_t           next_file;
     uint64_t           next_incarnation;
     uint64_t           next_lsn;
+    uint64_t           next_blob;
     fkv__ranges_t     *ranges;      /* what they hide counts as deleted */
     fkv__table_t     **levels[FKV__LEVELS];
     unsigned           n[FKV__LEVELS];
