@@ -64,6 +64,9 @@ typedef struct {
     uint64_t             memory;        /* bytes of the shared segment:
                                            memtables, table blocks, all */
     uint64_t             value_max;     /* bytes; 0 = fkv_value_max_default */
+    uint64_t             blob_min;      /* from so many bytes on a value is
+                                           kept out of log and tables; 0 =
+                                           FKV_BLOB_MIN_DEFAULT */
     fkv_sync_e           sync;          /* not DEFAULT */
     fkv_compression_e    compression;
     fkv_index_e          index;
@@ -77,17 +80,20 @@ typedef struct {
 } fkv_options_t;
 
 #define FKV_MEMORY_MIN      (4 * 1024 * 1024)
+#define FKV_VALUE_MAX_MAX   (1024 * 1024 * 1024)    /* of value_max */
+#define FKV_BLOB_MIN_DEFAULT  (64 * 1024)   /* but see fkv_options_check */
+#define FKV_BLOB_MIN_MIN    (4 * 1024)
 #define FKV_BATCH_KEYS_MAX  1024        /* changes in one update */
 #define FKV_ERROR_BYTES     512         /* room for one error sentence */
 
-/*
- * memory / 64, at most 16 MiB, and what fits into a quarter of a memtable
- * beside a key of 64 KiB.  (A zero byte in a key takes the room of two.)
- */
+/* memory / 16, from 1 to 16 MiB: a value is whole in memory while it comes. */
 uint64_t fkv_value_max_default(uint64_t memory);
 
 /*
- * What `nginx -t` can know without touching the disk.
+ * What `nginx -t` can know without touching the disk.  Values below blob_min
+ * go through memtables, so it can be no more than fits into a quarter of one
+ * beside a key of 64 KiB; the default is that at most.  (A zero byte in a key
+ * takes the room of two.)
  * FKV_OK · FKV_EINVAL, error[FKV_ERROR_BYTES] holds one sentence
  */
 int fkv_options_check(const fkv_options_t *opt, char *error);
@@ -160,12 +166,43 @@ const char *fkv_path(const fkv_t *store);
 const fkv_options_t *fkv_options(const fkv_t *store);
 
 
+/* A large value that is open for reading. */
+typedef struct fkv_blob_s  fkv_blob_t;
+
 typedef struct {
-    fkv_str_t  data;
-    fkv_str_t  content_type;    /* empty = none was given */
-    uint64_t   version;         /* LSN of the record: the ETag */
-    uint64_t   expire_at;       /* milliseconds, 0 = never */
+    fkv_str_t    data;          /* NULL of a large value not loaded */
+    uint64_t     size;          /* of the value, also then */
+    fkv_blob_t  *blob;          /* of fkv_get: how to read it; or NULL */
+    fkv_str_t    content_type;  /* empty = none was given */
+    uint64_t     version;       /* LSN of the record: the ETag */
+    uint64_t     expire_at;     /* milliseconds, 0 = never */
 } fkv_value_t;
+
+
+/*
+ * The next piece of a large value.  The piece after it is read meanwhile, and
+ * that is all the memory it takes, however long the value is.
+ *   from, to   bytes to be read; from moves behind the piece
+ *   piece      verified; stays until the next call or fkv_blob_close()
+ * One read of a blob at a time.
+ * FKV_OK · FKV_END from has reached to, or the end · FKV_AGAIN · FKV_ECORRUPT
+ * and FKV_EIO (the log says where), FKV_ENOMEM: of this piece
+ */
+typedef struct {
+    fkv_op_t     op;
+    fkv_blob_t  *blob;
+    uint64_t     from;
+    uint64_t     to;
+    fkv_str_t    piece;
+} fkv_blob_read_t;
+
+int  fkv_blob_read(fkv_blob_read_t *read);
+
+/*
+ * At any time, also during a read, whose on_done is not called then.  Not
+ * after fkv_detach().
+ */
+void fkv_blob_close(fkv_blob_t *blob);
 
 
 /*
@@ -197,13 +234,16 @@ int fkv_snapshot_drop(fkv_t *store, const fkv_lease_t *lease);
  *   now_ms      expiry is decided by this
  *   snapshot    an LSN, 0 = everything visible now; of a lease it is set
  *   lease       what holds the snapshot, or id 0
+ *   load_max    a large value up to this length is loaded: value.data
+ *   head        a longer one is not even opened
  * FKV_OK value is set · FKV_NOTFOUND · FKV_AGAIN · FKV_GONE the lease has
  * ended, or versions of that snapshot may have been dropped · FKV_ECORRUPT
  * (the log says where) · FKV_EIO · FKV_ENOMEM
  *
  * value points into the engine's memory: copy what you need and call
  * fkv_get_done() before returning to the event loop, whatever the answer was
- * unless it was FKV_AGAIN.
+ * unless it was FKV_AGAIN.  value.blob is the caller's to close if it takes
+ * it out of value before that; it stays readable whatever happens to its key.
  */
 typedef struct fkv__get_s  fkv__get_t;
 
@@ -215,6 +255,8 @@ typedef struct {
     uint64_t      now_ms;
     uint64_t      snapshot;
     fkv_lease_t   lease;
+    uint64_t      load_max;
+    bool          head;
 
     fkv_value_t   value;
 
@@ -245,6 +287,8 @@ void fkv_get_done(fkv_get_t *get);
  *   prefix      of a change: its FKV_DELETE is of all keys that begin with key,
  *               which may be empty: of the namespace; it costs the same
  *               however many they are.  It is blind and takes no FKV_PUT
+ *   load        of a change: decide() needs the bytes of a large current
+ *               value too, else current.size is all it learns of them
  *
  * Changes take effect in their order: a key put behind the delete of its
  * prefix is there afterwards.  What decide() sees is how all was before.
@@ -269,6 +313,7 @@ typedef struct {
     fkv_str_t     key;
     bool          blind;
     bool          prefix;
+    bool          load;
 
     bool          exists;       /* for decide() */
     fkv_value_t   current;      /* valid inside decide() only */
@@ -336,6 +381,7 @@ struct fkv_scan_s {
     uint64_t      nonce;
     unsigned      limit;
     size_t        bytes_max;
+    uint64_t      load_max;     /* as of fkv_get_t; value->blob is NULL */
     int         (*on_entry)(fkv_scan_t *scan, fkv_str_t key,
                       const fkv_value_t *value);
 
@@ -417,6 +463,11 @@ bool fkv_checkpoint_name_valid(fkv_str_t name);
     X(wait_durable,      "operations that waited for the log")                \
     X(delays,            "writes delayed for flush and compaction to keep up")\
     X(delay_us,          "microseconds that writes were put aside in all")    \
+    X(blob_writes,       "large values written")                              \
+    X(blob_write_bytes,  "bytes of them, in blob files")                      \
+    X(blob_reads,        "pieces of large values read")                       \
+    X(blob_moved_bytes,  "bytes of large values moved to new files")          \
+    X(blob_drops,        "blob files removed")                                \
     X(block_hits,        "blocks found in the shared cache")                  \
     X(block_reads,       "blocks read from disk: misses of the cache")        \
     X(block_fills,       "blocks copied into the cache")                      \
@@ -464,6 +515,10 @@ typedef struct {
     unsigned    tables;
     uint64_t    table_bytes;
     unsigned    levels[8];          /* tables per level */
+    uint64_t    blob_files;         /* as of the helper's last look */
+    uint64_t    blob_bytes;         /* of these files */
+    uint64_t    blob_live;          /* of them, what tables refer to */
+    uint64_t    blob_missing;       /* files that should be there */
     uint64_t    edit;
     unsigned    leases;             /* snapshots that outlive an operation */
     unsigned    leases_max;

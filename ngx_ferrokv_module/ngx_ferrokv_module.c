@@ -35,6 +35,8 @@ static char *ngx_ferrokv_set_memory(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
     ngx_str_t *value);
 static char *ngx_ferrokv_set_sync(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
     ngx_str_t *value);
+static char *ngx_ferrokv_set_blob_min(ngx_conf_t *cf,
+    ngx_ferrokv_store_t *store, ngx_str_t *value);
 static char *ngx_ferrokv_set_max_value(ngx_conf_t *cf,
     ngx_ferrokv_store_t *store, ngx_str_t *value);
 static char *ngx_ferrokv_set_compression(ngx_conf_t *cf,
@@ -48,6 +50,7 @@ static ngx_ferrokv_param_t  ngx_ferrokv_params[] = {
     { ngx_string("memory="), ngx_ferrokv_set_memory },
     { ngx_string("sync="), ngx_ferrokv_set_sync },
     { ngx_string("max_value="), ngx_ferrokv_set_max_value },
+    { ngx_string("blob_min="), ngx_ferrokv_set_blob_min },
     { ngx_string("compression="), ngx_ferrokv_set_compression },
     { ngx_string("checkpoints="), ngx_ferrokv_set_checkpoints },
     { ngx_string("index="), ngx_ferrokv_set_index },
@@ -711,6 +714,14 @@ ngx_ferrokv_set_max_value(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
     ngx_str_t *value)
 {
     return ngx_ferrokv_parse_bytes(value, &store->options.value_max);
+}
+
+
+static char *
+ngx_ferrokv_set_blob_min(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
+    ngx_str_t *value)
+{
+    return ngx_ferrokv_parse_bytes(value, &store->options.blob_min);
 }
 
 

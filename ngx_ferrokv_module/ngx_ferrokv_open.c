@@ -164,6 +164,10 @@ ngx_ferrokv_changed(ngx_ferrokv_open_t *open, ngx_ferrokv_store_t *store)
         return "\"max_value=\"";
     }
 
+    if (was->blob_min != is->blob_min) {
+        return "\"blob_min=\"";
+    }
+
     if (was->sync != is->sync) {
         return "\"sync=\"";
     }

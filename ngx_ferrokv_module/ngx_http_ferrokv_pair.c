@@ -425,6 +425,7 @@ ngx_http_ferrokv_load_pair(ngx_http_request_t *r, ngx_http_ferrokv_ctx_t *ctx,
     get->store = pair->zone->ref->store->fkv;
     get->ns = FKV_NAMESPACE_USER;
     get->now_ms = fkv_now_ms(get->store);
+    get->load_max = NGX_MAX_OFF_T_VALUE;
 
     rc = fkv_get(get);
 

@@ -135,6 +135,19 @@ struct ngx_http_ferrokv_body_s {
 };
 
 
+/* A large value and what its response says of it. */
+typedef struct {
+    fkv_blob_t                *blob;
+    uint64_t                   size;
+    uint64_t                   version;
+    uint64_t                   ttl_s;       /* 0 = it does not expire */
+    ngx_str_t                  type;        /* in r->pool */
+    ngx_uint_t                 partial;     /* [first, end) was asked for */
+    uint64_t                   first;
+    uint64_t                   end;
+} ngx_http_ferrokv_stream_t;
+
+
 /* ngx_http_ferrokv_rest_query.c */
 
 /* Decodes r->args; at most the parameters of the mask allowed. */
@@ -207,6 +220,23 @@ ngx_int_t ngx_http_ferrokv_nonce(uint64_t *nonce);
 
 /* All leases are taken. */
 ngx_int_t ngx_http_ferrokv_send_crowded(ngx_http_request_t *r);
+
+
+/* ETag, FerroKV-TTL and Content-Type, by ngx_http_ferrokv_rest_read.c. */
+ngx_int_t ngx_http_ferrokv_read_headers(ngx_http_request_t *r,
+    ngx_http_ferrokv_stream_t *value);
+
+
+/* ngx_http_ferrokv_rest_stream.c: closes the blob, returns what
+   ngx_http_finalize_request() takes. */
+ngx_int_t ngx_http_ferrokv_stream(ngx_http_ferrokv_target_t *target,
+    ngx_http_ferrokv_stream_t *value);
+
+
+/* ngx_http_ferrokv_rest_part.c: NGX_OK [first, end) is asked for
+   · NGX_DECLINED all of it · NGX_HTTP_RANGE_NOT_SATISFIABLE */
+ngx_int_t ngx_http_ferrokv_part(ngx_http_request_t *r, uint64_t version,
+    uint64_t size, uint64_t *first, uint64_t *end);
 
 
 /* ngx_http_ferrokv_rest_cursor.c: where a listing goes on. */
@@ -291,6 +321,10 @@ ngx_int_t ngx_http_ferrokv_send_body(ngx_http_request_t *r, ngx_uint_t status,
 
 ngx_int_t ngx_http_ferrokv_send_json(ngx_http_request_t *r,
     ngx_uint_t status, ngx_ferrokv_json_t *json);
+
+/* Member value of an entry; left out if it is too large to be loaded. */
+void ngx_http_ferrokv_json_value(ngx_ferrokv_json_t *json,
+    const fkv_value_t *value);
 
 /* Members of an entry: ttl_ms, version, size; and content_type. */
 void ngx_http_ferrokv_json_meta(ngx_ferrokv_json_t *json,

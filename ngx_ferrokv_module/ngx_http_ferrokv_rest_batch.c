@@ -297,7 +297,22 @@ static ngx_int_t
 ngx_http_ferrokv_batch_start(ngx_http_ferrokv_batch_t *batch)
 {
     int            rc;
+    ngx_uint_t     i;
     fkv_update_t  *update;
+
+    for (i = 0; i < batch->n; i++) {
+        switch (batch->ops[i].kind) {
+
+        case NGX_HTTP_FERROKV_OP_GET:
+        case NGX_HTTP_FERROKV_OP_TOUCH:
+        case NGX_HTTP_FERROKV_OP_PERSIST:
+            batch->changes[batch->ops[i].slot].load = 1;
+            break;
+
+        default:
+            break;
+        }
+    }
 
     update = &batch->update;
 

@@ -267,6 +267,7 @@ ngx_http_ferrokv_run_written(ngx_http_ferrokv_operation_t *op,
     ngx_http_ferrokv_slot_t *slot)
 {
     slot->written = 1;
+    slot->value.size = slot->value.data.len;
     slot->value.version = 0;
 
     op->result = slot->value;

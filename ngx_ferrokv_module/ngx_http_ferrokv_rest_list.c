@@ -90,9 +90,10 @@ ngx_http_ferrokv_rest_list(ngx_http_ferrokv_target_t *target)
 
     /* a page can hold at least one entry, however large */
 
-    scan->bytes_max = FKV_KEY_BYTES_MAX + target->store->options.value_max
-                      + (list->values ? NGX_HTTP_FERROKV_LIST_BYTES_MAX
+    scan->bytes_max = FKV_KEY_BYTES_MAX
+                      + (list->values ? 2 * NGX_HTTP_FERROKV_LIST_BYTES_MAX
                                       : NGX_HTTP_FERROKV_LIST_WALK_MAX);
+    scan->load_max = list->values ? NGX_HTTP_FERROKV_LIST_BYTES_MAX : 0;
 
     rc = fkv_scan(scan);
 
@@ -418,9 +419,7 @@ ngx_http_ferrokv_list_on_entry(fkv_scan_t *scan, fkv_str_t key,
 
     if (list->values) {
         ngx_http_ferrokv_json_type(json, value);
-        ngx_ferrokv_json_text(json, ",");
-        ngx_ferrokv_json_bytes(json, "value", value->data.data,
-                               value->data.len);
+        ngx_http_ferrokv_json_value(json, value);
     }
 
     ngx_ferrokv_json_text(json, "}");

@@ -2,7 +2,7 @@
 /*
  * GET and HEAD of one key.  The hot path: one allocation for the operation,
  * one for what is sent, copied out of the engine so that a slow client pins
- * nothing.
+ * nothing.  A large value goes its own way: ngx_http_ferrokv_rest_stream.c.
  */
 
 #include "ngx_http_ferrokv_rest.h"
@@ -21,8 +21,10 @@ static ngx_int_t ngx_http_ferrokv_read_answer(void *data, int rc);
 static ngx_int_t ngx_http_ferrokv_read_unmodified(
     ngx_http_ferrokv_read_t *read);
 static ngx_int_t ngx_http_ferrokv_read_found(ngx_http_ferrokv_read_t *read);
-static u_char *ngx_http_ferrokv_read_ttl(ngx_http_ferrokv_read_t *read,
-    u_char *p);
+static u_char *ngx_http_ferrokv_read_ttl(ngx_http_request_t *r,
+    uint64_t seconds, u_char *p);
+static uint64_t ngx_http_ferrokv_read_seconds(ngx_http_ferrokv_read_t *read);
+static ngx_int_t ngx_http_ferrokv_read_large(ngx_http_ferrokv_read_t *read);
 static void ngx_http_ferrokv_read_type(ngx_http_request_t *r, u_char *type,
     size_t len);
 static ngx_int_t ngx_http_ferrokv_read_send(ngx_http_ferrokv_read_t *read,
@@ -72,8 +74,16 @@ ngx_http_ferrokv_rest_read(ngx_http_ferrokv_target_t *target)
     get->ns = FKV_NAMESPACE_USER;
     get->key = ngx_ferrokv_str(&target->key);
     get->now_ms = fkv_now_ms(get->store);
+    get->head = (read->meta || r->method == NGX_HTTP_HEAD);
     get->op.on_done = ngx_http_ferrokv_read_on_done;
     get->op.data = read;
+
+    if (read->meta) {
+        get->load_max = NGX_HTTP_FERROKV_LIST_BYTES_MAX;
+
+    } else if (r != r->main) {
+        get->load_max = NGX_MAX_OFF_T_VALUE;
+    }
 
     rc = fkv_get(get);
 
@@ -133,7 +143,65 @@ ngx_http_ferrokv_read_answer(void *data, int rc)
         return ngx_http_ferrokv_read_unmodified(read);
     }
 
+    if (value->blob) {
+        return ngx_http_ferrokv_read_large(read);
+    }
+
     return ngx_http_ferrokv_read_found(read);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_read_large(ngx_http_ferrokv_read_t *read)
+{
+    fkv_value_t                *value;
+    ngx_http_request_t         *r;
+    ngx_http_ferrokv_stream_t   stream;
+
+    r = read->target.request;
+    value = &read->get.value;
+
+    ngx_memzero(&stream, sizeof(ngx_http_ferrokv_stream_t));
+
+    stream.size = value->size;
+    stream.version = value->version;
+    stream.ttl_s = ngx_http_ferrokv_read_seconds(read);
+    stream.type.len = value->content_type.len;
+    stream.type.data = ngx_pnalloc(r->pool, value->content_type.len + 1);
+
+    if (stream.type.data == NULL) {
+        fkv_get_done(&read->get);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(stream.type.data, value->content_type.data, stream.type.len);
+
+    stream.blob = value->blob;
+    value->blob = NULL;
+    fkv_get_done(&read->get);
+
+    return ngx_http_ferrokv_stream(&read->target, &stream);
+}
+
+
+ngx_int_t
+ngx_http_ferrokv_read_headers(ngx_http_request_t *r,
+    ngx_http_ferrokv_stream_t *value)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, NGX_HTTP_FERROKV_ETAG_LEN + NGX_INT64_LEN);
+
+    if (p == NULL
+        || (p = ngx_http_ferrokv_add_etag(r, p, value->version)) == NULL
+        || ngx_http_ferrokv_read_ttl(r, value->ttl_s, p) == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ferrokv_read_type(r, value->type.data, value->type.len);
+
+    return NGX_OK;
 }
 
 
@@ -178,7 +246,10 @@ ngx_http_ferrokv_read_found(ngx_http_ferrokv_read_t *read)
 
     if (p == NULL
         || (p = ngx_http_ferrokv_add_etag(r, p, value->version)) == NULL
-        || (p = ngx_http_ferrokv_read_ttl(read, p)) == NULL)
+        || (p = ngx_http_ferrokv_read_ttl(r,
+                                          ngx_http_ferrokv_read_seconds(read),
+                                          p))
+           == NULL)
     {
         fkv_get_done(&read->get);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -188,7 +259,7 @@ ngx_http_ferrokv_read_found(ngx_http_ferrokv_read_t *read)
     p = ngx_cpymem(p, value->content_type.data, value->content_type.len);
     ngx_memcpy(p, value->data.data, len);
 
-    r->headers_out.content_length_n = value->data.len;
+    r->headers_out.content_length_n = value->size;
     ngx_http_ferrokv_read_type(r, type, value->content_type.len);
 
     fkv_get_done(&read->get);
@@ -203,23 +274,30 @@ ngx_http_ferrokv_read_found(ngx_http_ferrokv_read_t *read)
 }
 
 
-/* Seconds that are left, rounded up: never 0 for a value that is there. */
-static u_char *
-ngx_http_ferrokv_read_ttl(ngx_http_ferrokv_read_t *read, u_char *p)
+/* What is left, rounded up: 0 only for a value that does not expire. */
+static uint64_t
+ngx_http_ferrokv_read_seconds(ngx_http_ferrokv_read_t *read)
 {
-    u_char    *last;
-    uint64_t   expire_at;
+    uint64_t  expire_at;
 
     expire_at = read->get.value.expire_at;
 
-    if (expire_at == 0) {
+    return expire_at ? (expire_at - read->get.now_ms + 999) / 1000 : 0;
+}
+
+
+static u_char *
+ngx_http_ferrokv_read_ttl(ngx_http_request_t *r, uint64_t seconds, u_char *p)
+{
+    u_char  *last;
+
+    if (seconds == 0) {
         return p;
     }
 
-    last = ngx_http_ferrokv_print_uint(p,
-                                   (expire_at - read->get.now_ms + 999) / 1000);
+    last = ngx_http_ferrokv_print_uint(p, seconds);
 
-    if (ngx_http_ferrokv_add_header(read->target.request, "FerroKV-TTL",
+    if (ngx_http_ferrokv_add_header(r, "FerroKV-TTL",
                                     sizeof("FerroKV-TTL") - 1, p, last - p)
         == NULL)
     {
@@ -330,8 +408,7 @@ ngx_http_ferrokv_read_meta(ngx_http_ferrokv_read_t *read)
     ngx_ferrokv_json_text(&json, "{");
     ngx_ferrokv_json_bytes(&json, "key", target->key.data + target->prefix.len,
                            target->key.len - target->prefix.len);
-    ngx_ferrokv_json_text(&json, ",");
-    ngx_ferrokv_json_bytes(&json, "value", value->data.data, value->data.len);
+    ngx_http_ferrokv_json_value(&json, value);
     ngx_http_ferrokv_json_meta(&json, value, read->get.now_ms);
     ngx_http_ferrokv_json_type(&json, value);
     ngx_ferrokv_json_text(&json, "}\n");

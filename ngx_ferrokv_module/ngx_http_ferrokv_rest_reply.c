@@ -385,7 +385,18 @@ ngx_http_ferrokv_json_meta(ngx_ferrokv_json_t *json, const fkv_value_t *value,
     ngx_ferrokv_json_text(json, ",\"version\":");
     ngx_ferrokv_json_uint(json, value->version);
     ngx_ferrokv_json_text(json, ",\"size\":");
-    ngx_ferrokv_json_uint(json, value->data.len);
+    ngx_ferrokv_json_uint(json, value->size);
+}
+
+
+void
+ngx_http_ferrokv_json_value(ngx_ferrokv_json_t *json, const fkv_value_t *value)
+{
+    if (value->data.len == value->size) {
+        ngx_ferrokv_json_text(json, ",");
+        ngx_ferrokv_json_bytes(json, "value", value->data.data,
+                               value->data.len);
+    }
 }
 
 

@@ -212,6 +212,9 @@ ngx_http_ferrokv_rest_patch(ngx_http_ferrokv_target_t *target)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    /* what only gets another expiry is written anew all the same */
+    write->change.load = 1;
+
     if (ngx_http_ferrokv_write_query(write, &query,
                                      ngx_http_ferrokv_bit(TTL)
                                      |ngx_http_ferrokv_bit(EXPIRES_AT)

@@ -305,6 +305,8 @@ ngx_http_ferrokv_start_read(ngx_http_ferrokv_run_t *run)
     get->ns = FKV_NAMESPACE_USER;
     get->key = run->key;
     get->now_ms = fkv_now_ms(get->store);
+    get->head = (run->action->kind == &ngx_http_ferrokv_kind_ttl);
+    get->load_max = get->head ? 0 : NGX_MAX_OFF_T_VALUE;
 
     return fkv_get(get);
 }

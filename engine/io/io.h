@@ -26,6 +26,7 @@ typedef enum {
     FKV__IO_READ,           /* fd, iov, iov_n, offset */
     FKV__IO_WRITE,          /* fd, iov, iov_n, offset, dsync */
     FKV__IO_FDATASYNC,      /* fd */
+    FKV__IO_FSYNC,          /* fd, a directory too */
     FKV__IO_OPEN,           /* fd of the directory, path, flags; res is a fd */
     FKV__IO_CLOSE           /* fd */
 } fkv__io_kind_e;

@@ -115,6 +115,9 @@ pool_call(fkv__io_req_t *req)
     case FKV__IO_FDATASYNC:
         return fdatasync(req->fd);
 
+    case FKV__IO_FSYNC:
+        return fsync(req->fd);
+
     case FKV__IO_OPEN:
         return openat(req->fd, req->path, req->flags | O_CLOEXEC,
                       POOL_NEW_FILE_MODE);

@@ -118,6 +118,10 @@ ring_prepare(struct io_uring_sqe *sqe, fkv__io_req_t *req)
         io_uring_prep_fsync(sqe, req->fd, IORING_FSYNC_DATASYNC);
         return;
 
+    case FKV__IO_FSYNC:
+        io_uring_prep_fsync(sqe, req->fd, 0);
+        return;
+
     case FKV__IO_OPEN:
         io_uring_prep_openat(sqe, req->fd, req->path, req->flags | O_CLOEXEC,
                              RING_NEW_FILE_MODE);

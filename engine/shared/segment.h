@@ -28,6 +28,8 @@
 #define FKV__STATS_MAX        96
 #define FKV__SLOT_SNAPSHOTS   16
 #define FKV__USAGES           19      /* one a namespace: format/key.h */
+#define FKV__BLOBS_OPEN       16      /* blob files a process appends to */
+#define FKV__BLOB_FROM        (1ull << 63)      /* see fkv__slot_shm_t.blobs */
 
 #define FKV__JOBS             8       /* for the helper, at once */
 #define FKV__JOB_TEXT_MAX     1024
@@ -57,6 +59,13 @@ typedef struct {
     uint32_t  unused;
     uint64_t  edit;             /* manifest edit it has caught up with */
     uint64_t  reading;          /* oldest epoch it reads blocks of; 0 none */
+
+    /*
+     * Blob files that it appends to, or that a record which is not READY yet
+     * will name; 0 none.  FKV__BLOB_FROM | id: one from id on.
+     */
+    _Alignas(FKV__CACHE_LINE)
+    uint64_t  blobs[FKV__BLOBS_OPEN];
 
     _Alignas(FKV__CACHE_LINE)
     uint64_t  snapshots[FKV__SLOT_SNAPSHOTS];   /* and at these; 0 none */
@@ -126,6 +135,12 @@ typedef struct {
     uint64_t  table_bytes;
     uint32_t  levels[8];
     uint64_t  dead_tables[FKV__DEAD_TABLES];    /* store/dead.h */
+    uint64_t  next_blob;        /* id of the next blob file: fetch_add */
+    uint64_t  blob_drops;       /* grows when blob files are unlinked */
+    uint64_t  blob_files;       /* figures, as the helper saw them last */
+    uint64_t  blob_bytes;
+    uint64_t  blob_live;
+    uint64_t  blob_missing;
     char      cause[128];       /* why it is read-only */
     fkv__usage_shm_t  usage[FKV__USAGES];   /* of tables ... */
     uint64_t  usage_file[FKV__USAGES];      /* ... which need so much disk */
@@ -169,6 +184,7 @@ typedef struct {
     uint32_t  ranges;           /* newest range tombstone; 0 = there is none */
     uint32_t  ranges_n;         /* how many there are */
     uint32_t  dead;             /* store/dead.h */
+    uint64_t  blob_bytes;       /* in blob files, of its records: fetch_add */
     uint32_t  head[FKV__HEIGHT_MAX];    /* the skip list's first nodes */
     fkv__usage_shm_t  usage[FKV__USAGES];
 } fkv__arena_shm_t;
@@ -239,7 +255,8 @@ typedef struct {
 } fkv__segment_shm_t;
 
 _Static_assert(sizeof(fkv__slot_shm_t)
-               == 64 + 8 * (FKV__SLOT_SNAPSHOTS + FKV__STATS_MAX), "slot");
+               == 64 + 8 * (FKV__BLOBS_OPEN + FKV__SLOT_SNAPSHOTS
+                            + FKV__STATS_MAX), "slot");
 _Static_assert(offsetof(fkv__arena_shm_t, reserve) % 16 == 0, "reserve");
 _Static_assert(sizeof(fkv__arena_shm_t) % FKV__CACHE_LINE == 0, "arena");
 _Static_assert(sizeof(fkv__job_shm_t) == 1088, "job");

@@ -6,6 +6,7 @@
 #include "store/checkpoint.h"
 #include "format/log.h"
 #include "shared/arena.h"
+#include "store/blob_write.h"
 #include "store/directory.h"
 #include "store/log_files.h"
 
@@ -168,6 +169,67 @@ link_table(checkpoint_t *c, const fkv__table_info_t *info)
 }
 
 
+/* One that was collected since it was listed is nobody's. */
+static int
+link_blob(checkpoint_t *c, uint64_t id)
+{
+    int          res;
+    char         name[NAME_BYTES];
+    struct stat  st;
+
+    fkv__blob_name(name, id);
+    res = c->fs->link(c->fs, c->store->blob_dir, name, c->directory.blob_dir,
+                      name);
+
+    if (res == -ENOENT) {
+        return FKV_OK;
+    }
+
+    if (res < 0) {
+        return checkpoint_cause(c, res, "linking", name);
+    }
+
+    FKV_STEP("checkpoint.8");
+
+    if (fstatat(c->directory.blob_dir, name, &st, 0) == 0) {
+        c->bytes += (uint64_t) st.st_size;
+    }
+
+    return FKV_OK;
+}
+
+
+static int
+checkpoint_link_blobs(checkpoint_t *c)
+{
+    fkv__buf_t  ids = { 0 };
+    int         rc = fkv__blob_ids(c->store->blob_dir, &ids);
+
+    if (rc != FKV_OK) {
+        rc = checkpoint_failed(c, rc, "listing blob/ failed: %s",
+                               fkv_code_text(rc));
+    }
+
+    for (size_t at = 0; rc == FKV_OK && at < ids.len; at += sizeof(uint64_t)) {
+        uint64_t  id;
+
+        memcpy(&id, ids.data + at, sizeof(id));
+        rc = link_blob(c, id);
+    }
+
+    fkv__buf_done(&ids);
+
+    return rc;
+}
+
+
+static void
+checkpoint_let_go(checkpoint_t *c)
+{
+    __atomic_store_n(&c->helper->log_held, false, __ATOMIC_RELEASE);
+}
+
+
 /* Between two edits.  From the set on nothing that is needed can go away. */
 static int
 checkpoint_link(void *data, fkv__version_t *version)
@@ -192,14 +254,14 @@ checkpoint_link(void *data, fkv__version_t *version)
     c->durable = __atomic_load_n(&store->seg->log.durable, __ATOMIC_SEQ_CST);
     c->set = __atomic_load_n(&store->seg->state.memtables, __ATOMIC_SEQ_CST);
 
-    return FKV_OK;
-}
+    /* A record below durable names no file that came later. */
+    rc = checkpoint_link_blobs(c);
 
+    if (rc != FKV_OK) {
+        checkpoint_let_go(c);
+    }
 
-static void
-checkpoint_let_go(checkpoint_t *c)
-{
-    __atomic_store_n(&c->helper->log_held, false, __ATOMIC_RELEASE);
+    return rc;
 }
 
 
@@ -316,7 +378,8 @@ static int
 checkpoint_sync(checkpoint_t *c)
 {
     const int  dirs[] = {
-        c->directory.sst_dir, c->directory.log_dir, c->directory.dir
+        c->directory.sst_dir, c->directory.blob_dir, c->directory.log_dir,
+        c->directory.dir
     };
 
     for (unsigned i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {

@@ -5,11 +5,13 @@
  *            name that no client can ask for and renamed when all of it is on
  *            disk:
  *              between two edits   tables are linked; the end of the log and
- *                                  the memtable set are read
+ *                                  the memtable set are read; blob files are
+ *                                  linked
  *              then                the log from the version's floor to that
  *                                  end, out of the arenas; a manifest that is
  *                                  a snapshot of the version
- *            Tables are never changed, so a link is as good as a copy.  The
+ *            Tables are never changed, so a link is as good as a copy; a blob
+ *            file may grow, but by nothing that the copy names.  The
  *            checkpoints must be on the store's file system, or linking fails
  *            and the log says so
  * Processes  the owner of the helper role, JOBS thread; one at a time
@@ -18,7 +20,8 @@
  *            checkpoint.2 within the links; checkpoint.3 all are there, the
  *            log is not; checkpoint.4 within the log; checkpoint.5 there is a
  *            manifest; checkpoint.6 all is on disk, under the other name;
- *            checkpoint.7 it has its name, which is not on disk
+ *            checkpoint.7 it has its name, which is not on disk;
+ *            checkpoint.8 within the links of blob files
  *
  * Why it is a prefix: what is durable before the set is read is, up to the
  * version's floor, in the version's tables, and beyond it in arenas of the set,
@@ -26,6 +29,11 @@
  * arena leaves while helper->log_held, so they stay until they are copied.
  * Frames below durable are complete and never change, and none of them says
  * that more was durable, so the next open finds a log that ends there.
+ *
+ * A blob file that a table of the version or a record of that log names is not
+ * collected meanwhile: who collects goes by a version, and it must refer to no
+ * such file and have its floor beyond such records.  An older version than
+ * ours would, and there is no newer one before all are linked.
  */
 
 #ifndef FKV_STORE_CHECKPOINT_H

@@ -443,7 +443,8 @@ fkv__directory_open(fkv__directory_t *directory, const fkv__fs_t *fs,
 {
     int               rc;
     fkv__directory_t  d = {
-        .fs = fs, .dir = -1, .log_dir = -1, .sst_dir = -1, .lock = -1
+        .fs = fs, .dir = -1, .log_dir = -1, .sst_dir = -1, .blob_dir = -1,
+        .lock = -1
     };
 
     rc = directory_open_top(&d, path, uid, gid, error);
@@ -460,6 +461,11 @@ fkv__directory_open(fkv__directory_t *directory, const fkv__fs_t *fs,
 
     if (rc == FKV_OK) {
         rc = directory_open_sub(&d, path, "/sst", uid, gid, &d.sst_dir, error);
+    }
+
+    if (rc == FKV_OK) {
+        rc = directory_open_sub(&d, path, "/blob", uid, gid, &d.blob_dir,
+                                error);
     }
 
     if (rc == FKV_OK && fkv__file_sync_dir(fs, d.dir) != FKV_OK) {
@@ -480,7 +486,8 @@ fkv__directory_open(fkv__directory_t *directory, const fkv__fs_t *fs,
 void
 fkv__directory_close(fkv__directory_t *d)
 {
-    int  *fds[] = { &d->log_dir, &d->sst_dir, &d->dir, &d->lock };
+    int  *fds[] = { &d->log_dir, &d->sst_dir, &d->blob_dir, &d->dir,
+                    &d->lock };
 
     /* The lock last: until then nobody else comes in. */
     for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {

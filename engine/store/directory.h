@@ -2,6 +2,7 @@
  * directory.h - the store's directory: making it, owning it, what lies in it.
  *
  *     DIR/LOCK  DIR/CURRENT  DIR/MANIFEST-n  DIR/log/NN.log  DIR/sst/N.sst
+ *     DIR/blob/N.blob
  *
  * Processes  the master, before the fork; children inherit the descriptors
  * If killed  the lock is the open file's, so it falls with the last process
@@ -22,6 +23,7 @@ typedef struct {
     int               dir;
     int               log_dir;
     int               sst_dir;
+    int               blob_dir;
     int               lock;
 } fkv__directory_t;
 

@@ -4,6 +4,7 @@
 
 #define _GNU_SOURCE
 #include "store/duty.h"
+#include "store/blob_collect.h"
 #include "store/checkpoint.h"
 #include "store/compact.h"
 #include "store/count.h"
@@ -329,6 +330,12 @@ fkv__duty_compact(fkv__helper_t *helper)
         }
 
         rc = fkv__compact(helper);
+
+        if (rc == FKV_OK || rc == FKV_END) {
+            int  collected = fkv__blob_collect(helper);
+
+            rc = (collected == FKV_END) ? rc : collected;
+        }
 
         if (rc < 0 && rc != FKV_ECANCELED) {
             if (rc == FKV_EFULL && !full) {

@@ -7,6 +7,7 @@
 #include "format/log.h"
 #include "shared/arena.h"
 #include "shared/latch.h"
+#include "store/blob_update.h"
 #include "store/read.h"
 #include "store/usage.h"
 
@@ -45,6 +46,8 @@ record_of(const fkv_change_t *change, const fkv__update_key_t *key,
     rec->expire_at = change->expire_at;
     rec->meta = change->content_type;
     rec->value = change->value;
+
+    fkv__update_refer(key, rec);
 }
 
 
@@ -96,12 +99,6 @@ fkv__frame_encode(fkv_update_t *u)
 
         if (!change_writes(change)) {
             continue;
-        }
-
-        if (change->action == FKV_PUT
-            && change->value.len > u->store->options.value_max)
-        {
-            return FKV_ETOOBIG;
         }
 
         record_of(change, key, &rec);
@@ -392,6 +389,7 @@ fkv__frame_write(fkv_update_t *u, uint64_t *end)
 
     if (rc == FKV_OK) {
         *end = frame_fill(u, &mt, &room);
+        fkv__update_referred(u, &mt);
     }
 
     fkv__unpin(store);

@@ -4,7 +4,13 @@
  *     fkv_get --hit--> done            GET_LOOKUP: the tables' answer is in
  *        | miss
  *        v
- *     lookup (lookup.c) --AGAIN--> GET_LOOKUP
+ *     lookup (lookup.c) --AGAIN--> GET_LOOKUP --large value--> GET_BLOB
+ *        ^------------------ its file is gone ----------------------'
+ *
+ * The helper unlinks a blob file when no record in a table refers to it, or
+ * when it has given their values new places.  A memtable that has been flushed
+ * may still name it, so after that only the tables are asked: all that could
+ * be gone is in them.
  *
  * A read at a snapshot holds it (hold.h) until its record is found.
  *
@@ -16,6 +22,7 @@
 
 #include "store/read.h"
 #include "base/hash.h"
+#include "store/blob_read.h"
 #include "store/hold.h"
 #include "store/tables.h"
 
@@ -23,15 +30,25 @@
 
 typedef enum {
     GET_START,
-    GET_LOOKUP
+    GET_LOOKUP,
+    GET_BLOB
 } get_state_e;
 
+/* A record that names a large value, and that value. */
+typedef struct {
+    fkv__record_t       rec;            /* without key; points into bytes */
+    fkv__blob_fetch_t   fetch;
+    uint8_t             bytes[];
+} large_t;
+
 struct fkv__get_s {
-    fkv_link_t     link;            /* of tables->gets, or spare */
-    bool           large;           /* is not kept as a spare */
-    fkv__hold_t    hold;            /* of a snapshot; or of nothing */
-    fkv__lookup_t  lookup;
-    uint8_t        ikey[];
+    fkv_link_t       link;              /* of tables->gets, or spare */
+    bool             long_key;          /* is not kept as a spare */
+    fkv__hold_t      hold;              /* of a snapshot; or of nothing */
+    fkv__lookup_t    lookup;
+    large_t         *large;
+    fkv__blob_ref_t  gone;              /* its file did not exist */
+    uint8_t          ikey[];
 };
 
 #define KEY_ON_STACK  512
@@ -95,11 +112,25 @@ fkv__read_value(const fkv__record_t *rec, uint64_t now_ms, fkv_value_t *value)
         return FKV_NOTFOUND;
     }
 
-    if (rec->kind != FKV__RECORD_VALUE) {
+    if (rec->kind == FKV__RECORD_BLOB) {
+        fkv__blob_ref_t  ref;
+
+        if (fkv__blob_ref_get(rec->value, &ref) != FKV_OK) {
+            return FKV_ECORRUPT;
+        }
+
+        value->data = FKV_STR_NULL;
+        value->size = ref.length;
+
+    } else if (rec->kind == FKV__RECORD_VALUE) {
+        value->data = rec->value;
+        value->size = rec->value.len;
+
+    } else {
         return FKV_ECORRUPT;
     }
 
-    value->data = rec->value;
+    value->blob = NULL;
     value->content_type = rec->meta;
     value->version = rec->version;
     value->expire_at = rec->expire_at;
@@ -108,13 +139,17 @@ fkv__read_value(const fkv__record_t *rec, uint64_t now_ms, fkv_value_t *value)
 }
 
 
+/*
+ * FKV_AGAIN it must be read from the tables · FKV_OK get->value, and rec if
+ * the value is large; the memtables stay pinned · FKV_NOTFOUND · FKV_ECORRUPT
+ */
 static int
-get_memtables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
+get_memtables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash,
+    fkv__record_t *rec)
 {
     int                   rc;
     fkv_t                *store = get->store;
     uint64_t              below, set;
-    fkv__record_t         rec;
     fkv__memtable_t       mt;
     fkv__memtable_pos_t   pos;
 
@@ -129,10 +164,10 @@ get_memtables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
     }
 
     fkv__count(store, gets_memtable, 1);
-    rc = fkv__memtable_record(&mt, pos.entry, &rec);
+    rc = fkv__memtable_record(&mt, pos.entry, rec);
 
     if (rc == FKV_OK) {
-        rc = fkv__read_value(&rec, get->now_ms, &get->value);
+        rc = fkv__read_value(rec, get->now_ms, &get->value);
     }
 
     /* With a value the pin stays until fkv_get_done(): it lies in the arena. */
@@ -147,13 +182,7 @@ get_memtables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
 static fkv__turn_e
 get_end(fkv_get_t *get, int rc)
 {
-    fkv__lookup_t  *lookup = &get->own->lookup;
-
     fkv__hold_drop(get->store, &get->own->hold);
-
-    if (rc == FKV_OK) {
-        rc = fkv__read_value(&lookup->rec, get->now_ms, &get->value);
-    }
 
     if (rc == FKV_OK) {
         fkv__count(get->store, gets_found, 1);
@@ -169,27 +198,169 @@ get_end(fkv_get_t *get, int rc)
 }
 
 
+/* Keeps what is needed of rec, so that nothing is held while it is read. */
+static int
+large_new(fkv__get_t *own, const fkv__record_t *rec)
+{
+    large_t  *large = fkv__zalloc(sizeof(*large) + rec->meta.len
+                                  + rec->value.len);
+
+    own->large = large;
+
+    if (large == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    large->rec = *rec;
+    large->rec.key = FKV_STR_NULL;
+    large->rec.meta.data = large->bytes;
+    large->rec.value.data = large->bytes + rec->meta.len;
+
+    if (rec->meta.len > 0) {
+        memcpy(large->bytes, rec->meta.data, rec->meta.len);
+    }
+
+    memcpy(large->bytes + rec->meta.len, rec->value.data, rec->value.len);
+
+    return FKV_OK;
+}
+
+
+static void
+large_done(fkv__get_t *own)
+{
+    if (own->large != NULL) {
+        fkv__blob_fetch_done(&own->large->fetch);
+        fkv__free(own->large);
+        own->large = NULL;
+    }
+}
+
+
+/* The value is at hand, or open. */
+static fkv__turn_e
+get_large_end(fkv_get_t *get)
+{
+    large_t  *large = get->own->large;
+    int       rc = fkv__read_value(&large->rec, get->now_ms, &get->value);
+
+    if (large->fetch.data != NULL) {
+        get->value.data.data = large->fetch.data;
+        get->value.data.len = get->value.size;
+
+    } else {
+        get->value.blob = large->fetch.blob;
+        large->fetch.blob = NULL;
+    }
+
+    return get_end(get, rc);
+}
+
+
+/* The record may have been given a new place, or gone with its key. */
+static fkv__turn_e
+get_large_gone(fkv_get_t *get)
+{
+    fkv__get_t       *own = get->own;
+    fkv__blob_ref_t   ref = own->large->fetch.ref;
+    uint64_t          floor, version = own->large->rec.version;
+
+    floor = __atomic_load_n(&get->store->seg->state.floor, __ATOMIC_ACQUIRE);
+
+    if (version >= floor || memcmp(&ref, &own->gone, sizeof(ref)) == 0) {
+        return get_end(get, fkv__blob_missing(get->store, &ref,
+                                              own->large->rec.expire_at));
+    }
+
+    large_done(own);
+    own->gone = ref;
+
+    return fkv__op_enter(&get->op, GET_START);
+}
+
+
+static fkv__turn_e
+get_fetched(fkv_get_t *get, int rc)
+{
+    switch (rc) {
+    case FKV_OK:     return get_large_end(get);
+    case FKV_GONE:   return get_large_gone(get);
+    case FKV_AGAIN:  return FKV__TURN_WAIT;
+    }
+
+    return get_end(get, rc);
+}
+
+
+/* own->large is there. */
+static fkv__turn_e
+get_blob(fkv_get_t *get)
+{
+    fkv__get_t  *own = get->own;
+    large_t     *large = own->large;
+    bool         load = get->value.size <= get->load_max;
+
+    if (get->head && !load) {
+        return get_large_end(get);
+    }
+
+    get->op.state = GET_BLOB;
+    large->fetch.op = &get->op;
+
+    return get_fetched(get, fkv__blob_fetch(&large->fetch, get->store,
+                                            &large->rec, own->lookup.hash,
+                                            load));
+}
+
+
+static fkv__turn_e
+get_found(fkv_get_t *get, int rc)
+{
+    fkv__get_t  *own = get->own;
+
+    if (rc == FKV_OK) {
+        rc = fkv__read_value(&own->lookup.rec, get->now_ms, &get->value);
+    }
+
+    if (rc != FKV_OK || own->lookup.rec.kind != FKV__RECORD_BLOB) {
+        return get_end(get, rc);
+    }
+
+    rc = large_new(own, &own->lookup.rec);
+    fkv__lookup_done(&own->lookup);
+
+    return (rc == FKV_OK) ? get_blob(get) : get_end(get, rc);
+}
+
+
+static fkv__turn_e
+get_lookup(fkv_get_t *get)
+{
+    int  rc;
+
+    get->op.state = GET_LOOKUP;
+    rc = fkv__lookup_start(&get->own->lookup);
+
+    return (rc == FKV_AGAIN) ? FKV__TURN_WAIT : get_found(get, rc);
+}
+
+
 static fkv__turn_e
 get_step(fkv_op_t *op)
 {
     fkv_get_t  *get = fkv__container(op, fkv_get_t, op);
-    int         rc;
+    fkv__get_t *own = get->own;
 
     switch ((get_state_e) op->state) {
 
     case GET_START:
-        get->store->in_flight++;
-        op->state = GET_LOOKUP;
-
-        rc = fkv__lookup_start(&get->own->lookup);
-        if (rc == FKV_AGAIN) {
-            return FKV__TURN_WAIT;
-        }
-
-        return get_end(get, rc);
+        return (own->large != NULL) ? get_blob(get) : get_lookup(get);
 
     case GET_LOOKUP:
-        return get_end(get, get->own->lookup.rc);
+        return get_found(get, own->lookup.rc);
+
+    case GET_BLOB:
+        return get_fetched(get, own->large->fetch.rc);
     }
 
     fkv__unreachable();
@@ -202,9 +373,9 @@ own_take(fkv__tables_t *tables, size_t key_bytes)
 {
     fkv__get_t  *own;
     size_t       room = fkv__max(key_bytes, FKV__KEY_SIZE(KEY_ON_STACK));
-    bool         large = (room > FKV__KEY_SIZE(KEY_ON_STACK));
+    bool         long_key = (room > FKV__KEY_SIZE(KEY_ON_STACK));
 
-    if (!large && !fkv__list_empty(&tables->gets_spare)) {
+    if (!long_key && !fkv__list_empty(&tables->gets_spare)) {
         own = fkv__container(tables->gets_spare.prev, fkv__get_t, link);
         fkv__list_remove(&own->link);
 
@@ -214,7 +385,7 @@ own_take(fkv__tables_t *tables, size_t key_bytes)
 
     if (own != NULL) {
         memset(own, 0, sizeof(*own));
-        own->large = large;
+        own->long_key = long_key;
         fkv__list_append(&tables->gets, &own->link);
     }
 
@@ -227,7 +398,7 @@ own_free(fkv__tables_t *tables, fkv__get_t *own)
 {
     fkv__list_remove(&own->link);
 
-    if (own->large) {
+    if (own->long_key) {
         fkv__free(own);
         return;
     }
@@ -243,6 +414,7 @@ gets_free(fkv_link_t *gets)
         fkv__get_t  *own = fkv__container(gets->next, fkv__get_t, link);
 
         fkv__list_remove(&own->link);
+        fkv__free(own->large);          /* what it reads goes by itself */
         fkv__free(own);
     }
 }
@@ -281,32 +453,64 @@ static int
 get_tables(fkv_get_t *get, fkv__get_t *own)
 {
     get->own = own;
+    get->store->in_flight++;
 
     return fkv__op_start(&get->op, "get", get_step, GET_START);
+}
+
+
+/* rec was found in a memtable and names a large value; both end here. */
+static int
+get_large(fkv_get_t *get, fkv__get_t *own, const fkv__record_t *rec)
+{
+    int  rc = large_new(own, rec);
+
+    fkv__unpin(get->store);
+    memset(&get->value.data, 0, sizeof(get->value.data));
+
+    if (rc == FKV_OK) {
+        return get_tables(get, own);
+    }
+
+    fkv__hold_drop(get->store, &own->hold);
+    own_free(get->store->tables, own);
+
+    return rc;
 }
 
 
 static int
 get_now(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
 {
-    int          rc = get_memtables(get, ikey, hash);
-    fkv__get_t  *own;
+    fkv__record_t  rec;
+    int            rc = get_memtables(get, ikey, hash, &rec);
+    bool           large = (rc == FKV_OK && rec.kind == FKV__RECORD_BLOB);
+    fkv__get_t    *own;
 
-    if (rc != FKV_AGAIN) {
+    if (rc != FKV_AGAIN && !large) {
         return rc;
     }
 
     own = own_new(get, ikey, hash);
 
-    return (own != NULL) ? get_tables(get, own) : FKV_ENOMEM;
+    if (own != NULL) {
+        return large ? get_large(get, own, &rec) : get_tables(get, own);
+    }
+
+    if (large) {
+        fkv__unpin(get->store);
+    }
+
+    return FKV_ENOMEM;
 }
 
 
 static int
 get_snapshot(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
 {
-    fkv__get_t  *own = own_new(get, ikey, hash);
-    int          rc;
+    fkv__get_t     *own = own_new(get, ikey, hash);
+    fkv__record_t   rec;
+    int             rc;
 
     if (own == NULL) {
         return FKV_ENOMEM;
@@ -317,11 +521,15 @@ get_snapshot(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
     if (rc == FKV_OK) {
         get->snapshot = own->hold.lsn;
         own->lookup.below = get->snapshot;
-        rc = get_memtables(get, ikey, hash);
+        rc = get_memtables(get, ikey, hash, &rec);
     }
 
     if (rc == FKV_AGAIN) {
         return get_tables(get, own);
+    }
+
+    if (rc == FKV_OK && rec.kind == FKV__RECORD_BLOB) {
+        return get_large(get, own, &rec);
     }
 
     fkv__hold_drop(get->store, &own->hold);
@@ -386,8 +594,13 @@ fkv_get(fkv_get_t *get)
 void
 fkv_get_done(fkv_get_t *get)
 {
+    if (get->value.blob != NULL) {
+        fkv_blob_close(get->value.blob);
+    }
+
     if (get->own != NULL) {
         fkv__lookup_done(&get->own->lookup);
+        large_done(get->own);
         own_free(get->store->tables, get->own);
         get->own = NULL;
 

@@ -4,6 +4,7 @@
 
 #define _GNU_SOURCE
 #include "store/helper.h"
+#include "store/blob_collect.h"
 #include "store/directory.h"
 #include "store/duty.h"
 #include "store/pace.h"
@@ -223,6 +224,8 @@ edit_locked(fkv__helper_t *helper, fkv__edit_t *edit)
 
     edit->clock_ms = fkv_now_ms(helper->store);
     edit->next_file = helper->next_file;
+    edit->next_blob = __atomic_load_n(&helper->store->seg->state.next_blob,
+                                      __ATOMIC_SEQ_CST);
     FKV_STEP("edit.1");
 
     rc = fkv__catalog_append(&helper->catalog, edit);
@@ -327,6 +330,7 @@ fkv__helper_free(fkv__helper_t *helper)
 
     fkv__catalog_close(&helper->catalog);
     fkv__pick_done(&helper->pick);
+    fkv__blob_collect_done(helper);
     (void) pthread_cond_destroy(&helper->compact_wake);
     (void) pthread_cond_destroy(&helper->jobs_wake);
     (void) pthread_cond_destroy(&helper->ended);

@@ -34,6 +34,8 @@
 #define FKV__HELPER_TABLE_BYTES   (16 * 1024 * 1024)    /* at most */
 #define FKV__HELPER_SLICE_TABLES  4             /* about a second of work */
 
+typedef struct fkv__blob_collect_s  fkv__blob_collect_t;  /* blob_collect.h */
+
 struct fkv__helper_s {
     fkv_t            *store;
     uid_t             uid;              /* owner of new files, -1: ours */
@@ -55,6 +57,7 @@ struct fkv__helper_s {
     uint64_t          populated;        /* FLUSH's own: of the segment */
     fkv__pick_t       pick;             /* COMPACT's own, but for base_bytes */
     uint64_t          busy_us;          /* it worked since level 0 shrank */
+    fkv__blob_collect_t  *blobs;        /* COMPACT's own */
     uint64_t          table_bytes;      /* of what it writes, ... */
     uint64_t          slice_bytes;      /* ... until an edit; tests change it */
 

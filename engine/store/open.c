@@ -25,14 +25,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define VALUE_MAX_MAX    (16 * 1024 * 1024)
+#define VALUE_DEFAULT_MIN  (1024 * 1024)
+#define VALUE_DEFAULT_MAX  (16 * 1024 * 1024)
 #define VALUE_OVERHEAD   (FKV__FRAME_HEADER_BYTES + FKV__RECORD_HEAD_MAX      \
                           + FKV__UPDATE_META_MAX + FKV_KEY_BYTES_MAX + 3)
 
 
-/* A value shares a quarter of an arena with the longest key. */
+/* A value in the log shares a quarter of an arena with the longest key. */
 static uint64_t
-value_max_limit(uint64_t memory)
+blob_min_limit(uint64_t memory)
 {
     fkv__segment_layout_t  layout;
 
@@ -45,15 +46,21 @@ value_max_limit(uint64_t memory)
 uint64_t
 fkv_value_max_default(uint64_t memory)
 {
-    return fkv__min(fkv__min(memory / 64, VALUE_MAX_MAX),
-                    value_max_limit(memory));
+    return fkv__min(fkv__max(memory / 16, VALUE_DEFAULT_MIN),
+                    VALUE_DEFAULT_MAX);
+}
+
+
+static uint64_t
+blob_min_default(uint64_t memory)
+{
+    return fkv__min(FKV_BLOB_MIN_DEFAULT, blob_min_limit(memory));
 }
 
 
 int
 fkv_options_check(const fkv_options_t *opt, char *error)
 {
-    uint64_t               value_max = opt->value_max;
     fkv__segment_layout_t  layout;
 
     if (opt->memory < FKV_MEMORY_MIN) {
@@ -72,16 +79,26 @@ fkv_options_check(const fkv_options_t *opt, char *error)
         return FKV_EINVAL;
     }
 
-    if (value_max == 0) {
-        value_max = fkv_value_max_default(opt->memory);
+    if (opt->value_max > FKV_VALUE_MAX_MAX) {
+        (void) snprintf(error, FKV_ERROR_BYTES, "max_value=%llu is too large, "
+                        "it may be at most 1g",
+                        (unsigned long long) opt->value_max);
+        return FKV_EINVAL;
     }
 
-    if (value_max > value_max_limit(opt->memory)) {
+    if (opt->blob_min != 0 && opt->blob_min < FKV_BLOB_MIN_MIN) {
+        (void) snprintf(error, FKV_ERROR_BYTES, "blob_min=%llu is too small, "
+                        "it must be at least 4k",
+                        (unsigned long long) opt->blob_min);
+        return FKV_EINVAL;
+    }
+
+    if (opt->blob_min > blob_min_limit(opt->memory)) {
         (void) snprintf(error, FKV_ERROR_BYTES, "memory=%llu is too small for "
-                        "max_value=%llu, which may be at most %llu with it",
+                        "blob_min=%llu, which may be at most %llu with it",
                         (unsigned long long) opt->memory,
-                        (unsigned long long) value_max,
-                        (unsigned long long) value_max_limit(opt->memory));
+                        (unsigned long long) opt->blob_min,
+                        (unsigned long long) blob_min_limit(opt->memory));
         return FKV_EINVAL;
     }
 
@@ -103,6 +120,7 @@ store_init_private(fkv_t *store)
     fkv__list_init(&store->runnable);
     fkv__list_init(&store->updates);
     fkv__list_init(&store->updates_spare);
+    fkv__list_init(&store->update_blobs);
     fkv__list_init(&store->jobs);
 }
 
@@ -149,6 +167,7 @@ store_new(const fkv_options_t *opt, const fkv_log_t *log)
     store->clock = (opt->clock != NULL) ? opt->clock : &fkv__clock_linux;
     store->dir = store->sst_dir = store->log_dir = store->lock = -1;
     store->checkpoints = -1;
+    store->blob_dir = -1;
 
     for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
         store->eventfds[i] = -1;
@@ -156,6 +175,10 @@ store_new(const fkv_options_t *opt, const fkv_log_t *log)
 
     if (opt->value_max == 0) {
         store->options.value_max = fkv_value_max_default(opt->memory);
+    }
+
+    if (opt->blob_min == 0) {
+        store->options.blob_min = blob_min_default(opt->memory);
     }
 
     if (!store_copy_path(&store->path, opt->path)
@@ -191,6 +214,7 @@ fkv__twin_new(const fkv_t *store)
     twin->seg = store->seg;
     twin->dir = store->dir;
     twin->sst_dir = store->sst_dir;
+    twin->blob_dir = store->blob_dir;
     twin->log_dir = store->log_dir;
     twin->lock = store->lock;
     twin->checkpoints = store->checkpoints;
@@ -251,6 +275,7 @@ segment_begin(fkv_t *store, const fkv__recovered_t *recovered)
     seg->log.durable = first->base;
 
     seg->state.incarnation = first->incarnation;
+    seg->state.next_blob = recovered->version->next_blob;
     seg->state.memtables = fkv__set_make(0, 1, 1);
 
     fkv__clock_init(store, recovered->stopped_ms);
@@ -353,6 +378,7 @@ store_open(fkv_t *store, char *error)
     store->dir = directory.dir;
     store->log_dir = directory.log_dir;
     store->sst_dir = directory.sst_dir;
+    store->blob_dir = directory.blob_dir;
     store->lock = directory.lock;
 
     if (store->checkpoints_path != NULL) {
@@ -451,6 +477,7 @@ fkv_close(fkv_t *store)
     fkv__fds_close(&store->log_dir, 1);
     fkv__fds_close(&store->sst_dir, 1);
     fkv__fds_close(&store->checkpoints, 1);
+    fkv__fds_close(&store->blob_dir, 1);
     fkv__fds_close(&store->lock, 1);
 
     /* A thread that hangs still looks at these. */

@@ -3,6 +3,7 @@
  */
 
 #include "store/recover.h"
+#include "store/blob_write.h"
 
 #include "fkv.h"
 #include "shared/segment.h"
@@ -104,6 +105,7 @@ recover_new(recover_t *r)
     r->version->log_floor = LSN_FIRST;
     r->version->next_lsn = LSN_FIRST;
     r->version->next_file = 1;
+    r->version->next_blob = 1;
 
     return FKV_OK;
 }
@@ -481,6 +483,46 @@ recover_withdraw(recover_t *r)
 }
 
 
+/*
+ * A number is taken if a file has it, or if a record names it.  Which files
+ * nobody refers to is for the helper to find out.
+ */
+static int
+recover_blobs(recover_t *r)
+{
+    int         rc;
+    uint64_t    id;
+    fkv__buf_t  ids = { 0 };
+
+    rc = fkv__blob_ids(r->in->directory->blob_dir, &ids);
+    if (rc != FKV_OK) {
+        return recover_failed(r, rc, "listing blob/ failed: %s",
+                              fkv_code_text(rc));
+    }
+
+    r->edit.next_blob = fkv__max(r->version->next_blob, 1);
+
+    for (size_t at = 0; at < ids.len; at += sizeof(id)) {
+        memcpy(&id, ids.data + at, sizeof(id));
+        r->edit.next_blob = fkv__max(r->edit.next_blob, id + 1);
+    }
+
+    fkv__buf_done(&ids);
+
+    for (size_t i = 0; i < r->edit.n_adds; i++) {
+        const fkv__buf_t  *uses = &r->edit.adds[i].info.blobs;
+        size_t             n = fkv__blob_uses_n(uses);
+
+        if (n > 0) {
+            id = fkv__blob_uses(uses)[n - 1].file;
+            r->edit.next_blob = fkv__max(r->edit.next_blob, id + 1);
+        }
+    }
+
+    return FKV_OK;
+}
+
+
 /* Everything that may fail without a trace: nothing counts yet. */
 static int
 recover_tables(recover_t *r)
@@ -495,6 +537,10 @@ recover_tables(recover_t *r)
 
     if (rc == FKV_OK) {
         rc = recover_log(r);
+    }
+
+    if (rc == FKV_OK) {
+        rc = recover_blobs(r);
     }
 
     if (rc == FKV_OK

@@ -95,6 +95,7 @@ arena_zero(fkv__segment_shm_t *seg, unsigned id)
         arena->ranges_n = 0;
         arena->dead = 0;
         memset(arena->usage, 0, sizeof(arena->usage));
+        arena->blob_bytes = 0;
     }
 
     FKV_STEP("recycle.3");

@@ -150,7 +150,8 @@ replay_batch(fkv__replay_t *replay, const fkv__frame_t *frame)
                                       (uint64_t) (p - replay->mem), &rec);
 
         } else if (rec.kind != FKV__RECORD_VALUE
-                   && rec.kind != FKV__RECORD_TOMBSTONE)
+                   && rec.kind != FKV__RECORD_TOMBSTONE
+                   && rec.kind != FKV__RECORD_BLOB)
         {
             rc = FKV_EVERSION;
 

@@ -12,6 +12,7 @@
 
 #include "store/scan.h"
 
+#include "base/hash.h"
 #include "store/read.h"
 
 #define TURN_STEPS      256
@@ -27,6 +28,7 @@ scan_free(fkv__scan_t *own)
 {
     fkv__hold_drop(own->walk.store, &own->hold);
     fkv__walk_done(&own->walk);
+    fkv__blob_fetch_done(&own->fetch);
     fkv__buf_done(&own->key);
     fkv__list_remove(&own->link);
     fkv__free(own);
@@ -142,6 +144,48 @@ scan_give(fkv_scan_t *scan, const fkv__record_t *rec, const fkv_value_t *value)
 }
 
 
+/*
+ * Loads a large value that is wanted.  While it is waited for, the walk stays
+ * where it is and finds the record again, perhaps with a new place.
+ * FKV_OK · FKV_AGAIN · FKV_GONE look again · failure
+ */
+static int
+scan_load(fkv_scan_t *scan, const fkv__record_t *rec, fkv_value_t *value)
+{
+    fkv__scan_t      *own = scan->own;
+    fkv__blob_ref_t   ref = own->fetch.ref, now;
+
+    if (rec->kind != FKV__RECORD_BLOB || value->size > scan->load_max) {
+        return FKV_OK;
+    }
+
+    (void) fkv__blob_ref_get(rec->value, &now);     /* has been looked at */
+
+    if (own->fetched == rec->version && own->fetch.rc == FKV_GONE
+        && memcmp(&now, &ref, sizeof(ref)) == 0)
+    {
+        return fkv__blob_missing(scan->store, &ref, rec->expire_at);
+    }
+
+    if (own->fetched != rec->version || own->fetch.rc == FKV_GONE) {
+        fkv__blob_fetch_done(&own->fetch);
+
+        own->fetched = rec->version;
+        own->fetch.op = &scan->op;
+
+        (void) fkv__blob_fetch(&own->fetch, scan->store, rec,
+                               fkv__hash(rec->key), true);
+    }
+
+    if (own->fetch.rc == FKV_OK) {
+        value->data.data = own->fetch.data;
+        value->data.len = value->size;
+    }
+
+    return own->fetch.rc;
+}
+
+
 /* A key with a version to see.  NEXT if the walk may go on. */
 static fkv__turn_e
 scan_key(fkv_scan_t *scan, const fkv__record_t *rec)
@@ -153,6 +197,23 @@ scan_key(fkv_scan_t *scan, const fkv__record_t *rec)
 
     if (rc < 0) {
         return scan_damaged(scan, rec, rc);
+    }
+
+    if (rc == FKV_OK) {
+        rc = scan_load(scan, rec, &value);
+
+        if (rc == FKV_AGAIN) {
+            return FKV__TURN_WAIT;
+        }
+
+        if (rc == FKV_GONE) {
+            fkv__yield(scan->store, &scan->op);
+            return FKV__TURN_WAIT;
+        }
+
+        if (rc < 0) {
+            return scan_end(scan, rc);
+        }
     }
 
     if (rc == FKV_OK && scan_give(scan, rec, &value) != FKV__TURN_NEXT) {

@@ -6,6 +6,7 @@
 #define FKV_STORE_SCAN_H
 
 #include "store/hold.h"
+#include "store/blob_read.h"
 #include "store/walk.h"
 
 struct fkv__scan_s {
@@ -16,6 +17,9 @@ struct fkv__scan_s {
     unsigned      entries;          /* given out so far */
     size_t        bytes;
     fkv__buf_t    key;              /* room for the decoded key */
+
+    fkv__blob_fetch_t  fetch;       /* of the large value at hand ... */
+    uint64_t           fetched;     /* ... which is of this version, 0 = none */
 };
 
 /* Frees all that have not ended. */

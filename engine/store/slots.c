@@ -55,4 +55,8 @@ fkv__slot_clear(fkv__slot_shm_t *slot)
     __atomic_store_n(&slot->wants_arena, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&slot->pin, 0, __ATOMIC_SEQ_CST);
     __atomic_store_n(&slot->reading, 0, __ATOMIC_SEQ_CST);
+
+    for (unsigned i = 0; i < FKV__BLOBS_OPEN; i++) {
+        __atomic_store_n(&slot->blobs[i], 0, __ATOMIC_SEQ_CST);
+    }
 }

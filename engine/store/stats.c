@@ -134,6 +134,12 @@ fkv_stats(fkv_t *store, fkv_stats_t *stats)
                                            __ATOMIC_RELAXED);
     }
 
+    stats->blob_files = __atomic_load_n(&state->blob_files, __ATOMIC_RELAXED);
+    stats->blob_bytes = __atomic_load_n(&state->blob_bytes, __ATOMIC_RELAXED);
+    stats->blob_live = __atomic_load_n(&state->blob_live, __ATOMIC_RELAXED);
+    stats->blob_missing = __atomic_load_n(&state->blob_missing,
+                                          __ATOMIC_RELAXED);
+
     stats->edit = __atomic_load_n(&state->edit, __ATOMIC_RELAXED);
     stats->helper = __atomic_load_n(&state->helper, __ATOMIC_RELAXED) != 0;
     stats->readonly = __atomic_load_n(&state->readonly, __ATOMIC_ACQUIRE) == 1;

@@ -19,6 +19,8 @@
 
 typedef struct fkv__tables_s  fkv__tables_t;    /* store/tables.h */
 typedef struct fkv__helper_s  fkv__helper_t;    /* store/helper.h */
+typedef struct fkv__blob_writer_s  fkv__blob_writer_t;  /* blob_write.h */
+typedef struct fkv__blob_files_s   fkv__blob_files_t;   /* blob_files.h */
 
 struct fkv_s {
     fkv_options_t        options;       /* every default filled in */
@@ -32,6 +34,7 @@ struct fkv_s {
     /* Descriptors made by the master and inherited. */
     int                  dir;
     int                  sst_dir;
+    int                  blob_dir;
     int                  log_dir;
     int                  lock;
     int                  checkpoints;   /* directory; -1 = none */
@@ -67,10 +70,13 @@ struct fkv_s {
     bool                 lazy_due;      /* they have waited long enough */
     fkv_link_t           updates;       /* fkv__update_t, not ended */
     fkv_link_t           updates_spare;
+    fkv_link_t           update_blobs;  /* fkv__update_blob_t */
     fkv_link_t           jobs;          /* fkv__job_t, not ended */
 
     fkv__commit_t        commit;
     fkv__tables_t       *tables;
+    fkv__blob_writer_t  *blob_writer;
+    fkv__blob_files_t   *blob_files;
     fkv__helper_t       *helper;        /* if its threads run here */
 };
 

@@ -4,6 +4,8 @@
 
 #include "store/tables.h"
 
+#include "store/blob_read.h"
+#include "store/blob_write.h"
 #include "store/lookup.h"
 #include "store/read.h"
 #include "store/reader.h"
@@ -35,7 +37,19 @@ fkv__tables_open(fkv_t *store)
     store->tables = tables;
 
     tables->version = fkv__version_new();
-    rc = (tables->version != NULL) ? fkv__follow_open(store) : FKV_ENOMEM;
+    rc = (tables->version != NULL) ? FKV_OK : FKV_ENOMEM;
+
+    if (rc == FKV_OK) {
+        rc = fkv__blob_files_open(store);
+    }
+
+    if (rc == FKV_OK) {
+        rc = fkv__blob_write_open(store);
+    }
+
+    if (rc == FKV_OK) {
+        rc = fkv__follow_open(store);
+    }
 
     if (rc != FKV_OK) {
         fkv__tables_close(store);
@@ -61,6 +75,9 @@ fkv__tables_close(fkv_t *store)
     fkv__fetches_close(&tables->fetches);
     fkv__reader_close(store);
     fkv__get_close(tables);
+    fkv__blob_read_close(store);
+    fkv__blob_files_close(store);
+    fkv__blob_write_close(store);
     fkv__files_close(&tables->files);
 
     if (tables->version != NULL) {
@@ -78,4 +95,6 @@ void
 fkv__tables_poll(fkv_t *store)
 {
     fkv__follow_idle(store);
+    fkv__blob_files_poll(store);
+    fkv__blob_write_poll(store);
 }

@@ -4,6 +4,7 @@
  *   START -> READ --miss--> LOOKUP          read all keys, decide
  *             |  ^------------' all are in
  *             |--conflict, latch, arena, pace: READ again
+ *             |--large values to load or to write: READ again after it
  *             v
  *           frame.c: latch, check, reserve, link, fill, READY
  *             v                              (one turn, no wait between)
@@ -14,6 +15,7 @@
 #include "base/hash.h"
 #include "format/log.h"
 #include "shared/latch.h"
+#include "store/blob_update.h"
 #include "store/frame.h"
 #include "store/read.h"
 #include "store/reap.h"
@@ -78,6 +80,7 @@ owns_free(fkv_link_t *owns)
 void
 fkv__update_close(fkv_t *store)
 {
+    fkv__update_blobs_close(store);
     owns_free(&store->updates);
     owns_free(&store->updates_spare);
 }
@@ -103,6 +106,7 @@ update_end(fkv_update_t *u, int rc)
     fkv__update_t  *own = u->own;
 
     lookups_done(u);
+    fkv__update_blobs_done(u);
     u->store->in_flight--;
     u->own = NULL;
 
@@ -177,13 +181,15 @@ frame_settles(const fkv__memtable_t *mt, uint32_t frame)
 
 /*
  * Reads what is newest of one key.
- * FKV_OK · FKV_AGAIN its frame is not complete yet · FKV_NOTFOUND the tables
- * must be asked · FKV_ECORRUPT
+ * FKV_OK, perhaps with a large value in flight · FKV_AGAIN its frame is not
+ * complete yet · FKV_NOTFOUND the tables must be asked · FKV_ECORRUPT
+ * · FKV_EIO · FKV_ENOMEM
  */
 static int
 key_read(fkv_update_t *u, unsigned i, uint64_t set)
 {
     int                   rc;
+    bool                  found = false;
     fkv__record_t         rec;
     fkv_change_t         *change = &u->changes[i];
     fkv__update_key_t    *key = &u->own->keys[i];
@@ -205,6 +211,10 @@ key_read(fkv_update_t *u, unsigned i, uint64_t set)
             return key_read(u, i, set);     /* complete or void by now */
         }
 
+        found = true;
+    }
+
+    if (found && !fkv__update_gone(key, pos.version)) {
         rc = fkv__memtable_record(&mt, pos.entry, &rec);
 
     } else if (!key->looked || key->read_at < fkv__read_oldest(u->store, set)) {
@@ -226,6 +236,16 @@ key_read(fkv_update_t *u, unsigned i, uint64_t set)
     key->seen = rec.version;
     rc = fkv__read_value(&rec, u->now_ms, &change->current);
     change->exists = (rc == FKV_OK);
+
+    if (rc == FKV_OK && rec.kind == FKV__RECORD_BLOB) {
+        rc = fkv__update_load(u, i, &rec);
+
+        if (rc == FKV_GONE) {
+            return FKV_NOTFOUND;
+        }
+
+        change->exists = (rc == FKV_OK);
+    }
 
     return (rc == FKV_NOTFOUND) ? FKV_OK : rc;
 }
@@ -258,9 +278,11 @@ key_lookup(fkv_update_t *u, unsigned i)
 
 /* How many lookups at once: what they bring is held. */
 static unsigned
-lookups_max(const fkv_t *store)
+lookups_max(const fkv_t *store, bool load)
 {
-    uint64_t  n = HELD_BYTES_MAX / store->options.value_max;
+    const fkv_options_t  *opt = &store->options;
+    uint64_t              bytes = fkv__min(opt->value_max, opt->blob_min);
+    uint64_t              n = HELD_BYTES_MAX / (load ? opt->value_max : bytes);
 
     return (unsigned) fkv__max(fkv__min(n, LOOKUPS_MAX), 1);
 }
@@ -295,16 +317,20 @@ static int
 keys_read_all(fkv_update_t *u, uint64_t set)
 {
     size_t          held = 0;
-    unsigned        max = lookups_max(u->store);
     fkv__update_t  *own = u->own;
 
     own->depends = 0;
 
-    for (unsigned i = 0; i < u->n && own->looking < max; i++) {
-        int  rc;
+    for (unsigned i = 0; i < u->n; i++) {
+        const fkv_change_t  *change = &u->changes[i];
+        int                  rc;
 
-        if (u->changes[i].blind || u->changes[i].prefix) {
+        if (change->blind || change->prefix) {
             continue;
+        }
+
+        if (own->looking >= lookups_max(u->store, change->load)) {
+            break;
         }
 
         rc = key_read_or_look(u, i, set);
@@ -317,7 +343,8 @@ keys_read_all(fkv_update_t *u, uint64_t set)
             own->depends = fkv__max(own->depends, own->keys[i].seen + 1);
         }
 
-        held += own->keys[i].looked ? u->changes[i].current.data.len : 0;
+        held += (own->keys[i].looked || change->load)
+                ? change->current.data.len : 0;
 
         if (held > HELD_BYTES_MAX + u->store->options.value_max) {
             return FKV_ETOOBIG;
@@ -462,6 +489,23 @@ write_allowed(const fkv_update_t *u)
 }
 
 
+/* FKV_OK · FKV_AGAIN the op waits · failure */
+static int
+update_blobs(fkv_update_t *u)
+{
+    int  rc = fkv__update_write_blobs(u);
+
+    u->op.state = UPDATE_READ;
+
+    if (rc == FKV_EBUSY) {
+        fkv__retry(u->store, &u->op, false);
+        return FKV_AGAIN;
+    }
+
+    return rc;
+}
+
+
 /*
  * Read, decide, write.
  *
@@ -495,6 +539,14 @@ update_attempt(fkv_update_t *u)
 
     if (u->decide != NULL) {
         rc = u->decide(u);
+    }
+
+    if (rc == FKV_OK) {
+        rc = update_blobs(u);
+
+        if (rc == FKV_AGAIN) {
+            return FKV__TURN_WAIT;
+        }
     }
 
     if (rc == FKV_OK) {
@@ -628,6 +680,7 @@ update_init(fkv_update_t *u)
         key_encode(&u->changes[i], &own->keys[i], &own->bytes);
         own->stripes[i] = fkv__latch_stripe(own->keys[i].hash);
         u->changes[i].version = 0;
+        own->keys[i].blob = NULL;
     }
 
     own->keys_bytes = own->bytes.len;
@@ -650,6 +703,8 @@ own_prepare(fkv_update_t *u)
     own->tries = 0;
     own->looking = 0;
     own->pace = (fkv__pace_t) { .since_us = 0 };
+    own->blobs_n = 0;
+    own->blobs_rc = FKV_OK;
     own->bytes.len = 0;
     own->keys = &own->one;
     own->stripes = &own->one_stripe;

@@ -14,6 +14,8 @@
 #define FKV__UPDATE_META_MAX     1024       /* content type, bytes a key */
 #define FKV__UPDATE_SPARE_BYTES  8192       /* kept for the next update */
 
+typedef struct fkv__update_blob_s  fkv__update_blob_t;  /* blob_update.h */
+
 /* One key of an update, private. */
 typedef struct {
     fkv_str_t       ikey;           /* in bytes */
@@ -29,6 +31,7 @@ typedef struct {
     uint32_t        head_len;       /* ... 0 = this key is not written */
     uint32_t        record_at;      /* of the record, in the frame */
     fkv_str_t       value;
+    fkv__update_blob_t  *blob;      /* its large values; mostly NULL */
 } fkv__update_key_t;
 
 struct fkv__update_s {
@@ -37,11 +40,14 @@ struct fkv__update_s {
     fkv__pace_t         pace;
     int                 rc;         /* the answer that waits */
     unsigned            tries;
-    unsigned            looking;    /* lookups in flight; they run the op */
+    unsigned            looking;    /* lookups and large values in flight;
+                                           they run the op */
     unsigned            blocker;    /* slot that holds a latch we want */
     uint64_t            began_at;   /* visible before this try read */
     uint64_t            depends;    /* LSN that must be visible to answer */
     unsigned            ranges;     /* range tombstones in the frame */
+    unsigned            blobs_n;    /* large values on their way to disk */
+    int                 blobs_rc;   /* why one of them failed */
     uint32_t            frame_bytes;
     uint32_t            body_crc;
     fkv__buf_t          bytes;      /* internal keys, then record heads */

@@ -44,7 +44,7 @@ fkv__usage_write(fkv__arena_shm_t *arena, const fkv_change_t *change,
     if (!change->blind && change->exists) {
         keys--;
         bytes -= (int64_t) (key_bytes + change->current.content_type.len
-                            + change->current.data.len);
+                            + change->current.size);
     }
 
     usage_add(&usage->keys, keys);
@@ -215,12 +215,16 @@ static void
 table_sum(sum_t *sums, const fkv__table_info_t *info, uint64_t now_ms)
 {
     double               alive = table_alive(info, now_ms);
-    uint64_t             raw = 0;
+    uint64_t             raw = 0, bytes = info->bytes;
     size_t               n;
     const fkv__share_t  *shares = known_shares(info, &n);
 
     for (size_t i = 0; i < n; i++) {
         raw += shares[i].raw;
+    }
+
+    for (size_t i = 0; i < fkv__blob_uses_n(&info->blobs); i++) {
+        bytes += fkv__blob_uses(&info->blobs)[i].bytes;
     }
 
     for (size_t i = 0; i < n; i++) {
@@ -231,7 +235,7 @@ table_sum(sum_t *sums, const fkv__table_info_t *info, uint64_t now_ms)
                                                * alive);
         sum->net.bytes += (uint64_t) (int64_t) ((double) share->net_bytes
                                                 * alive);
-        sum->file += (uint64_t) part_of(info->bytes, share->raw, raw);
+        sum->file += (uint64_t) part_of(bytes, share->raw, raw);
         sum->raw += share->raw;
     }
 }

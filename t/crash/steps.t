@@ -29,8 +29,9 @@ my %way = (
     (map { ("catalog.$_" => \&rotation) } 4 .. 6),
     'lease.1' => \&leasing,
     (map { ("job.$_" => \&asking) } 1 .. 5),
-    (map { ("checkpoint.$_" => \&asking) } 1 .. 7),
+    (map { ("checkpoint.$_" => \&asking) } 1 .. 8),
     'count.1' => \&asking,
+    (map { ("blob_move.$_" => \&moving) } 1 .. 4),
 );
 
 # Steps of the helper's that recovery takes as well.
@@ -107,7 +108,7 @@ sub fresh {
     finish() if $nginx;
     $nginx = Ferrokv::Nginx->new(<<'CONF', vars => { SYNC => $sync });
 %%GLOBALS%%
-ferrokv_store main path=%%DIR%%/store memory=4m sync=%%SYNC%%
+ferrokv_store main path=%%DIR%%/store memory=4m sync=%%SYNC%% blob_min=4k
                    checkpoints=%%DIR%%/checkpoints;
 events { }
 http {
@@ -385,6 +386,41 @@ sub ok_asked {
         "$step: the helper answers again");
     is(join(' ', glob "$dir/.partial*"), '', "$step: nothing half is left");
     remove_tree(glob "$dir/$step*");
+}
+
+
+# Of a file of large values little is left: the helper moves it to another.
+sub moving {
+    my ($step) = @_;
+    my $before = deaths();
+
+    $nginx->start if !$nginx->pids;
+
+    my $http = Ferrokv::Http->new($nginx->port);
+
+    $http->put("/kv/x:moved$_", "$_ moved " x 2000) for 0 .. 9;
+    $http->delete("/kv/x:moved$_") for 1 .. 9;
+
+    # Who appends to the file leaves.
+    dying_at($step);
+    $nginx->reload;
+    $model->begin;
+
+    # With the last step it is done, and nothing is left for another helper.
+    ok_died($step, $before, $step eq 'blob_move.4' ? 1 : 2);
+    ok_cured($step);
+    ok_moved($step);
+    ok_kept($step);
+    ok_moved($step);
+    Ferrokv::Http->new($nginx->port)->delete('/kv/x:moved0');
+}
+
+
+sub ok_moved {
+    my ($step) = @_;
+
+    ok(Ferrokv::Http->new($nginx->port)->get('/kv/x:moved0')->body
+        eq '0 moved ' x 2000, "$step: what is moved is the same");
 }
 
 

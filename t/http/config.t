@@ -74,8 +74,13 @@ refused(stores => 'ferrokv_store main path=/;', qr{invalid value "path=/"});
 refused(stores => "$store memory=lots;", qr/invalid value "memory=lots"/);
 refused(stores => "$store memory=0;", qr/invalid value "memory=0"/);
 refused(stores => "$store memory=64k;", qr/"ferrokv_store" "main": .*memory/);
-refused(stores => "$store memory=16m max_value=15m;",
-        qr/"ferrokv_store" "main": .*(?:memory|max_value)/);
+refused(stores => "$store memory=16m max_value=2g;",
+        qr/"ferrokv_store" "main": max_value=2147483648 is too large/);
+refused(stores => "$store memory=16m blob_min=1k;",
+        qr/"ferrokv_store" "main": blob_min=1024 is too small/);
+refused(stores => "$store memory=16m blob_min=1m;",
+        qr/"ferrokv_store" "main": memory=16777216 is too small for blob_min/);
+accepted(stores => "$store memory=16m max_value=1g blob_min=4k;");
 refused(stores => "$store sync=often;", qr/invalid value "sync=often"/);
 refused(stores => "$store sync=;", qr/invalid value "sync="/);
 refused(stores => "$store max_value=-1;", qr/invalid value "max_value=-1"/);

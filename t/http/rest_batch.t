@@ -13,7 +13,7 @@ use Ferrokv::Nginx;
 
 my $nginx = Ferrokv::Nginx->new(<<'CONF');
 %%GLOBALS%%
-ferrokv_store main path=%%DIR%%/store memory=32m;
+ferrokv_store main path=%%DIR%%/store memory=32m max_value=512k;
 events { }
 http {
     %%HTTP%%

@@ -110,6 +110,8 @@ for ([ 'count&limit=5', qr/limit\W+does not go with this request/ ],
 
 # Checkpoint.
 
+$http->put('/kv/a:30', 'large' x 40_000);
+
 my $r = $http->post('/kv/?checkpoint=first');
 is($r->status, 201, 'a checkpoint');
 is($r->json->{checkpoint}, 'first', 'its name');
@@ -118,15 +120,17 @@ is($http->get('/status')->json->{stores}{main}{checkpoints}, 1, 'is counted');
 
 is(sprintf('%o', (stat "$saved/first")[2] & 07777), '700', 'mode 0700');
 is(join(' ', map { sprintf '%o', (stat)[2] & 07777 }
-        glob "$saved/first/{LOCK,CURRENT,MANIFEST-*,log/*}"),
-   '600 600 600 600', 'files 0600');
+        glob "$saved/first/{LOCK,CURRENT,MANIFEST-*,log/*,blob/*}"),
+   '600 600 600 600 600', 'files 0600');
 
+$http->put('/kv/a:30', 'none of yours' x 40_000);
 $http->put('/kv/later', 1);
 my ($all, $count) = contents('first');
 
 is($count, 45, 'as many keys');
 is($all->{'a:1'}, 'new', 'a value that was overwritten');
 is($all->{'b:20'}, 'b20', 'a value that was not');
+ok($all->{'a:30'} eq 'large' x 40_000, 'a large value');
 ok(!exists $all->{'b:1'}, 'a deleted key');
 ok(!exists $all->{later}, 'nothing of what came later');
 is($http->get('/kv/later')->status, 200, 'the store itself goes on');

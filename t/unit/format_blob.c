@@ -235,7 +235,9 @@ table_says_what_its_records_refer_to(void **state)
 
     (void) state;
 
-    fkv__table_builder_init(&table, 3, 4096, 10);
+    fkv__table_builder_init(&table, 3, &(fkv__table_options_t) {
+                                .block_bytes = 4096, .bits_per_key = 10
+                            });
 
     for (unsigned i = 0; i < 10; i++) {
         char             key[8];
@@ -254,7 +256,7 @@ table_says_what_its_records_refer_to(void **state)
         assert_int_equal(fkv__table_builder_add(&table, &rec), FKV_OK);
     }
 
-    assert_int_equal(fkv__table_builder_finish(&table, 1, &info), FKV_OK);
+    assert_int_equal(fkv__table_builder_finish(&table, &info), FKV_OK);
     assert_int_equal(fkv__table_info_put(&fields, &info), FKV_OK);
     assert_int_equal(fkv__table_info_get(fkv__buf_str(&fields), &got), FKV_OK);
 

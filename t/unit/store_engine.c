@@ -997,16 +997,28 @@ options_that_cannot_work_are_named(void **state)
     assert_non_null(strstr(error, "memory=1024 is too small"));
 
     opt.memory = MEMORY;
-    opt.value_max = MEMORY;
+    opt.value_max = FKV_VALUE_MAX_MAX + 1ull;
     assert_int_equal(fkv_options_check(&opt, error), FKV_EINVAL);
-    assert_non_null(strstr(error, "max_value=8388608"));
+    assert_non_null(strstr(error, "max_value=1073741825 is too large"));
+
+    opt.value_max = FKV_VALUE_MAX_MAX;
+    opt.blob_min = MEMORY;
+    assert_int_equal(fkv_options_check(&opt, error), FKV_EINVAL);
+    assert_non_null(strstr(error, "blob_min=8388608"));
+
+    opt.blob_min = 1;
+    assert_int_equal(fkv_options_check(&opt, error), FKV_EINVAL);
+    assert_non_null(strstr(error, "blob_min=1 is too small"));
+
+    opt.blob_min = 0;
+    assert_int_equal(fkv_options_check(&opt, error), FKV_OK);
 }
 
 
 static void
 a_value_or_key_that_is_too_large_writes_nothing(void **state)
 {
-    static uint8_t  big[MEMORY / 64];
+    static uint8_t  big[1024 * 1024 + 1];
     fkv_str_t       value = { big, fkv_value_max_default(MEMORY) + 1 };
     char            key[FKV_KEY_BYTES_MAX + 2];
 

@@ -654,7 +654,7 @@ a_newer_log_is_refused_by_name(void **state)
 {
     uint8_t        body[64], *p;
     fkv__record_t  rec = {
-        .kind = FKV__RECORD_BLOB, .key = { (const uint8_t *) "k", 1 }
+        .kind = FKV__RECORD_MERGE, .key = { (const uint8_t *) "k", 1 }
     };
 
     (void) state;
