@@ -14,6 +14,12 @@
 
 #define NAME_BYTES  40
 
+/* A manifest's two files. */
+typedef struct {
+    int  fd;
+    int  mirror;
+} pair_t;
+
 
 /* Keeps the version: its owner may still look at it. */
 static void
@@ -24,6 +30,7 @@ catalog_unusable(fkv__catalog_t *catalog)
     if (catalog->usable) {
         catalog->usable = false;
         (void) catalog->fs->close(catalog->fs, catalog->fd);
+        (void) catalog->fs->close(catalog->fs, catalog->mirror);
     }
 
     errno = cause;
@@ -32,15 +39,16 @@ catalog_unusable(fkv__catalog_t *catalog)
 
 /* Takes the version's reference over. */
 static void
-catalog_use(fkv__catalog_t *catalog, int fd, uint64_t number, uint64_t len,
-    fkv__version_t *version)
+catalog_use(fkv__catalog_t *catalog, const pair_t *pair, uint64_t number,
+    uint64_t len, fkv__version_t *version)
 {
     if (catalog->version != NULL) {
         fkv__version_unpin(catalog->version);
     }
 
     catalog->usable = true;
-    catalog->fd = fd;
+    catalog->fd = pair->fd;
+    catalog->mirror = pair->mirror;
     catalog->number = number;
     catalog->len = len;
     catalog->len_max = fkv__max(2 * len, FKV__CATALOG_BYTES_MAX);
@@ -69,84 +77,118 @@ catalog_sync(const fkv__catalog_t *catalog, int fd)
 }
 
 
-/* Opens, or creates empty, the manifest of that number. */
-static int
-catalog_open_file(const fkv__catalog_t *catalog, uint64_t number, int flags,
-    int *fd)
+static void
+pair_close(const fkv__catalog_t *catalog, const pair_t *pair)
 {
-    char  name[NAME_BYTES];
+    int  cause = errno;
 
-    fkv__manifest_name(name, number);
+    (void) catalog->fs->close(catalog->fs, pair->fd);
+    (void) catalog->fs->close(catalog->fs, pair->mirror);
 
-    *fd = catalog->fs->open(catalog->fs, catalog->dir, name, flags, 0600);
-
-    return catalog_code(*fd);
+    errno = cause;
 }
 
 
-/* Makes sure that a crash takes away neither the file nor its name. */
+/* Opens, or creates empty, the files of that number. */
 static int
-catalog_settle(const fkv__catalog_t *catalog, int fd)
+pair_open(const fkv__catalog_t *catalog, uint64_t number, int flags,
+    pair_t *pair)
 {
-    int  rc = catalog_sync(catalog, fd);
+    int   cause;
+    char  name[NAME_BYTES];
+
+    fkv__manifest_name(name, number);
+    pair->fd = catalog->fs->open(catalog->fs, catalog->dir, name, flags, 0600);
+
+    if (pair->fd < 0) {
+        return catalog_code(pair->fd);
+    }
+
+    fkv__mirror_name(name, number);
+    pair->mirror = catalog->fs->open(catalog->fs, catalog->dir, name, flags,
+                                     0600);
+
+    if (pair->mirror < 0) {
+        cause = pair->mirror;
+        (void) catalog->fs->close(catalog->fs, pair->fd);
+        return catalog_code(cause);
+    }
+
+    return FKV_OK;
+}
+
+
+/* Makes sure that a crash takes away neither the files nor their names. */
+static int
+pair_settle(const fkv__catalog_t *catalog, const pair_t *pair)
+{
+    int  rc = catalog_sync(catalog, pair->fd);
+
+    if (rc == FKV_OK) {
+        rc = catalog_sync(catalog, pair->mirror);
+    }
 
     return (rc == FKV_OK) ? fkv__file_sync_dir(catalog->fs, catalog->dir) : rc;
+}
+
+
+/* Goes on where the two files, which are whole, end. */
+static int
+catalog_continue(fkv__catalog_t *catalog, const fkv__loaded_t *loaded)
+{
+    int     rc;
+    pair_t  pair;
+
+    rc = pair_open(catalog, loaded->number, O_RDWR, &pair);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    rc = pair_settle(catalog, &pair);
+
+    if (rc != FKV_OK) {
+        pair_close(catalog, &pair);
+        return rc;
+    }
+
+    catalog_use(catalog, &pair, loaded->number, loaded->len, loaded->version);
+
+    return FKV_OK;
 }
 
 
 int
 fkv__catalog_open(fkv__catalog_t *catalog, char *error)
 {
-    int              fd, rc;
-    char             name[NAME_BYTES];
-    int64_t          size;
-    uint64_t         number, len;
-    fkv__version_t  *version;
+    int            rc;
+    fkv__loaded_t  loaded;
 
     catalog_unusable(catalog);
 
-    rc = fkv__version_load(catalog->fs, catalog->dir, &version, &number, &len,
-                           error);
+    rc = fkv__version_load(catalog->fs, catalog->dir, &loaded, error);
     if (rc != FKV_OK) {
         return rc;
     }
 
-    fkv__manifest_name(name, number);
-    rc = catalog_open_file(catalog, number, O_RDWR, &fd);
+    if (loaded.damage[0] != '\0') {
+        fkv__log(catalog->log, FKV_LOG_ALERT, "%s; the other copy is whole, a "
+                 "new manifest is written", loaded.damage);
+    }
+
+    if (loaded.whole) {
+        rc = catalog_continue(catalog, &loaded);
+
+    } else {
+        catalog->number = loaded.number;
+        rc = fkv__catalog_rotate(catalog, loaded.version);
+    }
 
     if (rc != FKV_OK) {
-        goto failed;
+        (void) snprintf(error, FKV_ERROR_BYTES, "opening MANIFEST-%06llu for "
+                        "writing failed: %s",
+                        (unsigned long long) loaded.number, strerror(errno));
+        fkv__version_unpin(loaded.version);
     }
-
-    size = catalog->fs->size(catalog->fs, fd);
-    rc = catalog_code(size);
-
-    if (rc == FKV_OK) {
-        rc = catalog_settle(catalog, fd);
-    }
-
-    if (rc != FKV_OK) {
-        (void) catalog->fs->close(catalog->fs, fd);
-        goto failed;
-    }
-
-    catalog_use(catalog, fd, number, len, version);
-
-    if ((uint64_t) size == len) {
-        return FKV_OK;
-    }
-
-    rc = fkv__catalog_rotate(catalog, fkv__version_pin(version));
-
-    if (rc == FKV_OK) {
-        return FKV_OK;
-    }
-
-failed:
-
-    (void) snprintf(error, FKV_ERROR_BYTES, "opening %s for writing failed: "
-                    "%s", name, strerror(errno));
-    fkv__version_unpin(version);
 
     return rc;
 }
@@ -176,32 +218,40 @@ catalog_image(fkv__buf_t *image, uint64_t number,
 }
 
 
+static int
+catalog_fill(const fkv__catalog_t *catalog, int fd, const fkv__buf_t *image)
+{
+    int  rc = fkv__directory_own(fd, catalog->uid, catalog->gid);
+
+    return (rc == FKV_OK)
+           ? fkv__file_write(catalog->fs, fd, image->data, image->len, 0) : rc;
+}
+
+
 /* Leaves a complete, synced manifest that nothing names yet. */
 static int
 catalog_create(const fkv__catalog_t *catalog, uint64_t number,
-    const fkv__buf_t *image, int *fd)
+    const fkv__buf_t *image, pair_t *pair)
 {
-    int  rc, cause;
+    int  rc;
 
-    rc = catalog_open_file(catalog, number, O_RDWR | O_CREAT | O_TRUNC, fd);
+    rc = pair_open(catalog, number, O_RDWR | O_CREAT | O_TRUNC, pair);
     if (rc != FKV_OK) {
         return rc;
     }
 
-    rc = fkv__directory_own(*fd, catalog->uid, catalog->gid);
+    rc = catalog_fill(catalog, pair->fd, image);
 
     if (rc == FKV_OK) {
-        rc = fkv__file_write(catalog->fs, *fd, image->data, image->len, 0);
+        rc = catalog_fill(catalog, pair->mirror, image);
     }
 
     if (rc == FKV_OK) {
-        rc = catalog_settle(catalog, *fd);
+        rc = pair_settle(catalog, pair);
     }
 
     if (rc != FKV_OK) {
-        cause = errno;
-        (void) catalog->fs->close(catalog->fs, *fd);
-        errno = cause;
+        pair_close(catalog, pair);
     }
 
     return rc;
@@ -235,11 +285,24 @@ catalog_set_current(const fkv__catalog_t *catalog, uint64_t number)
 }
 
 
+/* What stays behind is unlinked when the store is opened. */
+static void
+catalog_unlink(const fkv__catalog_t *catalog, uint64_t number)
+{
+    char  name[NAME_BYTES];
+
+    fkv__manifest_name(name, number);
+    (void) catalog->fs->unlink(catalog->fs, catalog->dir, name);
+    fkv__mirror_name(name, number);
+    (void) catalog->fs->unlink(catalog->fs, catalog->dir, name);
+}
+
+
 int
 fkv__catalog_rotate(fkv__catalog_t *catalog, fkv__version_t *version)
 {
-    int         fd, rc, cause;
-    char        old[NAME_BYTES];
+    int         rc;
+    pair_t      pair;
     uint64_t    number = catalog->number + 1;
     fkv__buf_t  image = { 0 };
 
@@ -249,33 +312,29 @@ fkv__catalog_rotate(fkv__catalog_t *catalog, fkv__version_t *version)
     rc = catalog_image(&image, number, version);
 
     if (rc == FKV_OK) {
-        rc = catalog_create(catalog, number, &image, &fd);
+        rc = catalog_create(catalog, number, &image, &pair);
     }
 
     if (rc == FKV_OK) {
-        FKV_STEP("catalog.4");
-        rc = catalog_set_current(catalog, number);
         FKV_STEP("catalog.5");
+        rc = catalog_set_current(catalog, number);
+        FKV_STEP("catalog.6");
 
         if (rc != FKV_OK) {
-            cause = errno;
-            (void) catalog->fs->close(catalog->fs, fd);
-            errno = cause;
+            pair_close(catalog, &pair);
         }
     }
 
-    /* The last one stays: who has not heard of the new one may open it. */
-    fkv__manifest_name(old, catalog->number - 1);
     catalog_unusable(catalog);
 
     if (rc == FKV_OK) {
-        /* What stays behind is unlinked when the store is opened. */
+        /* The last one stays: who has not heard of the new one may open it. */
         if (catalog->number > 1) {
-            (void) catalog->fs->unlink(catalog->fs, catalog->dir, old);
+            catalog_unlink(catalog, catalog->number - 1);
         }
 
-        FKV_STEP("catalog.6");
-        catalog_use(catalog, fd, number, image.len, version);
+        FKV_STEP("catalog.7");
+        catalog_use(catalog, &pair, number, image.len, version);
     }
 
     fkv__buf_done(&image);
@@ -285,10 +344,25 @@ fkv__catalog_rotate(fkv__catalog_t *catalog, fkv__version_t *version)
 }
 
 
+static int
+catalog_write_to(const fkv__catalog_t *catalog, int fd,
+    const fkv__buf_t *record)
+{
+    int  rc;
+
+    rc = fkv__file_write(catalog->fs, fd, record->data, record->len,
+                         catalog->len);
+    FKV_STEP("catalog.2");
+
+    return (rc == FKV_OK) ? catalog_sync(catalog, fd) : rc;
+}
+
+
 /*
  * After a failure the record may be there in part, or as a whole but not on
  * disk.  Zeros are the end of a manifest for whoever reads it next, and the
- * next open starts a new one instead of appending behind them.
+ * next open starts a new one instead of appending behind them.  The mirror is
+ * never to have more than the manifest.
  */
 static void
 catalog_withdraw(fkv__catalog_t *catalog, fkv__buf_t *record)
@@ -296,13 +370,8 @@ catalog_withdraw(fkv__catalog_t *catalog, fkv__buf_t *record)
     int  cause = errno;
 
     memset(record->data, 0, record->len);
-
-    if (fkv__file_write(catalog->fs, catalog->fd, record->data, record->len,
-                        catalog->len)
-        == FKV_OK)
-    {
-        (void) catalog_sync(catalog, catalog->fd);
-    }
+    (void) catalog_write_to(catalog, catalog->mirror, record);
+    (void) catalog_write_to(catalog, catalog->fd, record);
 
     errno = cause;
 }
@@ -314,13 +383,11 @@ catalog_write(fkv__catalog_t *catalog, fkv__buf_t *record)
     int  rc;
 
     FKV_STEP("catalog.1");
-
-    rc = fkv__file_write(catalog->fs, catalog->fd, record->data, record->len,
-                         catalog->len);
-    FKV_STEP("catalog.2");
+    rc = catalog_write_to(catalog, catalog->fd, record);
 
     if (rc == FKV_OK) {
-        rc = catalog_sync(catalog, catalog->fd);
+        FKV_STEP("catalog.3");
+        rc = catalog_write_to(catalog, catalog->mirror, record);
     }
 
     if (rc != FKV_OK) {
@@ -329,7 +396,7 @@ catalog_write(fkv__catalog_t *catalog, fkv__buf_t *record)
         return (rc == FKV_EFULL) ? FKV_EFULL : FKV_EIO;
     }
 
-    FKV_STEP("catalog.3");
+    FKV_STEP("catalog.4");
     catalog->len += record->len;
 
     return FKV_OK;

@@ -2,6 +2,8 @@
  * catalog.h - writing the manifest: the one place that changes the set of
  * tables.
  *
+ * Shape      two files of the same bytes, the manifest and its mirror: what is
+ *            damaged in one is taken from the other (load.c)
  * Processes  the master while it opens the store, then the owner of the helper
  *            role; never two at once
  * If killed  before the record is whole: the edit never happened, its tables
@@ -9,8 +11,9 @@
  *            announced length and announces it (fkv__catalog_open)
  *
  * Invariants
- *   1  An edit is acknowledged only when its record and the directory entry of
- *      its manifest are on disk.
+ *   1  An edit is acknowledged only when its record, in both files, and their
+ *      directory entries are on disk; the manifest's is before the mirror's is
+ *      written.
  *   2  Nothing is appended behind anything but the last valid record, and not
  *      to a manifest that CURRENT may stop naming after a crash: whoever is in
  *      doubt starts a new one.
@@ -28,12 +31,14 @@
 /* Zero-initialized, and with the caller's fields set, it is closed. */
 typedef struct {
     const fkv__fs_t  *fs;           /* the caller's */
+    const fkv_log_t  *log;          /* or NULL */
     int               dir;
     uid_t             uid;          /* owner of new files, -1: ours */
     gid_t             gid;
 
-    bool              usable;       /* false: fd is not open */
+    bool              usable;       /* false: these are not open */
     int               fd;
+    int               mirror;
     uint64_t          number;       /* of the manifest */
     uint64_t          len;
     uint64_t          len_max;      /* longer: the next edit rotates */
@@ -43,8 +48,9 @@ typedef struct {
 
 /*
  * Opens the current manifest for appending, for the first time or again: loads
- * the version and syncs file and directory.  If anything stands behind the
- * last edit, a torn record or the zeros of a withdrawn one, it rotates.
+ * the version and syncs files and directory.  If anything stands behind the
+ * last edit, a torn record or the zeros of a withdrawn one, it rotates; so it
+ * does after damage of one copy, of which it tells the log.
  * FKV_OK · as fkv__version_load, FKV_EFULL
  */
 int fkv__catalog_open(fkv__catalog_t *catalog, char *error);

@@ -12,8 +12,7 @@
 
 #include "store/log_files.h"
 #include "store/replay.h"
-
-#define FKV__DAMAGE_BYTES  256      /* room of one sentence */
+#include "store/version.h"
 
 typedef struct {
     const fkv__directory_t     *directory;

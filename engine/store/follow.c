@@ -5,6 +5,8 @@
  *       |  the same file                | another file
  *       v                               v
  *     read --> replay --> look        open --> look
+ *
+ * Damage of a manifest makes its mirror another file: look again.
  */
 
 #include "store/follow.h"
@@ -20,6 +22,21 @@
 #define LOAD_TRIES  1000            /* a millisecond each */
 
 static int follow_look(fkv_t *store);
+
+
+static void
+follow_name(fkv_t *store)
+{
+    fkv__follow_t  *follow = &store->tables->follow;
+    uint64_t        number = fkv__manifest_pos_number(follow->pos);
+
+    if (number == follow->damaged) {
+        fkv__mirror_name(follow->name, number);
+
+    } else {
+        fkv__manifest_name(follow->name, number);
+    }
+}
 
 
 /* Says once per position what is wrong with it. */
@@ -47,13 +64,40 @@ follow_failed(fkv_t *store, int rc, uint64_t offset, const char *fmt, ...)
         fkv__count(store, errors_corrupt, 1);
     }
 
-    fkv__manifest_name(follow->name, fkv__manifest_pos_number(follow->pos));
-
+    follow_name(store);
     fkv__log(store->log, FKV_LOG_ALERT, "%s: %s at offset %llu, reads that "
              "need the tables answer an error", follow->name, what,
              (unsigned long long) offset);
 
     return rc;
+}
+
+
+/* FKV_OK look again, the mirror may do · rc it is the mirror that fails */
+static int
+follow_damaged(fkv_t *store, int rc, uint64_t offset, const char *what)
+{
+    fkv__follow_t  *follow = &store->tables->follow;
+    uint64_t        number = fkv__manifest_pos_number(follow->pos);
+
+    if (number == follow->damaged) {
+        return follow_failed(store, rc, offset, "%s", what);
+    }
+
+    follow_name(store);
+    fkv__log(store->log, FKV_LOG_ALERT, "%s: %s at offset %llu, its mirror is "
+             "read instead", follow->name, what, (unsigned long long) offset);
+    fkv__count(store, errors_io, rc == FKV_EIO);
+    fkv__count(store, errors_corrupt, rc != FKV_EIO);
+
+    follow->damaged = number;
+
+    if (follow->fd >= 0) {
+        fkv__files_close_fd(store, follow->fd);
+        follow->fd = -1;
+    }
+
+    return FKV_OK;
 }
 
 
@@ -113,9 +157,12 @@ follow_header(fkv_t *store, fkv_str_t file)
         rc = FKV_ECORRUPT;
     }
 
+    if (rc == FKV_EVERSION) {
+        return follow_failed(store, rc, 0, "header of a newer version");
+    }
+
     if (rc != FKV_OK) {
-        return follow_failed(store, rc, 0, rc == FKV_EVERSION
-                             ? "header of a newer version" : "bad header");
+        return follow_damaged(store, rc, 0, "bad header");
     }
 
     follow->have = FKV__MANIFEST_HEADER_BYTES;
@@ -132,7 +179,7 @@ follow_replay(fkv_t *store, fkv_str_t file)
     int             rc;
 
     rc = follow_header(store, file);
-    if (rc != FKV_OK) {
+    if (rc != FKV_OK || follow->fd < 0) {
         return rc;
     }
 
@@ -153,8 +200,8 @@ follow_replay(fkv_t *store, fkv_str_t file)
 
     /* What was announced is whole: short is as bad as wrong. */
     if (rc != FKV_OK || follow->have != file.len) {
-        return follow_failed(store, FKV_ECORRUPT, follow->have,
-                             "edit is damaged");
+        return follow_damaged(store, FKV_ECORRUPT, follow->have,
+                              "edit is damaged");
     }
 
     return FKV_OK;
@@ -173,13 +220,12 @@ on_read(fkv__io_req_t *io)
     file.len = fkv__manifest_pos_len(follow->pos);
 
     if (io->res < 0) {
-        rc = follow_failed(store, FKV_EIO, follow->have, "read failed: %s",
-                           strerror((int) -io->res));
+        rc = follow_damaged(store, FKV_EIO, follow->have, "read failed");
 
     } else if ((uint64_t) io->res < file.len - follow->have) {
-        rc = follow_failed(store, FKV_ECORRUPT,
-                           follow->have + (uint64_t) io->res,
-                           "file ends too early");
+        rc = follow_damaged(store, FKV_ECORRUPT,
+                            follow->have + (uint64_t) io->res,
+                            "file ends too early");
 
     } else {
         rc = follow_replay(store, file);
@@ -264,7 +310,7 @@ follow_opened(fkv_t *store, int64_t res)
     }
 
     if (res == -ENOENT) {
-        return follow_failed(store, FKV_ECORRUPT, 0, "file is missing");
+        return follow_damaged(store, FKV_ECORRUPT, 0, "file is missing");
     }
 
     return follow_failed(store, FKV_EIO, 0, "open failed: %s",
@@ -294,7 +340,7 @@ follow_open(fkv_t *store)
     fkv__follow_t  *follow = &store->tables->follow;
     fkv__io_req_t  *io = &follow->io;
 
-    fkv__manifest_name(follow->name, fkv__manifest_pos_number(follow->pos));
+    follow_name(store);
 
     io->kind = FKV__IO_OPEN;
     io->fd = store->dir;
@@ -393,11 +439,10 @@ follow_load(fkv_t *store)
         rc = follow_replay(store, file);
 
     } else if (errno == ENODATA) {
-        rc = follow_failed(store, FKV_ECORRUPT, 0, "file ends too early");
+        rc = follow_damaged(store, FKV_ECORRUPT, 0, "file ends too early");
 
     } else {
-        rc = follow_failed(store, FKV_EIO, 0, "read failed: %s",
-                           strerror(errno));
+        rc = follow_damaged(store, FKV_EIO, 0, "read failed");
     }
 
     fkv__free(follow->bytes);
@@ -411,19 +456,16 @@ follow_load(fkv_t *store)
  * A helper that starts a new manifest unlinks the old one some time before it
  * announces the new one: then there is nothing to be had but patience.
  */
-int
-fkv__follow_open(fkv_t *store)
+static int
+follow_open_now(fkv_t *store)
 {
     static const struct timespec  pause = { 0, 1000000 };
     fkv__follow_t                *follow = &store->tables->follow;
-    int                           fd, rc;
-
-    fkv__list_init(&follow->waits);
+    int                           fd;
 
     for (unsigned i = 0; ; i++) {
         follow->pos = follow_pos(store);
-        fkv__manifest_name(follow->name,
-                           fkv__manifest_pos_number(follow->pos));
+        follow_name(store);
 
         fd = store->fs->open(store->fs, store->dir, follow->name, O_RDONLY, 0);
 
@@ -434,9 +476,29 @@ fkv__follow_open(fkv_t *store)
         (void) nanosleep(&pause, NULL);
     }
 
-    rc = follow_opened(store, fd);
+    return follow_opened(store, fd);
+}
 
-    return (rc == FKV_OK) ? follow_load(store) : rc;
+
+int
+fkv__follow_open(fkv_t *store)
+{
+    fkv__follow_t  *follow = &store->tables->follow;
+    int             rc;
+
+    fkv__list_init(&follow->waits);
+
+    /* The second time, if there is one, with the mirror. */
+
+    do {
+        rc = follow_open_now(store);
+
+        if (rc == FKV_OK && follow->fd >= 0) {
+            rc = follow_load(store);
+        }
+    } while (rc == FKV_OK && follow->fd < 0);
+
+    return rc;
 }
 
 

@@ -2,8 +2,9 @@
  * follow.h - a worker follows the manifest.
  *
  * Shape      the segment names the last announced edit and where the manifest
- *            that holds it ends; what is new there is read and applied.  One
- *            reader a process, all who need the edit wait for it
+ *            that holds it ends; what is new there is read and applied, from
+ *            its mirror if the manifest is damaged.  One reader a process, all
+ *            who need the edit wait for it
  * Processes  private; one thread; asynchronous through store->io
  * If killed  slot.edit stays where it was
  */
@@ -19,6 +20,7 @@ typedef struct {
     fkv_link_t     waits;
     int            fd;              /* of the manifest; -1: not open */
     uint64_t       number;          /* of the manifest */
+    uint64_t       damaged;         /* the one whose mirror is read instead */
     uint64_t       have;            /* its bytes that are in the version */
     uint64_t       pos;             /* what is being read: position ... */
     uint8_t       *bytes;           /* ... and memory for all of the file */

@@ -295,6 +295,7 @@ helper_init(fkv__helper_t *helper, fkv_t *store)
 
     helper->catalog = (fkv__catalog_t) {
         .fs = store->fs,
+        .log = store->log,
         .dir = store->dir,
         .uid = helper->uid,
         .gid = helper->gid

@@ -114,18 +114,31 @@ recover_new(recover_t *r)
 static int
 recover_load(recover_t *r)
 {
-    int       rc;
-    uint64_t  len;
+    int            rc;
+    fkv__loaded_t  loaded;
 
     rc = fkv__log_files_find(&r->files, r->in->directory, QUIET_MS, r->error);
     if (rc != FKV_OK) {
         return rc;
     }
 
-    rc = fkv__version_load(r->fs, r->in->directory->dir, &r->version,
-                           &r->manifest, &len, r->error);
+    rc = fkv__version_load(r->fs, r->in->directory->dir, &loaded, r->error);
 
-    return (rc == FKV_NOTFOUND) ? recover_new(r) : rc;
+    if (rc == FKV_NOTFOUND) {
+        return recover_new(r);
+    }
+
+    if (rc == FKV_OK) {
+        r->version = loaded.version;
+        r->manifest = loaded.number;
+    }
+
+    if (rc == FKV_OK && loaded.damage[0] != '\0') {
+        fkv__log(r->in->log, FKV_LOG_ALERT, "%s; nothing is lost, a new "
+                 "manifest is written", loaded.damage);
+    }
+
+    return rc;
 }
 
 
@@ -428,16 +441,16 @@ recover_catalog(recover_t *r)
 }
 
 
-/* Nothing names them, and their numbers are not used again. */
 static int
-recover_stale_manifests(recover_t *r)
+recover_stale(recover_t *r, const char *prefix, void (*name_of)(char *out,
+    uint64_t number))
 {
     int         rc;
     char        name[NAME_BYTES];
     uint64_t    number;
     fkv__buf_t  numbers = { 0 };
 
-    rc = fkv__directory_numbers(r->in->directory->dir, "MANIFEST-", 6, "",
+    rc = fkv__directory_numbers(r->in->directory->dir, prefix, 6, "",
                                 &numbers);
 
     for (size_t at = 0; rc == FKV_OK && at < numbers.len;
@@ -449,7 +462,7 @@ recover_stale_manifests(recover_t *r)
             continue;
         }
 
-        fkv__manifest_name(name, number);
+        name_of(name, number);
         (void) r->fs->unlink(r->fs, r->in->directory->dir, name);
 
         /* The one that counted until now is no news. */
@@ -467,6 +480,16 @@ recover_stale_manifests(recover_t *r)
     }
 
     return FKV_OK;
+}
+
+
+/* Nothing names them, and their numbers are not used again. */
+static int
+recover_stale_manifests(recover_t *r)
+{
+    int  rc = recover_stale(r, "MANIFEST-", fkv__manifest_name);
+
+    return (rc == FKV_OK) ? recover_stale(r, "MIRROR-", fkv__mirror_name) : rc;
 }
 
 

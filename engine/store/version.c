@@ -576,6 +576,14 @@ fkv__manifest_name(char *out, uint64_t number)
 
 
 void
+fkv__mirror_name(char *out, uint64_t number)
+{
+    (void) snprintf(out, NAME_BYTES, "MIRROR-%06llu",
+                    (unsigned long long) number);
+}
+
+
+void
 fkv__table_name(char *out, uint64_t id)
 {
     (void) snprintf(out, NAME_BYTES, "%06llu.sst", (unsigned long long) id);

@@ -20,7 +20,8 @@
 #include "shared/blocks.h"
 #include "store/ranges.h"
 
-#define FKV__LEVELS  7
+#define FKV__LEVELS        7
+#define FKV__DAMAGE_BYTES  256      /* room of one sentence */
 
 typedef struct fkv__table_s  fkv__table_t;
 
@@ -101,18 +102,30 @@ int fkv__version_snapshot(const fkv__version_t *version, fkv__edit_t *edit);
 int fkv__version_replay(fkv__version_t **version, fkv_str_t file,
     uint64_t number, uint64_t *offset);
 
-/*
- * Reads CURRENT and the manifest it names, blocking.
- *   number, len   the manifest and how many bytes of it are valid edits
- * FKV_OK · FKV_NOTFOUND there is no CURRENT and nothing else · FKV_ECORRUPT
- * (error names file and offset; a torn last record is not corruption: len
- * ends before it) · FKV_EVERSION · FKV_EIO · FKV_ENOMEM
- */
-int fkv__version_load(const fkv__fs_t *fs, int dir, fkv__version_t **version,
-    uint64_t *number, uint64_t *len, char *error);
+/* What is on disk. */
+typedef struct {
+    fkv__version_t  *version;       /* the caller's reference */
+    uint64_t         number;        /* of the manifest */
+    uint64_t         len;           /* of its valid edits */
+    bool             whole;         /* both copies are just these */
+    char             damage[FKV__DAMAGE_BYTES];     /* of one copy, made good
+                                       by the other: file, offset; or empty */
+} fkv__loaded_t;
 
-/* DIR/MANIFEST-n and DIR/sst/n.sst; out has room for 40 bytes. */
+/*
+ * Reads CURRENT and the manifest it names, blocking; what is damaged in one of
+ * the manifest's two copies is taken from the other, and if CURRENT itself is
+ * damaged the manifest counts that goes farthest.
+ * FKV_OK out is set · FKV_NOTFOUND there is no CURRENT and nothing else
+ * · FKV_ECORRUPT (error names file and offset; a torn last record is not
+ * corruption: len ends before it) · FKV_EVERSION · FKV_EIO · FKV_ENOMEM
+ */
+int fkv__version_load(const fkv__fs_t *fs, int dir, fkv__loaded_t *out,
+    char *error);
+
+/* DIR/MANIFEST-n, DIR/MIRROR-n, DIR/sst/n.sst; out has room for 40 bytes. */
 void fkv__manifest_name(char *out, uint64_t number);
+void fkv__mirror_name(char *out, uint64_t number);
 void fkv__table_name(char *out, uint64_t id);
 
 /*

@@ -26,7 +26,7 @@ my %way = (
     (map { ("directory.$_" => \&opening) } 1 .. 2),
     (map { ("recover.$_" => \&opening) } 1 .. 5),
     (map { ("reap.$_" => \&reaping) } 1 .. 4),
-    (map { ("catalog.$_" => \&rotation) } 4 .. 6),
+    (map { ("catalog.$_" => \&rotation) } 5 .. 7),
     'lease.1' => \&leasing,
     (map { ("job.$_" => \&asking) } 1 .. 5),
     (map { ("checkpoint.$_" => \&asking) } 1 .. 8),
@@ -35,7 +35,7 @@ my %way = (
 );
 
 # Steps of the helper's that recovery takes as well.
-my @also_opening = map { ("catalog." . ($_ + 3), "table_file.$_") } 1 .. 3;
+my @also_opening = map { ("catalog." . ($_ + 4), "table_file.$_") } 1 .. 3;
 
 my %sync = ('log_sync.1' => 'everysec');
 

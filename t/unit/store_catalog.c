@@ -84,15 +84,14 @@ append(uint64_t id)
 static unsigned
 tables_on_disk(void)
 {
-    unsigned         n;
-    uint64_t         number, len;
-    fkv__version_t  *version;
+    unsigned       n;
+    fkv__loaded_t  loaded;
 
     scratch_fail(0, 0, false);
-    assert_int_equal(fkv__version_load(&scratch_fs, catalog.dir, &version,
-                                       &number, &len, scratch.error), FKV_OK);
-    n = version->n[0];
-    fkv__version_unpin(version);
+    assert_int_equal(fkv__version_load(&scratch_fs, catalog.dir, &loaded,
+                                       scratch.error), FKV_OK);
+    n = loaded.version->n[0];
+    fkv__version_unpin(loaded.version);
 
     return n;
 }
@@ -155,10 +154,15 @@ a_failed_edit_has_not_happened(void **state)
 
     assert_int_equal(append(1), FKV_OK);
 
-    /* The write, then the sync: the record is there in part, or as a whole. */
-    for (unsigned n = 1; n <= 2; n++) {
-        scratch_fail(n, (n == 1) ? -ENOSPC : -EIO, false);
-        assert_int_equal(append(1 + n), (n == 1) ? FKV_EFULL : FKV_EIO);
+    /*
+     * The write, then the sync, of the manifest and of its mirror: the record
+     * is there in part, or as a whole, once or twice.
+     */
+    for (unsigned n = 1; n <= 4; n++) {
+        bool  full = (n % 2 == 1);
+
+        scratch_fail(n, full ? -ENOSPC : -EIO, false);
+        assert_int_equal(append(1 + n), full ? FKV_EFULL : FKV_EIO);
         assert_int_equal(tables_on_disk(), 1);
 
         /* Not before it has been opened again. */
@@ -179,11 +183,11 @@ a_dying_disk_gives_the_edit_or_not_and_never_half_of_it(void **state)
 {
     (void) state;
 
-    for (unsigned n = 1; n <= 3; n++) {
+    for (unsigned n = 1; n <= 5; n++) {
         unsigned  before = tables_on_disk(), after;
 
         scratch_fail(n, -EIO, true);
-        assert_int_equal(append(n), (n <= 2) ? FKV_EIO : FKV_OK);
+        assert_int_equal(append(n), (n <= 4) ? FKV_EIO : FKV_OK);
 
         after = tables_on_disk();
         assert_true(after == before || after == before + 1);
@@ -207,6 +211,41 @@ a_torn_end_is_not_appended_to(void **state)
 
     assert_int_equal(append(2), FKV_OK);
     assert_int_equal(tables_on_disk(), 2);
+}
+
+
+static void
+a_copy_that_is_damaged_is_written_anew(void **state)
+{
+    (void) state;
+
+    for (uint64_t id = 1; id <= 3; id++) {
+        assert_int_equal(append(id), FKV_OK);
+    }
+
+    scratch_flip("MANIFEST-000001", catalog.len - 5);
+    reopen();
+    assert_int_equal(catalog.number, 2);
+    assert_int_equal(catalog.version->n[0], 3);
+    assert_true(scratch_exists("MIRROR-000002"));
+
+    scratch_flip("MIRROR-000002", 50);
+    reopen();
+    assert_int_equal(catalog.number, 3);
+    assert_false(scratch_exists("MIRROR-000001"));
+
+    /* As a death between the two leaves it: no damage, but not whole. */
+    assert_int_equal(append(4), FKV_OK);
+    assert_int_equal(truncate(scratch_name("MIRROR-000003"),
+                              (off_t) catalog.len - 5), 0);
+    reopen();
+    assert_int_equal(catalog.number, 4);
+    assert_int_equal(catalog.version->n[0], 4);
+
+    reopen();
+    assert_int_equal(catalog.number, 4);
+    assert_int_equal(scratch_size("MIRROR-000004"),
+                     scratch_size("MANIFEST-000004"));
 }
 
 
@@ -270,7 +309,7 @@ a_failed_rotation_leaves_a_whole_state(void **state)
         reopen();
     } while (rc != FKV_OK);
 
-    assert_in_range(n, 9, 15);
+    assert_in_range(n, 13, 20);
     assert_int_equal(append(2), FKV_OK);
     assert_int_equal(tables_on_disk(), 2);
 }
@@ -306,6 +345,8 @@ main(void)
             a_dying_disk_gives_the_edit_or_not_and_never_half_of_it,
             setup, teardown),
         cmocka_unit_test_setup_teardown(a_torn_end_is_not_appended_to,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(a_copy_that_is_damaged_is_written_anew,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_long_manifest_is_followed_by_a_new_one, setup, teardown),

@@ -345,7 +345,8 @@ the_helper_may_die_at_any_step(void **state)
         "recycle.5:3", "recycle.5:9",
         "compact.1", "compact.2:200", "compact.3", "compact.4",
         "log_sync.1", "table_file.1:2", "table_file.2:3", "table_file.3:5",
-        "catalog.1:2", "catalog.2:3", "catalog.3:4",
+        "catalog.1:2", "catalog.2:3", "catalog.2:6", "catalog.3:4",
+        "catalog.4:3",
     };
 
     (void) state;

@@ -765,6 +765,7 @@ bad_tables_are_told_and_orphans_removed(void **state)
 
     scratch_write("store/sst/000999.sst", "orphan", 6, 0);
     scratch_write("store/MANIFEST-000099", "orphan", 6, 0);
+    scratch_write("store/MIRROR-000099", "orphan", 6, 0);
     assert_int_equal(recovery.out.tables_bad, 0);
 
     assert_int_equal(unlink(scratch_name("store/sst/000001.sst")), 0);
@@ -777,6 +778,7 @@ bad_tables_are_told_and_orphans_removed(void **state)
     assert_true(scratch_heard("ALERT sst/000002.sst is damaged: 100 bytes of"));
     assert_false(scratch_exists("store/sst/000999.sst"));
     assert_false(scratch_exists("store/MANIFEST-000099"));
+    assert_false(scratch_exists("store/MIRROR-000099"));
 }
 
 
@@ -802,6 +804,44 @@ data_without_a_manifest_are_not_thrown_away(void **state)
     assert_int_equal(recover_try(), FKV_ECORRUPT);
     assert_non_null(strstr(scratch.error, "though there are tables"));
     assert_true(scratch_exists("store/sst/000001.sst"));
+}
+
+
+static void
+a_flipped_byte_of_the_manifest_loses_nothing(void **state)
+{
+    static const char *const  files[] = { "MANIFEST-", "MIRROR-", "CURRENT" };
+    char                      name[64];
+
+    (void) state;
+
+    (void) recover();
+    log_begin(&a);
+    expect("k1", log_put(&a, "k1", "one"), "one");
+    log_write(&a, 0);
+    (void) recover();
+    expected();
+
+    for (unsigned i = 0; i < 3; i++) {
+        (void) snprintf(name, sizeof(name), "store/%s", files[i]);
+
+        if (i < 2) {
+            (void) sprintf(name + strlen(name), "%06llu",
+                           (unsigned long long) recovery.out.manifest);
+        }
+
+        scratch_flip(name, (i < 2) ? 60 : 3);
+        (void) recover();
+        expected();
+        assert_false(recovery.out.damaged);
+        assert_non_null(strstr(scratch.said, name + 6));
+        assert_non_null(strstr(scratch.said, "damaged at offset"));
+
+        /* Now it is mended. */
+        (void) recover();
+        expected();
+        assert_null(strstr(scratch.said, "damaged"));
+    }
 }
 
 
@@ -929,7 +969,7 @@ a_kill_at_any_step_loses_nothing(void **state)
     static const char *const  steps[] = {
         "directory.1", "directory.2", "recover.1", "table_file.1",
         "table_file.2", "table_file.3", "table_file.1:2", "table_file.3:2",
-        "recover.2", "catalog.4", "catalog.5", "catalog.6", "recover.3",
+        "recover.2", "catalog.5", "catalog.6", "catalog.7", "recover.3",
         "recover.4", "recover.5"
     };
 
@@ -1007,6 +1047,7 @@ main(int argc, char **argv)
         TEST(lost_edits_are_damage_and_no_table_is_removed),
         TEST(bad_tables_are_told_and_orphans_removed),
         TEST(data_without_a_manifest_are_not_thrown_away),
+        TEST(a_flipped_byte_of_the_manifest_loses_nothing),
         TEST(an_open_that_fails_anywhere_can_be_repeated),
         TEST(an_open_that_dies_anywhere_can_be_repeated),
         TEST(a_kill_at_any_step_loses_nothing),

@@ -185,23 +185,71 @@ a_manifest_that_was_replaced_twice_is_looked_for_again(void **state)
 
 
 static void
-a_damaged_edit_is_an_error_said_once(void **state)
+flip(int fd, uint64_t offset)
 {
-    uint64_t      before;
-    uint8_t       byte;
+    uint8_t  byte;
+
+    assert_int_equal(pread(fd, &byte, 1, (off_t) offset), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, (off_t) offset), 1);
+}
+
+
+/* A second edit, which the worker has not read. */
+static uint64_t
+edit_to_come(void)
+{
+    uint64_t  before;
+
+    shelf_add(&shelf, 1, 1, 0, 10, 100, "value");
+    assert_int_equal(shelf_open(&shelf, NULL), FKV_OK);
+    before = shelf.catalog.len;
+    shelf_add(&shelf, 2, 0, 0, 10, 200, "newer");
+
+    return before;
+}
+
+
+static void
+a_damaged_edit_is_read_from_the_mirror(void **state)
+{
+    uint64_t  at = edit_to_come();
+
+    (void) state;
+
+    flip(shelf.catalog.fd, at + 9);
+    shelf_check(&shelf, 5, UINT64_MAX, FKV_OK, 205, "newer");
+    assert_int_equal(shelf.logs, 1);
+    assert_non_null(strstr(shelf.logged, "MANIFEST-000001: edit is damaged"));
+    assert_non_null(strstr(shelf.logged, "its mirror is read"));
+    assert_int_equal(shelf_stat(&shelf, FKV__STAT_errors_corrupt), 1);
+
+    /* From now on. */
+    shelf_add(&shelf, 3, 0, 0, 10, 300, "newest");
+    shelf_check(&shelf, 5, UINT64_MAX, FKV_OK, 305, "newest");
+    assert_int_equal(shelf.logs, 1);
+
+    /* A new manifest is another matter. */
+    assert_int_equal(fkv__catalog_rotate(&shelf.catalog,
+                                 fkv__version_pin(shelf.catalog.version)),
+                     FKV_OK);
+    shelf_add(&shelf, 4, 0, 0, 10, 400, "newer yet");
+    flip(shelf.catalog.mirror, 40);
+    shelf_check(&shelf, 5, UINT64_MAX, FKV_OK, 405, "newer yet");
+    assert_int_equal(shelf.logs, 1);
+}
+
+
+static void
+an_edit_damaged_in_both_is_an_error_said_once(void **state)
+{
+    uint64_t      at = edit_to_come();
     shelf_read_t  reads[3];
 
     (void) state;
 
-    shelf_add(&shelf, 1, 1, 0, 10, 100, "value");
-    assert_int_equal(shelf_open(&shelf, NULL), FKV_OK);
-
-    before = shelf.catalog.len;
-    shelf_add(&shelf, 2, 0, 0, 10, 200, "newer");
-    assert_int_equal(pread(shelf.catalog.fd, &byte, 1, (off_t) before + 9), 1);
-    byte ^= 1;
-    assert_int_equal(pwrite(shelf.catalog.fd, &byte, 1, (off_t) before + 9),
-                     1);
+    flip(shelf.catalog.fd, at + 9);
+    flip(shelf.catalog.mirror, at + 9);
 
     for (unsigned i = 0; i < 3; i++) {
         assert_int_equal(shelf_read(&shelf, &reads[i], i, UINT64_MAX),
@@ -213,16 +261,18 @@ a_damaged_edit_is_an_error_said_once(void **state)
         fkv__lookup_done(&reads[i].lookup);
     }
 
-    assert_int_equal(shelf.logs, 1);
-    assert_non_null(strstr(shelf.logged, "MANIFEST-000001: edit is damaged"));
+    assert_int_equal(shelf.logs, 2);
+    assert_non_null(strstr(shelf.logged, "MIRROR-000001: edit is damaged"));
+
+    while (shelf.store.io.in_flight > 0) {          /* closing the manifest */
+        shelf_loop(&shelf);
+    }
 
     /* Nor does an idle worker try it over and over. */
     fkv__tables_poll(&shelf.store);
     assert_int_equal(shelf.store.io.in_flight, 0);
 
-    byte ^= 1;
-    assert_int_equal(pwrite(shelf.catalog.fd, &byte, 1, (off_t) before + 9),
-                     1);
+    flip(shelf.catalog.mirror, at + 9);
     shelf_check(&shelf, 5, UINT64_MAX, FKV_OK, 205, "newer");
 }
 
@@ -246,7 +296,7 @@ an_announced_length_that_is_wrong_is_an_error(void **state)
 
     segment->manifest = fkv__manifest_pos(7, 100);
     shelf_check(&shelf, 5, UINT64_MAX, FKV_ECORRUPT, 0, NULL);
-    assert_non_null(strstr(shelf.logged, "MANIFEST-000007: file is missing"));
+    assert_non_null(strstr(shelf.logged, "MIRROR-000007: file is missing"));
 
     shelf_announce(&shelf);
     shelf_check(&shelf, 5, UINT64_MAX, FKV_OK, 105, "value");
@@ -254,16 +304,26 @@ an_announced_length_that_is_wrong_is_an_error(void **state)
 
 
 static void
-a_worker_cannot_attach_to_a_damaged_manifest(void **state)
+a_worker_attaches_if_one_copy_is_whole(void **state)
 {
-    uint8_t  byte = 0;
-
     (void) state;
 
-    assert_int_equal(pwrite(shelf.catalog.fd, &byte, 1, 40), 1);
+    flip(shelf.catalog.fd, 40);
+    assert_int_equal(shelf_open(&shelf, NULL), FKV_OK);
+    assert_int_equal(shelf.logs, 1);
+}
+
+
+static void
+a_worker_cannot_attach_to_a_damaged_manifest(void **state)
+{
+    (void) state;
+
+    flip(shelf.catalog.fd, 40);
+    flip(shelf.catalog.mirror, 40);
     assert_int_equal(shelf_open(&shelf, NULL), FKV_ECORRUPT);
     assert_null(shelf.store.tables);
-    assert_int_equal(shelf.logs, 1);
+    assert_int_equal(shelf.logs, 2);
 
     fkv__io_close(&shelf.store.io);
 }
@@ -382,8 +442,10 @@ main(void)
         TEST(every_edit_is_followed),
         TEST(a_new_manifest_is_followed_and_files_stay_open),
         TEST(a_manifest_that_was_replaced_twice_is_looked_for_again),
-        TEST(a_damaged_edit_is_an_error_said_once),
+        TEST(a_damaged_edit_is_read_from_the_mirror),
+        TEST(an_edit_damaged_in_both_is_an_error_said_once),
         TEST(an_announced_length_that_is_wrong_is_an_error),
+        TEST(a_worker_attaches_if_one_copy_is_whole),
         TEST(a_worker_cannot_attach_to_a_damaged_manifest),
         TEST(dropped_tables_are_closed),
         TEST(a_dropped_table_is_read_to_the_end),

@@ -229,19 +229,18 @@ a_snapshot_keeps_the_tables_that_are_known(void **state)
 }
 
 
+static fkv__loaded_t  loaded;           /* by load(); its version is gone */
+
+
 static int
 load(uint64_t *edit, char *error)
 {
-    fkv__version_t  *version;
-    uint64_t         number, len;
-    int              rc;
-
-    rc = fkv__version_load(&fkv__fs_linux, shelf.store.dir, &version, &number,
-                           &len, error);
+    int  rc = fkv__version_load(&fkv__fs_linux, shelf.store.dir, &loaded,
+                                error);
 
     if (rc == FKV_OK) {
-        *edit = version->edit;
-        fkv__version_unpin(version);
+        *edit = loaded.version->edit;
+        fkv__version_unpin(loaded.version);
     }
 
     return rc;
@@ -253,7 +252,6 @@ what_was_appended_is_loaded(void **state)
 {
     char             error[FKV_ERROR_BYTES];
     fkv__version_t  *version;
-    uint64_t         number, len;
 
     (void) state;
 
@@ -264,30 +262,111 @@ what_was_appended_is_loaded(void **state)
     shelf_drop(&shelf, 3);
 
     assert_int_equal(fkv__version_load(&fkv__fs_linux, shelf.store.dir,
-                                       &version, &number, &len, error),
-                     FKV_OK);
+                                       &loaded, error), FKV_OK);
+    version = loaded.version;
     assert_int_equal(version->edit, 22);
     assert_int_equal(version->n[0], 19);
-    assert_int_equal(number, shelf.catalog.number);
-    assert_int_equal(len, shelf.catalog.len);
+    assert_int_equal(loaded.number, shelf.catalog.number);
+    assert_int_equal(loaded.len, shelf.catalog.len);
+    assert_true(loaded.whole);
+    assert_string_equal(loaded.damage, "");
 
     fkv__version_unpin(version);
 }
 
 
 static void
-flip_manifest(uint64_t offset)
+flip(int fd, uint64_t offset)
 {
     uint8_t  byte;
 
-    assert_int_equal(pread(shelf.catalog.fd, &byte, 1, (off_t) offset), 1);
+    assert_int_equal(pread(fd, &byte, 1, (off_t) offset), 1);
     byte ^= 1;
-    assert_int_equal(pwrite(shelf.catalog.fd, &byte, 1, (off_t) offset), 1);
+    assert_int_equal(pwrite(fd, &byte, 1, (off_t) offset), 1);
 }
 
 
 static void
-damage_is_told_from_a_torn_end(void **state)
+flip_both(uint64_t offset)
+{
+    flip(shelf.catalog.fd, offset);
+    flip(shelf.catalog.mirror, offset);
+}
+
+
+/* All edits are found, and told is what one copy lacks. */
+static void
+check_mended(uint64_t edits, const char *damage)
+{
+    char      error[FKV_ERROR_BYTES];
+    uint64_t  edit;
+
+    if (load(&edit, error) != FKV_OK) {
+        fail_msg("%s", error);
+    }
+
+    assert_int_equal(edit, edits);
+    assert_int_equal(loaded.len, shelf.catalog.len);
+    assert_false(loaded.whole);
+    assert_string_equal(loaded.damage, damage);
+}
+
+
+static void
+what_one_copy_lacks_the_other_has(void **state)
+{
+    char      damage[80];
+    uint64_t  at[4], edit;
+
+    (void) state;
+
+    for (unsigned i = 0; i < 4; i++) {
+        at[i] = shelf.catalog.len;
+        shelf_add(&shelf, i + 1, 0, 1, 10, 100 * (i + 1), "value");
+    }
+
+    for (unsigned i = 0; i < 4; i++) {
+        (void) sprintf(damage, "MANIFEST-000001 is damaged at offset %llu",
+                       (unsigned long long) at[i]);
+        flip(shelf.catalog.fd, at[i] + 20);
+        check_mended(5, damage);
+        flip(shelf.catalog.fd, at[i] + 20);
+    }
+
+    /* Each has what the other lacks. */
+    flip(shelf.catalog.fd, at[0] + 20);
+    flip(shelf.catalog.mirror, at[1] + 20);
+    flip(shelf.catalog.fd, at[2] + 3);
+    flip(shelf.catalog.mirror, at[3] + 20);
+    (void) sprintf(damage, "MANIFEST-000001 is damaged at offset %llu",
+                   (unsigned long long) at[0]);
+    check_mended(5, damage);
+    flip(shelf.catalog.fd, at[0] + 20);
+    flip(shelf.catalog.fd, at[2] + 3);
+
+    (void) sprintf(damage, "MIRROR-000001 is damaged at offset %llu",
+                   (unsigned long long) at[1]);
+    check_mended(5, damage);
+    flip(shelf.catalog.mirror, at[1] + 20);
+
+    /* The mirror comes second: the last edit may not have reached it. */
+    check_mended(5, "");
+    flip(shelf.catalog.mirror, at[3] + 20);
+
+    flip(shelf.catalog.fd, 2);
+    check_mended(5, "MANIFEST-000001 is damaged: bad header at offset 0");
+    flip(shelf.catalog.fd, 2);
+    flip(shelf.catalog.mirror, 2);
+    check_mended(5, "MIRROR-000001 is damaged: bad header at offset 0");
+    flip(shelf.catalog.mirror, 2);
+
+    assert_int_equal(load(&edit, damage), FKV_OK);
+    assert_true(loaded.whole);
+}
+
+
+static void
+damage_of_both_is_told_from_a_torn_end(void **state)
 {
     char      error[FKV_ERROR_BYTES], at[40];
     uint64_t  edit, before, last;
@@ -300,21 +379,69 @@ damage_is_told_from_a_torn_end(void **state)
     last = shelf.catalog.len;
     shelf_add(&shelf, 3, 0, 1, 10, 300, "value");
 
-    flip_manifest(last + 20);
+    flip_both(last + 20);
     assert_int_equal(load(&edit, error), FKV_OK);
     assert_int_equal(edit, 3);
+    assert_false(loaded.whole);
+    assert_string_equal(loaded.damage, "");
 
-    flip_manifest(last + 20);
-    flip_manifest(before + 20);
+    flip_both(last + 20);
+    flip_both(before + 20);
     assert_int_equal(load(&edit, error), FKV_ECORRUPT);
-    (void) sprintf(at, "offset %llu:", (unsigned long long) before);
+    (void) sprintf(at, "offset %llu,", (unsigned long long) before);
     assert_non_null(strstr(error, "MANIFEST-000001"));
     assert_non_null(strstr(error, at));
 
-    flip_manifest(before + 20);
-    flip_manifest(2);
+    flip_both(before + 20);
+    flip_both(2);
     assert_int_equal(load(&edit, error), FKV_ECORRUPT);
     assert_non_null(strstr(error, "offset 0"));
+}
+
+
+/* Whatever becomes of CURRENT, the manifest that goes farthest counts. */
+static void
+without_current_the_newest_manifest_counts(void **state)
+{
+    char      error[FKV_ERROR_BYTES];
+    uint64_t  edit;
+    int       fd, torn;
+
+    (void) state;
+
+    shelf_add(&shelf, 1, 0, 1, 10, 100, "value");
+    assert_int_equal(fkv__catalog_rotate(&shelf.catalog,
+                                 fkv__version_pin(shelf.catalog.version)),
+                     FKV_OK);
+
+    fd = openat(shelf.store.dir, "CURRENT", O_RDWR);
+    assert_true(fd >= 0);
+    flip(fd, 9);
+
+    /* The same edit is the last of both. */
+    assert_int_equal(load(&edit, error), FKV_OK);
+    assert_int_equal(edit, 2);
+    assert_int_equal(loaded.number, 2);
+
+    shelf_add(&shelf, 2, 0, 1, 10, 200, "value");
+    check_mended(3, "CURRENT is damaged at offset 0");
+    assert_int_equal(loaded.number, 2);
+
+    /* As a rotation leaves it that died before CURRENT was written. */
+    assert_int_equal(renameat(shelf.store.dir, "MANIFEST-000001",
+                              shelf.store.dir, "x"), 0);
+    torn = openat(shelf.store.dir, "MANIFEST-000003", O_WRONLY | O_CREAT,
+                  0600);
+    assert_int_equal(write(torn, "torn", 4), 4);
+    close(torn);
+    check_mended(3, "CURRENT is damaged at offset 0");
+    assert_int_equal(loaded.number, 2);
+    assert_int_equal(unlinkat(shelf.store.dir, "MIRROR-000001", 0), 0);
+
+    flip_both(50);
+    assert_int_equal(load(&edit, error), FKV_ECORRUPT);
+    assert_non_null(strstr(error, "CURRENT is damaged"));
+    close(fd);
 }
 
 
@@ -356,11 +483,15 @@ missing_files_are_named(void **state)
 
     assert_int_equal(renameat(shelf.store.dir, "MANIFEST-000001",
                               shelf.store.dir, "x"), 0);
+    check_mended(2, "MANIFEST-000001 is missing");
+    assert_int_equal(renameat(shelf.store.dir, "MIRROR-000001",
+                              shelf.store.dir, "y"), 0);
     assert_int_equal(load(&edit, error), FKV_ECORRUPT);
     assert_non_null(strstr(error, "MANIFEST-000001 is missing"));
 
     assert_int_equal(renameat(shelf.store.dir, "x", shelf.store.dir,
                               "MANIFEST-000001"), 0);
+    check_mended(2, "MIRROR-000001 is missing");
     assert_int_equal(unlinkat(shelf.store.dir, "CURRENT", 0), 0);
     assert_int_equal(load(&edit, error), FKV_ECORRUPT);
     assert_non_null(strstr(error, "CURRENT is missing"));
@@ -375,7 +506,7 @@ missing_files_are_named(void **state)
 
 
 static void
-no_flipped_bit_crashes_it(void **state)
+no_flipped_bit_crashes_it_or_loses_anything(void **state)
 {
     char      error[FKV_ERROR_BYTES];
     uint64_t  edit;
@@ -388,10 +519,17 @@ no_flipped_bit_crashes_it(void **state)
     for (uint64_t at = 0; at < shelf.catalog.len; at++) {
         int  rc;
 
-        flip_manifest(at);
+        flip_both(at);
         rc = load(&edit, error);
         assert_true(rc == FKV_ECORRUPT || (rc == FKV_OK && edit == 2));
-        flip_manifest(at);
+        flip(shelf.catalog.mirror, at);
+        assert_int_equal(load(&edit, error), FKV_OK);
+        assert_int_equal(edit, 3);
+        assert_int_not_equal(loaded.damage[0], '\0');
+        flip_both(at);
+        assert_int_equal(load(&edit, error), FKV_OK);
+        assert_int_equal(edit, 3);
+        flip(shelf.catalog.mirror, at);
     }
 
     assert_int_equal(load(&edit, error), FKV_OK);
@@ -409,10 +547,12 @@ main(void)
         TEST(impossible_edits_are_refused),
         TEST(a_snapshot_keeps_the_tables_that_are_known),
         TEST(what_was_appended_is_loaded),
-        TEST(damage_is_told_from_a_torn_end),
+        TEST(what_one_copy_lacks_the_other_has),
+        TEST(damage_of_both_is_told_from_a_torn_end),
+        TEST(without_current_the_newest_manifest_counts),
         TEST(an_edit_that_contradicts_is_damage),
         TEST(missing_files_are_named),
-        TEST(no_flipped_bit_crashes_it),
+        TEST(no_flipped_bit_crashes_it_or_loses_anything),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
