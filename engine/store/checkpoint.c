@@ -130,7 +130,10 @@ checkpoint_begin(checkpoint_t *c)
 
     if (rc == FKV_OK) {
         FKV_STEP("checkpoint.1");
+        return FKV_OK;
     }
+
+    (void) fkv__file_remove_tree(c->store->checkpoints, c->partial);
 
     return (rc == FKV_EBUSY) ? FKV_EIO : rc;
 }
@@ -410,12 +413,16 @@ checkpoint_name(checkpoint_t *c)
 
     FKV_STEP("checkpoint.7");
 
-    if (fkv__file_sync_dir(c->fs, c->store->checkpoints) != FKV_OK) {
-        return checkpoint_cause(c, -errno, "syncing",
-                                c->store->options.checkpoints);
+    if (fkv__file_sync_dir(c->fs, c->store->checkpoints) == FKV_OK) {
+        return FKV_OK;
     }
 
-    return FKV_OK;
+    res = -errno;
+
+    /* A failure means that it is not there. */
+    (void) fkv__file_remove_tree(c->store->checkpoints, c->name);
+
+    return checkpoint_cause(c, res, "syncing", c->store->options.checkpoints);
 }
 
 

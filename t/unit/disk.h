@@ -36,6 +36,7 @@ typedef struct {
     live_t          live;
     fkv_t          *store;
     fkv__helper_t  *helper;         /* no threads */
+    const char     *checkpoints;    /* directory, or NULL */
     bool            real_time;      /* else ... */
     uint64_t        passed_ms;      /* ... it stands still but for this */
     uint64_t        stepped_ms;     /* the wall alone */
@@ -148,6 +149,41 @@ disk_open_file(const fkv__fs_t *fs, int dir, const char *path, int flags,
 }
 
 
+static inline int
+disk_mkdir(const fkv__fs_t *fs, int dir, const char *path, mode_t mode)
+{
+    if (disk_fails(fs, "mkdir")) {
+        return -((disk_t *) fs->data)->fail_errno;
+    }
+
+    return fkv__fs_linux.mkdir(&fkv__fs_linux, dir, path, mode);
+}
+
+
+static inline int
+disk_link(const fkv__fs_t *fs, int dir, const char *path, int to_dir,
+    const char *to)
+{
+    if (disk_fails(fs, "link")) {
+        return -((disk_t *) fs->data)->fail_errno;
+    }
+
+    return fkv__fs_linux.link(&fkv__fs_linux, dir, path, to_dir, to);
+}
+
+
+static inline int
+disk_rename_new(const fkv__fs_t *fs, int dir, const char *from,
+    const char *to)
+{
+    if (disk_fails(fs, "rename_new")) {
+        return -((disk_t *) fs->data)->fail_errno;
+    }
+
+    return fkv__fs_linux.rename_new(&fkv__fs_linux, dir, from, to);
+}
+
+
 static inline void
 disk_break(disk_t *disk, const char *call, int cause, unsigned after)
 {
@@ -180,9 +216,13 @@ disk_open(disk_t *disk, uint64_t memory)
     fs.pread = disk_pread;
     fs.fdatasync = disk_fdatasync;
     fs.fsync = disk_fsync;
+    fs.mkdir = disk_mkdir;
+    fs.link = disk_link;
+    fs.rename_new = disk_rename_new;
 
     rc = live_open_with(&disk->live, (fkv_options_t) {
                             .compression = FKV_COMPRESSION_NONE,
+                            .checkpoints = disk->checkpoints,
                             .memory = memory, .sync = FKV_SYNC_OFF,
                             .clock = disk->real_time ? NULL : &clock,
                             .fs = &fs });
