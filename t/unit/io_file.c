@@ -256,6 +256,99 @@ table_does_what_the_calls_do(void **state)
 
 
 static void
+file_make(const char *name)
+{
+    close(file_open(name, O_RDWR | O_CREAT));
+}
+
+
+static bool
+file_is_there(const char *name)
+{
+    return faccessat(test.dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+
+static void
+a_link_is_another_name_of_the_file(void **state)
+{
+    struct stat       st;
+    const fkv__fs_t  *fs = &fkv__fs_linux;
+
+    (void) state;
+
+    file_make("data");
+    assert_int_equal(fs->mkdir(fs, test.dir, "sub", 0700), 0);
+    assert_int_equal(fs->link(fs, test.dir, "data", test.dir, "lock"), 0);
+    assert_int_equal(fstatat(test.dir, "lock", &st, 0), 0);
+    assert_int_equal(st.st_nlink, 2);
+
+    assert_int_equal(fs->link(fs, test.dir, "data", test.dir, "lock"),
+                     -EEXIST);
+    assert_int_equal(fs->link(fs, test.dir, "none", test.dir, "x"), -ENOENT);
+    assert_int_equal(fs->link(fs, test.dir, "sub", test.dir, "x"), -EPERM);
+}
+
+
+static void
+a_new_name_replaces_nothing(void **state)
+{
+    const fkv__fs_t  *fs = &fkv__fs_linux;
+
+    (void) state;
+
+    file_make("data");
+    file_make("lock");
+    assert_int_equal(fs->mkdir(fs, test.dir, "sub", 0700), 0);
+
+    assert_int_equal(fs->rename_new(fs, test.dir, "data", "lock"), -EEXIST);
+    assert_int_equal(fs->rename_new(fs, test.dir, "data", "sub"), -EEXIST);
+    assert_int_equal(fs->rename_new(fs, test.dir, "sub", "data"), -EEXIST);
+    assert_int_equal(fs->rename_new(fs, test.dir, "none", "x"), -ENOENT);
+    assert_true(file_is_there("data"));
+
+    assert_int_equal(fs->unlink(fs, test.dir, "lock"), 0);
+    assert_int_equal(fs->rename_new(fs, test.dir, "data", "lock"), 0);
+    assert_false(file_is_there("data"));
+    assert_true(file_is_there("lock"));
+}
+
+
+static void
+a_tree_goes_with_all_that_is_in_it(void **state)
+{
+    const fkv__fs_t  *fs = &fkv__fs_linux;
+
+    (void) state;
+
+    file_make("data");
+    assert_int_equal(fkv__file_remove_tree(test.dir, "none"), FKV_OK);
+
+    assert_int_equal(fs->mkdir(fs, test.dir, "sub", 0700), 0);
+    assert_int_equal(fs->mkdir(fs, test.dir, "sub/deep", 0700), 0);
+    file_make("sub/deep/file");
+    file_make("sub/.hidden");
+
+    /* What links lead to stays. */
+    assert_int_equal(symlinkat(test.path, test.dir, "sub/all"), 0);
+    assert_int_equal(symlinkat("../data", test.dir, "sub/one"), 0);
+
+    assert_int_equal(fkv__file_remove_tree(test.dir, "sub"), FKV_OK);
+    assert_false(file_is_there("sub"));
+    assert_true(file_is_there("data"));
+
+    assert_int_equal(symlinkat("data", test.dir, "lock"), 0);
+    assert_int_equal(fkv__file_remove_tree(test.dir, "lock"), FKV_OK);
+    assert_false(file_is_there("lock"));
+    assert_true(file_is_there("data"));
+
+    assert_int_equal(fkv__file_remove_tree(test.dir, "data"), FKV_OK);
+    assert_false(file_is_there("data"));
+    assert_int_equal(fkv__file_remove_tree(-1, "data"), FKV_EIO);
+}
+
+
+static void
 short_and_interrupted_transfers_are_continued(void **state)
 {
     int   fd;
@@ -633,6 +726,9 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         TEST(table_does_what_the_calls_do),
+        TEST(a_link_is_another_name_of_the_file),
+        TEST(a_new_name_replaces_nothing),
+        TEST(a_tree_goes_with_all_that_is_in_it),
         TEST(short_and_interrupted_transfers_are_continued),
         TEST(reading_past_the_end_is_an_error),
         TEST(full_disk_has_a_code_of_its_own),

@@ -311,6 +311,44 @@ a_failure_leaves_nothing_open(void **state)
 }
 
 
+static int
+open_other(int *fd, const char *name)
+{
+    return fkv__directory_open_other(fd, &scratch_fs, scratch_name(name),
+                                     (uid_t) -1, (gid_t) -1, scratch.error);
+}
+
+
+static void
+another_directory_is_made_if_it_is_missing(void **state)
+{
+    int          fd;
+    struct stat  st;
+
+    (void) state;
+
+    assert_int_equal(open_other(&fd, "other"), FKV_OK);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_mode, S_IFDIR | 0700);
+    close(fd);
+
+    /* As it is, whatever lies in it. */
+    assert_int_equal(chmod(scratch_name("other"), 0755), 0);
+    scratch_write("other/mine", "x", 1, 0);
+    assert_int_equal(open_other(&fd, "other"), FKV_OK);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_mode, S_IFDIR | 0755);
+    close(fd);
+
+    assert_int_equal(open_other(&fd, "none/deeper"), FKV_EIO);
+    assert_non_null(strstr(scratch.error, "cannot create"));
+    assert_non_null(strstr(scratch.error, scratch.path));
+    assert_int_equal(open_other(&fd, "other/mine"), FKV_EIO);
+    assert_non_null(strstr(scratch.error, "Not a directory"));
+    assert_int_equal(rmdir(scratch_name("other")), -1);
+}
+
+
 static void
 files_are_found_by_their_only_spelling(void **state)
 {
@@ -363,6 +401,7 @@ main(void)
         TEST(what_is_no_directory_is_refused),
         TEST(a_directory_that_we_may_not_write_is_refused),
         TEST(a_failure_leaves_nothing_open),
+        TEST(another_directory_is_made_if_it_is_missing),
         TEST(files_are_found_by_their_only_spelling)
     };
 
