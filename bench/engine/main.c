@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -216,6 +217,19 @@ bench_init(bench_t *bench, int argc, char **argv)
     };
 
     bench_values_init(&bench->values, args->value, args->seed);
+}
+
+
+/* Engines keep as many tables open as they may. */
+static void
+raise_files(void)
+{
+    struct rlimit  limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void) setrlimit(RLIMIT_NOFILE, &limit);
+    }
 }
 
 
@@ -468,6 +482,7 @@ main(int argc, char **argv)
     static bench_t  bench;
 
     bench_init(&bench, argc, argv);
+    raise_files();
 
     bench.fresh = (mkdir(bench.settings.dir, 0700) == 0);
 
