@@ -1,8 +1,9 @@
 /*
  * io.h - a process's asynchronous file I/O: io_uring, or a thread pool.
  *
- * Shape      submit queues a request, flush starts what is queued (one system
- *            call a turn), completions signal the eventfd, reap calls on_done
+ * Shape      submit queues a request, flush starts what is queued, at the end
+ *            of a turn (a back end may begin earlier), completions signal the
+ *            eventfd, reap calls on_done
  * Processes  private to one process; opened, used and closed by one and the
  *            same thread of it (io_uring enforces this); made after the fork,
  *            never inherited

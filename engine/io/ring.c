@@ -27,6 +27,7 @@
 #include <time.h>
 
 #define RING_NEW_FILE_MODE  0600
+#define FLUSH_AT            8
 
 typedef struct {
     struct io_uring  uring;
@@ -161,21 +162,6 @@ ring_put(ring_t *ring, fkv__io_req_t *req)
 }
 
 
-static void
-ring_submit(fkv__io_t *io, fkv__io_req_t *req)
-{
-    ring_t  *ring = io->backend;
-
-    if (ring->started == ring->depth || !fkv__list_empty(&ring->queue)) {
-        fkv__list_append(&ring->queue, &req->link);
-        return;
-    }
-
-    ring->started++;
-    ring_put(ring, req);
-}
-
-
 /* True when something of the queue was started. */
 static bool
 ring_start_queued(ring_t *ring)
@@ -234,6 +220,27 @@ ring_flush(fkv__io_t *io)
         }
 
         ring->refused = false;
+    }
+}
+
+
+static void
+ring_submit(fkv__io_t *io, fkv__io_req_t *req)
+{
+    ring_t  *ring = io->backend;
+
+    if (ring->started == ring->depth || !fkv__list_empty(&ring->queue)) {
+        fkv__list_append(&ring->queue, &req->link);
+        return;
+    }
+
+    ring->started++;
+    ring_put(ring, req);
+
+    /* The disk need not wait for the rest of a long turn. */
+
+    if (io_uring_sq_ready(&ring->uring) >= FLUSH_AT && !ring->refused) {
+        ring_flush(io);
     }
 }
 

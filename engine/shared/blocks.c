@@ -430,8 +430,11 @@ static bool
 block_move(fkv__blocks_shm_t *blocks, const fkv__block_shm_t *from,
     uint64_t *word, uint64_t was)
 {
-    fkv__block_shm_t  head = *from;
     uint32_t          chunk, at, entry, place;
+    fkv__block_shm_t  head = {
+        .id = from->id, .offset = from->offset, .len = from->len,
+        .bucket = from->bucket, .kind = from->kind
+    };
 
     chunk = blocks->open[head.kind % FKV__BLOCKS_KINDS];
 
@@ -442,7 +445,6 @@ block_move(fkv__blocks_shm_t *blocks, const fkv__block_shm_t *from,
         return false;
     }
 
-    head.used = 0;
     (void) chunk_put(blocks, chunk - 1, at, entry, &head,
                      (const uint8_t *) (from + 1), &place);
 
