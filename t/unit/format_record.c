@@ -67,6 +67,15 @@ records_have_these_bytes(void **state)
     bytes = record_encode(&rec, &len);
     check_hex(bytes, len, "02 00 03 00 6b6579");
     free(bytes);
+
+    /* All of a namespace that begins with k. */
+
+    rec = (fkv__record_t) { .kind = FKV__RECORD_RANGE_TOMBSTONE };
+    rec.key = FKV_STR("\0k");
+    rec.value = FKV_STR("\0l");
+    bytes = record_encode(&rec, &len);
+    check_hex(bytes, len, "04 00 02 02 006b 006c");
+    free(bytes);
 }
 
 

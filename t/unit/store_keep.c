@@ -254,6 +254,109 @@ a_tombstone_does_not_uncover_what_a_snapshot_keeps(void **state)
 }
 
 
+/* Of [b, d), with these versions. */
+static void
+ranges_are(fkv__ranges_t **ranges, uint64_t first, uint64_t second)
+{
+    fkv__range_t  list[2] = {
+        { FKV_STR("b"), FKV_STR("d"), first },
+        { FKV_STR("b"), FKV_STR("d"), second }
+    };
+
+    fkv__ranges_unpin(*ranges);
+    assert_int_equal(fkv__ranges_new(ranges, list, second != 0 ? 2 : 1),
+                     FKV_OK);
+    keep.ranges = *ranges;
+}
+
+
+static void
+what_a_range_hides_goes_and_uncovers_nothing(void **state)
+{
+    fkv__ranges_t  *ranges = NULL;
+
+    (void) state;
+
+    ranges_are(&ranges, 60, 0);
+
+    CHECK("b", 70, VALUE, 0, "keep");       /* put after it */
+    CHECK("b", 50, VALUE, 0, "drop");
+
+    fkv__keep_next_key(&keep);
+    CHECK("c", 59, VALUE, 0, "drop");
+    CHECK("c", 40, VALUE, 0, "drop");
+    assert_int_equal(keep.covered, 1);      /* 40 is simply not the newest */
+
+    /* Its own tombstone need not hide what the range hides below. */
+
+    fkv__keep_next_key(&keep);
+    CHECK("c", 50, TOMBSTONE, 0, "drop");
+
+    fkv__keep_next_key(&keep);
+    CHECK("c", 50, VALUE, NOW, "drop");
+    assert_int_equal(keep.expired, 0);
+
+    /* Keys beside it. */
+
+    fkv__keep_next_key(&keep);
+    CHECK("a", 50, VALUE, 0, "keep");
+    fkv__keep_next_key(&keep);
+    CHECK("d", 50, VALUE, 0, "keep");
+
+    fkv__ranges_unpin(ranges);
+}
+
+
+static void
+a_range_from_the_floor_on_hides_nothing_yet(void **state)
+{
+    fkv__ranges_t  *ranges = NULL;
+
+    (void) state;
+
+    ranges_are(&ranges, 100, 0);            /* the floor sees what is below */
+    CHECK("b", 50, VALUE, 0, "keep");
+
+    fkv__keep_next_key(&keep);
+    ranges_are(&ranges, 99, 0);
+    CHECK("b", 50, VALUE, 0, "drop");
+
+    fkv__ranges_unpin(ranges);
+}
+
+
+static void
+a_range_hides_from_the_snapshots_above_it_only(void **state)
+{
+    fkv__ranges_t  *ranges = NULL;
+
+    (void) state;
+
+    seg.slots[3].snapshots[0] = 45;
+    seg.slots[3].snapshots[1] = 75;
+    keep_again();
+    ranges_are(&ranges, 60, 0);
+
+    CHECK("b", 50, VALUE, 0, "drop");       /* 75 and the floor are above */
+    CHECK("b", 44, VALUE, 0, "keep");       /* 45 sees it */
+    CHECK("b", 43, VALUE, 0, "drop");
+
+    fkv__keep_next_key(&keep);
+    CHECK("c", 40, VALUE, 0, "keep");       /* all see it, but 45 only counts */
+
+    /* The older of two is the one that 75 is above. */
+
+    fkv__keep_next_key(&keep);
+    ranges_are(&ranges, 80, 60);
+    CHECK("c", 50, VALUE, 0, "drop");
+    fkv__keep_next_key(&keep);
+    CHECK("c", 70, VALUE, 0, "keep");       /* hidden by 80, 75 sees it */
+    CHECK("c", 50, VALUE, 0, "drop");
+
+    fkv__ranges_unpin(ranges);
+}
+
+
 static void
 a_crowd_keeps_all_from_its_lowest_on(void **state)
 {
@@ -320,6 +423,9 @@ main(void)
         TEST(nothing_expires_while_drops_wait),
         TEST(between_two_snapshots_only_the_newest_survives),
         TEST(a_tombstone_does_not_uncover_what_a_snapshot_keeps),
+        TEST(what_a_range_hides_goes_and_uncovers_nothing),
+        TEST(a_range_from_the_floor_on_hides_nothing_yet),
+        TEST(a_range_hides_from_the_snapshots_above_it_only),
         TEST(a_crowd_keeps_all_from_its_lowest_on),
         TEST(the_floor_is_what_is_visible_or_the_lowest_snapshot),
     };
