@@ -69,6 +69,17 @@ rows_make(row_t *rows, size_t n, size_t key_max, uint64_t *random)
 }
 
 
+/* Keys' hashes: with some of these bits only, many are alike. */
+static uint64_t  hash_bits = UINT64_MAX;
+
+
+static uint64_t
+row_hash(fkv_str_t key)
+{
+    return fkv__hash(key) & hash_bits;
+}
+
+
 /* malloc'ed, exactly as long as payload and trailer. */
 static uint8_t *
 block_make_with(const row_t *rows, size_t n, bool fingers, size_t *len)
@@ -82,7 +93,7 @@ block_make_with(const row_t *rows, size_t n, bool fingers, size_t *len)
     assert_int_equal(fkv__block_builder_bytes(&builder), 0);
 
     for (size_t i = 0; i < n; i++) {
-        uint64_t  hash = fkv__hash(rows[i].rec.key);
+        uint64_t  hash = row_hash(rows[i].rec.key);
 
         assert_int_equal(fkv__block_builder_add(&builder, &rows[i].rec,
                                                 fingers ? &hash : NULL, 0),
@@ -180,6 +191,80 @@ block_has_these_bytes(void **state)
 
     fkv__buf_done(&out);
     fkv__block_builder_done(&builder);
+}
+
+
+/*
+ * Three stored blocks of one payload.  What a packer makes may differ from
+ * version to version; that it is read does not.
+ */
+static void
+blocks_of_each_type_are_read(void **state)
+{
+    static const struct {
+        const char  *bytes;
+        size_t       len;
+    } stored[] = {
+        { "\x81\x00\x05\x10\xe9\x07\x6b\x65\x79\x30\x30\x61\x61\x61\x61\x61"
+          "\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x81\x04\x01\x10\xea"
+          "\x07\x31\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61"
+          "\x61\x61\x81\x04\x01\x10\xeb\x07\x32\x61\x61\x61\x61\x61\x61\x61"
+          "\x61\x61\x61\x61\x61\x61\x61\x61\x61\x81\x04\x01\x10\xec\x07\x33"
+          "\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61"
+          "\x81\x04\x01\x10\xed\x07\x34\x61\x61\x61\x61\x61\x61\x61\x61\x61"
+          "\x61\x61\x61\x61\x61\x61\x61\x81\x04\x01\x10\xee\x07\x35\x61\x61"
+          "\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x61\x00\x00"
+          "\x1b\x00\x32\x00\x49\x00\x60\x00\x77\x00\xc7\x4c\xa0\x50\xa3\xcb"
+          "\x06\x00\x00\x02\x00\x91\xe2\x2c\xb6", 169 },
+        { "\xa4\x01\xcb\x81\x00\x05\x10\xe9\x07\x6b\x65\x79\x30\x30\x61\x01"
+          "\x00\x7b\x81\x04\x01\x10\xea\x07\x31\x16\x00\x8f\x61\x81\x04\x01"
+          "\x10\xeb\x07\x32\x17\x00\x01\x3f\xec\x07\x33\x17\x00\x01\x3f\xed"
+          "\x07\x34\x17\x00\x01\x3c\xee\x07\x35\x17\x00\xf0\x07\x00\x00\x1b"
+          "\x00\x32\x00\x49\x00\x60\x00\x77\x00\xc7\x4c\xa0\x50\xa3\xcb\x06"
+          "\x00\x00\x02\x01\x39\xd2\x65\xbf", 88 },
+        { "\xa4\x01\x28\xb5\x2f\xfd\x20\xa4\xa5\x02\x00\xa4\x04\x81\x00\x05"
+          "\x10\xe9\x07\x6b\x65\x79\x30\x30\x61\x81\x04\x01\x10\xea\x07\x31"
+          "\x61\x81\x04\x01\x10\xeb\x07\x32\x61\x81\x04\x01\x10\xec\x07\x33"
+          "\x61\x81\x04\x01\x10\xed\x07\x34\x61\x81\x04\x01\x10\xee\x07\x35"
+          "\x61\x00\x00\x1b\x00\x32\x00\x49\x00\x60\x00\x77\x00\xc7\x4c\xa0"
+          "\x50\xa3\xcb\x06\x00\x00\x02\x06\x14\x00\x0c\x9c\x73\xce\x93\x02"
+          "\x5e\xac\xc4\xc0", 100 }
+    };
+    fkv__buf_t  room = { 0 };
+
+    (void) state;
+
+    for (size_t i = 0; i < 3; i++) {
+        uint8_t            *raw = check_copy(stored[i].bytes, stored[i].len);
+        fkv__record_t       rec;
+        fkv_str_t           payload;
+        fkv__block_iter_t   it;
+        uint64_t            n = 0;
+
+        assert_int_equal(fkv__block_open(raw, stored[i].len, 5, 4096, &room,
+                                         &payload),
+                         FKV_OK);
+        assert_int_equal(fkv__block_iter_init(&it, payload), FKV_OK);
+
+        while (fkv__block_iter_next(&it) == FKV_OK) {
+            char  key[16];
+
+            (void) sprintf(key, "key%02u", (unsigned) n++);
+            check_str(it.rec.key, (fkv_str_t) { (uint8_t *) key, 5 });
+            check_str(it.rec.value, FKV_STR("aaaaaaaaaaaaaaaa"));
+            assert_int_equal(fkv__block_find(payload, it.rec.key,
+                                             fkv__hash(it.rec.key),
+                                             UINT64_MAX, &rec),
+                             FKV_OK);
+            assert_int_equal(rec.version, 1000 + n);
+        }
+
+        assert_int_equal(n, 6);
+        fkv__block_iter_done(&it);
+        free(raw);
+    }
+
+    fkv__buf_done(&room);
 }
 
 
@@ -360,7 +445,7 @@ find_as(fkv_str_t payload, const row_t *rows, size_t n, fkv_str_t key,
         i++;
     }
 
-    rc = fkv__block_find(payload, key, fkv__hash(key), version, &rec);
+    rc = fkv__block_find(payload, key, row_hash(key), version, &rec);
 
     assert_int_equal(rc, i < n ? FKV_OK : FKV_NOTFOUND);
 
@@ -405,6 +490,46 @@ find_gives_the_newest_wanted_version_or_none(void **state)
         free(raw);
     }
 
+    free(rows);
+}
+
+
+/* All fingerprints alike, or four kinds of them; half of the keys absent. */
+static void
+fingers_that_collide_do_not_change_the_answer(void **state)
+{
+    static const uint64_t  bits[] = { 0, 3, 0x55 };
+    uint64_t               random = 29;
+    row_t                 *rows = calloc(500, sizeof(row_t));
+    row_t                 *others = calloc(500, sizeof(row_t));
+
+    (void) state;
+
+    for (unsigned round = 0; round < 30; round++) {
+        size_t      n, m, len;
+        uint8_t    *raw;
+        fkv_str_t   payload;
+
+        hash_bits = bits[round % 3];
+        n = rows_make(rows, 1 + check_random(&random) % 400, 80, &random);
+        m = rows_make(others, 200, 80, &random);
+        raw = block_make_with(rows, n, true, &len);
+        payload = block_payload(raw, len);
+
+        for (size_t i = 0; i < n; i++) {
+            find_as(payload, rows, n, rows[i].rec.key, rows[i].rec.version);
+            find_as(payload, rows, n, rows[i].rec.key, UINT64_MAX);
+        }
+
+        for (size_t i = 0; i < m; i++) {
+            find_as(payload, rows, n, others[i].rec.key, 3);
+        }
+
+        free(raw);
+    }
+
+    hash_bits = UINT64_MAX;
+    free(others);
     free(rows);
 }
 
@@ -992,10 +1117,12 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(block_has_these_bytes),
+        cmocka_unit_test(blocks_of_each_type_are_read),
         cmocka_unit_test(every_16th_record_has_its_key_whole),
         cmocka_unit_test(walk_gives_back_every_record),
         cmocka_unit_test(seek_finds_the_first_at_or_behind_key_and_version),
         cmocka_unit_test(find_gives_the_newest_wanted_version_or_none),
+        cmocka_unit_test(fingers_that_collide_do_not_change_the_answer),
         cmocka_unit_test(block_over_64_kib_has_wide_offsets),
         cmocka_unit_test(full_block_takes_no_more_unless_it_is_empty),
         cmocka_unit_test(records_out_of_order_are_a_programmers_error),

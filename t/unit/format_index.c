@@ -322,10 +322,10 @@ page_with_a_line_has_these_bytes(void **state)
 
 
 /* How keys lie: what they look like is up to keys_*(). */
-typedef enum { EVEN, RANDOM, CLUSTERS, SKEWED } spread_e;
+typedef enum { EVEN, RANDOM, CLUSTERS, SKEWED, OUTLIERS } spread_e;
 typedef enum { BYTES, DECIMAL, HEX } look_e;
 
-#define SPREADS  4
+#define SPREADS  5
 #define LOOKS    3
 
 
@@ -355,6 +355,9 @@ blocks_spread(spread_e spread, look_e look)
                         break;
         case SKEWED:    numbers[i] = (uint64_t) 1 << r % 29;
                         numbers[i] += (r >> 20) % numbers[i];
+                        break;
+        case OUTLIERS:  numbers[i] = i % (N / 2) ? 500000000 + i
+                                                 : i * 250000ull;
                         break;
         }
     }
@@ -408,7 +411,8 @@ looks_a_search(fkv__index_kind_e kind)
 static void
 lines_save_comparisons_and_never_cost_many(void **state)
 {
-    static const char  *names[] = { "even", "random", "clusters", "skewed" };
+    static const char  *names[] = { "even", "random", "clusters", "skewed",
+                                    "outliers" };
     static const char  *looks[] = { "bytes", "decimal", "hex" };
 
     (void) state;

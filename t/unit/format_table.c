@@ -518,6 +518,38 @@ search_is_as_the_model_says(model_t *model, row_t want)
 }
 
 
+/* One page, which is the root, and two to a dozen below a root. */
+static void
+any_number_of_pages_leads_to_every_record(void **state)
+{
+    unsigned  seen = 0;
+
+    (void) state;
+
+    for (size_t page_bytes = 40; page_bytes < 900; page_bytes += 10) {
+        fkv__table_options_t  options = model_options(10);
+        model_t               model;
+
+        options.page_bytes = page_bytes;
+        model_make_with(&model, 300, &options, 7);
+
+        if (model.info.index_pages < 32) {
+            seen |= 1u << model.info.index_pages;
+        }
+
+        for (size_t i = 0; i < model.n; i++) {
+            search_is_as_the_model_says(&model, model.rows[i]);
+        }
+
+        search_is_as_the_model_says(&model, (row_t) { .key = 0 });
+        search_is_as_the_model_says(&model, (row_t) { .key = 99999999 });
+        model_done(&model);
+    }
+
+    assert_int_equal(seen & 0x7f, 0x7d);
+}
+
+
 static void
 search_finds_what_the_model_finds_in_every_mode(void **state)
 {
@@ -996,6 +1028,7 @@ main(void)
         cmocka_unit_test(footer_and_properties_give_back_the_info),
         cmocka_unit_test(properties_count_what_is_in_the_table),
         cmocka_unit_test(index_leads_through_all_records_in_order),
+        cmocka_unit_test(any_number_of_pages_leads_to_every_record),
         cmocka_unit_test(search_finds_what_the_model_finds_in_every_mode),
         cmocka_unit_test(filter_knows_every_key_of_the_table),
         cmocka_unit_test(way_of_draining_does_not_change_the_file),
