@@ -24,6 +24,13 @@
 #define BENCH_KEY_BYTES  16
 #define BENCH_OWN_BYTES  512    /* of a request, the driver's */
 
+typedef enum {
+    BENCH_LZ4 = 0,
+    BENCH_ZSTD,
+    BENCH_PLAIN,
+    BENCH_COMPRESSIONS
+} bench_compression_e;
+
 typedef struct {
     const char  *dir;
     size_t       value_bytes;   /* of every value */
@@ -36,6 +43,7 @@ typedef struct {
     bool         bounded;       /* index and filter count as cache */
     unsigned     ttl_s;         /* of every key; 0 = none */
     uint64_t     data;          /* bytes that will be live, about */
+    bench_compression_e  compression;   /* who has not that one says so */
 } bench_settings_t;
 
 typedef enum {
@@ -90,6 +98,9 @@ typedef struct {
     /* NULL, or: what it counted, members of a JSON object. */
     void   (*counters)(void *store, FILE *out);
 } bench_driver_t;
+
+/* lz4, zstd or none: also how it is asked for. */
+const char *bench_compression(bench_compression_e compression);
 
 /* Every driver that was linked; NULL: there is none of that name. */
 const bench_driver_t *bench_driver(const char *name);

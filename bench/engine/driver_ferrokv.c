@@ -64,12 +64,18 @@ on_turn(void *data)
 static void *
 ferrokv_open(const bench_settings_t *settings)
 {
+    static const fkv_compression_e  compressions[BENCH_COMPRESSIONS] = {
+        [BENCH_LZ4] = FKV_COMPRESSION_LZ4,
+        [BENCH_ZSTD] = FKV_COMPRESSION_ZSTD,
+        [BENCH_PLAIN] = FKV_COMPRESSION_NONE
+    };
     ferrokv_t      *f = calloc(1, sizeof(*f));
     fkv_options_t   options = {
         .path = settings->dir,
         .memory = settings->memory,
         .value_max = VALUE_MAX,
         .sync = settings->sync ? FKV_SYNC_ALWAYS : FKV_SYNC_OFF,
+        .compression = compressions[settings->compression],
         .uid = (uid_t) -1,
         .gid = (gid_t) -1,
     };
@@ -351,10 +357,11 @@ ferrokv_describe(void *store, FILE *out)
     fkv_stats(f->store, &stats);
 
     fprintf(out, "memory=%" PRIu64 "m of which cache %" PRIu64 "m, memtables %"
-            PRIu64 "m in %u, sync=%s, lz4, bloom 10 bits, direct reads, "
-            "allocator %s", stats.memory >> 20, stats.memory_cache >> 20,
+            PRIu64 "m in %u, sync=%s, compression=%s, bloom 10 bits, direct "
+            "reads, allocator %s", stats.memory >> 20, stats.memory_cache >> 20,
             stats.memory_arenas >> 20, stats.arenas,
-            f->settings.sync ? "always" : "off", fkv_alloc_name());
+            f->settings.sync ? "always" : "off",
+            bench_compression(f->settings.compression), fkv_alloc_name());
 }
 
 

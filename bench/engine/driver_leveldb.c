@@ -49,7 +49,9 @@ options_set(bench_leveldb_t *l)
     leveldb_options_set_write_buffer_size(o, l->settings.buffers / 2);
     leveldb_options_set_block_size(o, BLOCK_BYTES);
     leveldb_options_set_max_open_files(o, MAX_OPEN_FILES);
-    leveldb_options_set_compression(o, leveldb_snappy_compression);
+    leveldb_options_set_compression(o, l->settings.compression == BENCH_PLAIN
+                                    ? leveldb_no_compression
+                                    : leveldb_snappy_compression);
 }
 
 
@@ -198,10 +200,13 @@ db_describe(void *store, FILE *out)
     bench_leveldb_t  *l = store;
 
     fprintf(out, "cache %" PRIu64 "m, write_buffer_size=%" PRIu64
-            "m x 2, sync=%d, block_size=%d, bloom %d bits, snappy (it has no "
-            "lz4), max_open_files=%d; one background thread, no direct I/O",
+            "m x 2, sync=%d, block_size=%d, bloom %d bits, %s, "
+            "max_open_files=%d; one background thread, no direct I/O",
             l->settings.cache >> 20, l->settings.buffers / 2 >> 20,
-            l->settings.sync, BLOCK_BYTES, FILTER_BITS, MAX_OPEN_FILES);
+            l->settings.sync, BLOCK_BYTES, FILTER_BITS,
+            l->settings.compression == BENCH_PLAIN
+            ? "no compression" : "snappy (it has no lz4, no zstd)",
+            MAX_OPEN_FILES);
 }
 
 

@@ -14,6 +14,8 @@
 
 #define BLOCK_BYTES   4096
 #define WRITE_BUFFERS 4
+#define ZSTD_WINDOW   -14       /* RocksDB's default */
+#define ZSTD_LEVEL    1         /* as ours */
 
 typedef struct {
     rocksdb_t               *db;
@@ -73,6 +75,11 @@ table_options(bench_rocksdb_t *r)
 static rocksdb_options_t *
 options_make(bench_rocksdb_t *r)
 {
+    static const int  compressions[BENCH_COMPRESSIONS] = {
+        [BENCH_LZ4] = rocksdb_lz4_compression,
+        [BENCH_ZSTD] = rocksdb_zstd_compression,
+        [BENCH_PLAIN] = rocksdb_no_compression
+    };
     const bench_settings_t               *s = &r->settings;
     rocksdb_options_t                    *o = rocksdb_options_create();
     rocksdb_block_based_table_options_t  *table = table_options(r);
@@ -81,7 +88,13 @@ options_make(bench_rocksdb_t *r)
     rocksdb_block_based_options_destroy(table);
 
     rocksdb_options_set_create_if_missing(o, 1);
-    rocksdb_options_set_compression(o, rocksdb_lz4_compression);
+    rocksdb_options_set_compression(o, compressions[s->compression]);
+
+    if (s->compression == BENCH_ZSTD) {
+        rocksdb_options_set_compression_options(o, ZSTD_WINDOW, ZSTD_LEVEL, 0,
+                                                0);
+    }
+
     rocksdb_options_set_write_buffer_size(o, s->buffers / WRITE_BUFFERS);
     rocksdb_options_set_max_write_buffer_number(o, WRITE_BUFFERS);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(o, 1);
@@ -254,12 +267,15 @@ db_describe(void *store, FILE *out)
             "m x %d, sync=%d, direct_reads=%d, "
             "cache_index_and_filter_blocks=%d, "
             "max_background_jobs=%u, block_size=%d, format_version=5 "
-            "(cache-local Bloom, 10 bits), data_block_hash 0.75, lz4, "
+            "(cache-local Bloom, 10 bits), data_block_hash 0.75, "
+            "compression=%s%s, "
             "dynamic_level_bytes, pipelined_write, recycle_log_file_num=%d "
             "(skip_any_corrupted_records), bytes_per_sync=1m, "
             "max_open_files=-1", s->cache >> 20,
             s->buffers / WRITE_BUFFERS >> 20, WRITE_BUFFERS, s->sync,
-            s->direct, s->bounded, s->threads, BLOCK_BYTES, WRITE_BUFFERS);
+            s->direct, s->bounded, s->threads, BLOCK_BYTES,
+            bench_compression(s->compression),
+            s->compression == BENCH_ZSTD ? " level 1" : "", WRITE_BUFFERS);
 }
 
 

@@ -79,7 +79,8 @@ db_open(const bench_settings_t *settings)
 {
     char         config[1024];
     WT_SESSION  *session;
-    const char  *snappy = extension();
+    const char  *snappy = (settings->compression == BENCH_PLAIN)
+                          ? NULL : extension();
     bench_wt_t  *wt = calloc(1, sizeof(*wt));
 
     if (wt == NULL) {
@@ -262,8 +263,9 @@ db_describe(void *store, FILE *out)
     bench_wt_t  *wt = store;
 
     fprintf(out, "B-tree, cache_size=%" PRIu64 "m, log enabled, "
-            "transaction_sync=%s, %s (Debian's has no lz4), no filter, "
-            "eviction threads_max=%u, checkpoint each 60 s or 256m of log%s",
+            "transaction_sync=%s, %s (Debian's has no lz4, no zstd), no "
+            "filter, eviction threads_max=%u, checkpoint each 60 s or 256m of "
+            "log%s",
             wt->settings.memory >> 20,
             wt->settings.sync ? "fsync" : "off",
             wt->snappy ? "snappy" : "no compression", wt->settings.threads,

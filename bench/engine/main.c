@@ -6,6 +6,7 @@
  *   ops seconds                 how much; 0 is no bound, whichever comes first
  *   in_flight                   requests at a time
  *   memory cache buffers threads sync direct bounded ttl      driver.h
+ *   compression                 lz4, zstd or none
  *   rate                        of a writer beside, requests a second; 0 is all
  *                               it can
  *   warm settle                 read every key before; wait until the engine
@@ -34,6 +35,7 @@ typedef struct {
     uint64_t  keys, value, seed, ops, seconds, in_flight, memory, cache,
               buffers, threads, sync, direct, bounded, ttl, warm, settle,
               rate;
+    bench_compression_e  compression;
 } args_t;
 
 typedef struct {
@@ -75,6 +77,17 @@ bench_driver(const char *name)
 }
 
 
+const char *
+bench_compression(bench_compression_e compression)
+{
+    static const char *const  names[BENCH_COMPRESSIONS] = {
+        [BENCH_LZ4] = "lz4", [BENCH_ZSTD] = "zstd", [BENCH_PLAIN] = "none"
+    };
+
+    return names[compression];
+}
+
+
 void
 bench_die(const char *fmt, ...)
 {
@@ -109,6 +122,20 @@ bench_check(const bench_settings_t *settings, const char *key, size_t key_len,
 
 
 static void
+arg_compression(args_t *args, const char *text)
+{
+    for (unsigned i = 0; i < BENCH_COMPRESSIONS; i++) {
+        if (strcmp(text, bench_compression(i)) == 0) {
+            args->compression = i;
+            return;
+        }
+    }
+
+    bench_die("compression=lz4, zstd or none");
+}
+
+
+static void
 arg_set(args_t *args, const char *arg)
 {
     static const struct {
@@ -122,6 +149,11 @@ arg_set(args_t *args, const char *arg)
         ARG(settle), ARG(rate)
 #undef ARG
     };
+
+    if (strncmp(arg, "compression=", 12) == 0) {
+        arg_compression(args, arg + 12);
+        return;
+    }
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         size_t  len = strlen(names[i].name);
@@ -214,6 +246,7 @@ bench_init(bench_t *bench, int argc, char **argv)
         .direct = args->direct, .bounded = args->bounded,
         .ttl_s = bench->driver->ttl ? (unsigned) args->ttl : 0,
         .data = args->keys * (BENCH_KEY_BYTES + args->value),
+        .compression = args->compression,
     };
 
     bench_values_init(&bench->values, args->value, args->seed);
