@@ -10,6 +10,8 @@
 
 #define WORD_BYTES    8
 #define LINE_BYTES    20
+#define ONES          0x0101010101010101
+#define TOPS          0x8080808080808080
 #define COMMON_MAX    UINT16_MAX
 #define ERROR_MAX     254
 #define LEARNED_OFF   8             /* how far a learned line may be off */
@@ -48,22 +50,58 @@ word_of(fkv_str_t s)
 }
 
 
-/*
- * The word's first bytes as digits of the alphabet.  A byte that is none counts
- * as the nearest end, and so do all behind it; one of the gap as the first
- * digit behind it, followed by the lowest ones.  So larger words never give
- * smaller numbers.
- */
+/* Of the alphabet without its gap. */
 static uint64_t
-word_number(uint64_t word, const fkv__index_alphabet_t *a)
+alphabet_base(const fkv__index_alphabet_t *a)
 {
-    uint64_t  x = 0, base = (uint64_t) (a->high - a->low) + 1 - a->gap_bytes;
-    uint64_t  fill = 0;
-    unsigned  i, gap_end = a->gap + a->gap_bytes;
+    return (uint64_t) (a->high - a->low) + 1 - a->gap_bytes;
+}
 
-    if (base == 256 && a->digits == WORD_BYTES) {
-        return word;
+
+/*
+ * All digits at once: ASCII, and no byte that is none.  The top bit of each
+ * byte tells on which side of a bound it lies, then neighbours join to numbers
+ * of two, four and eight digits.
+ */
+static bool
+word_number_at_once(uint64_t word, const fkv__index_alphabet_t *a,
+    uint64_t *number)
+{
+    uint64_t  base = alphabet_base(a), square = base * base;
+    uint64_t  ones, low, high, gap, behind, x;
+
+    if (a->digits == 0 || a->high >= 0x80) {
+        return false;
     }
+
+    word >>= 64 - 8 * a->digits;
+    ones = ONES >> (64 - 8 * a->digits);
+
+    low = ~((word | TOPS) - a->low * ones);
+    high = word + (uint64_t) (0x7f - a->high) * ones;
+    gap = word + (uint64_t) (0x80 - a->gap) * ones;
+    behind = word + (uint64_t) (0x80 - a->gap - a->gap_bytes) * ones;
+
+    if (((word | low | high | (gap & ~behind)) & TOPS) != 0) {
+        return false;
+    }
+
+    x = word - a->low * ones - ((behind & TOPS) >> 7) * a->gap_bytes;
+    x = (x >> 8 & 0x00ff00ff00ff00ff) * base + (x & 0x00ff00ff00ff00ff);
+    x = (x >> 16 & 0x0000ffff0000ffff) * square + (x & 0x0000ffff0000ffff);
+
+    *number = (x >> 32) * square * square + (uint32_t) x;
+
+    return true;
+}
+
+
+/* One by one, as far as they are digits; what is behind them is fill. */
+static uint64_t
+word_number_by_digits(uint64_t word, const fkv__index_alphabet_t *a)
+{
+    uint64_t  x = 0, fill = 0, base = alphabet_base(a);
+    unsigned  i, gap_end = a->gap + a->gap_bytes;
 
     for (i = 0; i < a->digits; i++) {
         uint8_t   byte = (uint8_t) (word >> (56 - 8 * i));
@@ -91,6 +129,26 @@ word_number(uint64_t word, const fkv__index_alphabet_t *a)
     }
 
     return x;
+}
+
+
+/*
+ * The word's first bytes as digits of the alphabet.  A byte that is none counts
+ * as the nearest end, and so do all behind it; one of the gap as the first
+ * digit behind it, followed by the lowest ones.  So larger words never give
+ * smaller numbers.
+ */
+static uint64_t
+word_number(uint64_t word, const fkv__index_alphabet_t *a)
+{
+    uint64_t  number;
+
+    if (a->digits == WORD_BYTES && alphabet_base(a) == 256) {
+        return word;
+    }
+
+    return word_number_at_once(word, a, &number)
+           ? number : word_number_by_digits(word, a);
 }
 
 
