@@ -72,7 +72,7 @@ table_build(table_t *t, size_t value_bytes, size_t block_bytes,
         must(fkv__table_builder_add(&t->builder, &rec));
     }
 
-    must(fkv__table_builder_finish(&t->builder, 1, &t->info));
+    must(fkv__table_builder_finish(&t->builder, &t->info));
 
     t->build_s = seconds() - start;
     t->file = t->builder.out.data;
