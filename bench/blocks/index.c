@@ -18,7 +18,6 @@
 #define BLOCKS      1000000
 #define BLOCK       4096
 #define PAGE_BYTES  (32 * 1024)
-#define SEEKS       1000000
 #define KEY_MAX     40
 
 /* The pages one behind the other, and the page above them. */
@@ -226,34 +225,103 @@ spine_seek(const spine_t *s, fkv_str_t ikey, unsigned *looks)
 }
 
 
-static void
-spine_measure(const spine_t *s, const keys_t *keys, const char *kind)
+/* A lookup of each target; the comparisons are those of the last round. */
+static double
+spine_round(const spine_t *s, const keys_t *targets, unsigned *looks)
 {
-    double    least = 0;
-    unsigned  looks = 0;
+    double    start = seconds();
     uint32_t  sum = 0;
 
-    for (unsigned round = 0; round < ROUNDS; round++) {
-        bench_random_t  random = { round };
-        double          start = seconds(), took;
+    *looks = 0;
 
-        looks = 0;
-
-        for (unsigned i = 0; i < SEEKS; i++) {
-            uint32_t  n = (uint32_t) bench_below(&random, BLOCKS);
-
-            sum += spine_seek(s, key_at(keys, n), &looks);
-        }
-
-        took = seconds() - start;
-        least = (round == 0 || took < least) ? took : least;
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        sum += spine_seek(s, key_at(targets, i), looks);
     }
 
     must(sum != 0 ? FKV_OK : FKV_ECORRUPT);
-    printf(" %s | %.2f | %.1f | %.1f | %.0f |\n", kind,
-           (double) (s->bytes.len + s->root_bytes.len) / BLOCKS,
-           (double) s->lines / s->pages_n, (double) looks / SEEKS,
-           least * 1e9 / SEEKS);
+
+    return seconds() - start;
+}
+
+
+static const struct {
+    const char         *name;
+    fkv__index_kind_e   kind;
+} kinds[] = {
+    { "binary", FKV__INDEX_BINARY },
+    { "linear", FKV__INDEX_LINEAR },
+    { "learned", FKV__INDEX_LEARNED }
+};
+
+#define KINDS  3
+
+
+/* Kinds take turns, so that what disturbs one disturbs all. */
+static void
+keys_measure(const char *name, const keys_t *keys, const keys_t *targets)
+{
+    spine_t   spines[KINDS];
+    double    least[KINDS] = { 0 };
+    unsigned  looks[KINDS];
+
+    for (unsigned k = 0; k < KINDS; k++) {
+        spine_build(&spines[k], keys, kinds[k].kind);
+    }
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned k = 0; k < KINDS; k++) {
+            double  took = spine_round(&spines[k], targets, &looks[k]);
+
+            least[k] = (round == 0 || took < least[k]) ? took : least[k];
+        }
+    }
+
+    for (unsigned k = 0; k < KINDS; k++) {
+        spine_t  *s = &spines[k];
+
+        printf("| %s | %s | %.2f | %.1f | %.1f | %.0f |\n", name,
+               kinds[k].name,
+               (double) (s->bytes.len + s->root_bytes.len) / BLOCKS,
+               (double) s->lines / s->pages_n, (double) looks[k] / BLOCKS,
+               least[k] * 1e9 / BLOCKS);
+
+        fkv__buf_done(&s->bytes);
+        fkv__buf_done(&s->root_bytes);
+        free(s->at);
+    }
+}
+
+
+static void
+keys_init(keys_t *keys)
+{
+    keys->keys = (void *) room((size_t) BLOCKS * KEY_MAX);
+    keys->lens = room(BLOCKS);
+}
+
+
+static void
+keys_done(keys_t *keys)
+{
+    free(keys->keys);
+    free(keys->lens);
+}
+
+
+/* In another order: they are read one after the other, and hardly cost. */
+static void
+keys_shuffle(keys_t *to, const keys_t *from)
+{
+    bench_shuffle_t  shuffle;
+
+    bench_shuffle_init(&shuffle, BLOCKS, 1);
+
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        uint64_t  n = bench_shuffle(&shuffle, i);
+
+        memcpy(to->keys[i], from->keys[n], KEY_MAX);
+        to->lens[i] = from->lens[n];
+    }
 }
 
 
@@ -270,16 +338,10 @@ measure_index(void)
         { "times in bursts", key_timed },
         { "paths", key_path }
     };
-    static const struct {
-        const char         *name;
-        fkv__index_kind_e   kind;
-    } kinds[] = {
-        { "binary", FKV__INDEX_BINARY },
-        { "linear", FKV__INDEX_LINEAR },
-        { "learned", FKV__INDEX_LEARNED }
-    };
-    keys_t  keys = { .keys = (void *) room((size_t) BLOCKS * KEY_MAX),
-                     .lens = room(BLOCKS) };
+    keys_t  keys, targets;
+
+    keys_init(&keys);
+    keys_init(&targets);
 
     printf("\n| keys | index | bytes a block | lines a page | comparisons "
            "| lookup ns |\n| --- | --- | --- | --- | --- | --- |\n");
@@ -292,20 +354,10 @@ measure_index(void)
         }
 
         keys_sort(&keys);
-
-        for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-            spine_t  spine;
-
-            spine_build(&spine, &keys, kinds[k].kind);
-            printf("| %s |", sets[i].name);
-            spine_measure(&spine, &keys, kinds[k].name);
-
-            fkv__buf_done(&spine.bytes);
-            fkv__buf_done(&spine.root_bytes);
-            free(spine.at);
-        }
+        keys_shuffle(&targets, &keys);
+        keys_measure(sets[i].name, &keys, &targets);
     }
 
-    free(keys.keys);
-    free(keys.lens);
+    keys_done(&keys);
+    keys_done(&targets);
 }
