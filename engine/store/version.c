@@ -225,14 +225,21 @@ apply_kept(apply_t *apply, fkv__version_t *from, const fkv__edit_t *edit)
 }
 
 
-/* The same file in the old version, for a snapshot: its descriptor is kept. */
+/*
+ * The same table in the old version, for a snapshot: its descriptor is kept.
+ * One that a merge has taken something off since then is another.
+ */
 static fkv__table_t *
 apply_same(const fkv__version_t *from, const fkv__edit_table_t *add)
 {
     for (unsigned i = 0; i < from->n[add->level]; i++) {
         fkv__table_t  *table = from->levels[add->level][i];
 
-        if (table->info.id == add->info.id) {
+        if (table->info.id == add->info.id
+            && table->info.merging == add->info.merging
+            && fkv__str_eq(fkv__buf_str(&table->info.smallest),
+                           fkv__buf_str(&add->info.smallest)))
+        {
             return fkv__table_pin(table);
         }
     }

@@ -229,6 +229,33 @@ a_snapshot_keeps_the_tables_that_are_known(void **state)
 }
 
 
+/* Who has not followed since before a merge took the first part off. */
+static void
+a_snapshot_does_not_keep_what_has_been_trimmed(void **state)
+{
+    fkv__version_t  *version = fkv__version_new();
+    fkv__edit_t      edit;
+
+    (void) state;
+
+    fkv__edit_init(&edit);
+    add(&edit, 1, 1, "a", "z", 10);
+    assert_int_equal(apply(&version, &edit, 1), FKV_OK);
+
+    fkv__edit_init(&edit);
+    edit.snapshot = 1;
+    add(&edit, 1, 1, "m", "z", 10);
+    add(&edit, 1, 2, "a", "k", 10);
+    assert_int_equal(apply(&version, &edit, 7), FKV_OK);
+
+    check_ids(version, 1, "2 1 ");
+    check_str(fkv__buf_str(&version->levels[1][1]->info.smallest),
+              FKV_STR("m"));
+
+    fkv__version_unpin(version);
+}
+
+
 static fkv__loaded_t  loaded;           /* by load(); its version is gone */
 
 
@@ -546,6 +573,7 @@ main(void)
         TEST(tables_are_ordered_by_level),
         TEST(impossible_edits_are_refused),
         TEST(a_snapshot_keeps_the_tables_that_are_known),
+        TEST(a_snapshot_does_not_keep_what_has_been_trimmed),
         TEST(what_was_appended_is_loaded),
         TEST(what_one_copy_lacks_the_other_has),
         TEST(damage_of_both_is_told_from_a_torn_end),
