@@ -19,11 +19,24 @@ http {
     server {
         listen 127.0.0.1:%%PORT%%;
         location /kv/ { ferrokv_rest write=on; }
+        location = /status { ferrokv_status; }
     }
 }
 CONF
 
 sub value { return "value $_[0] " x 1000 }
+
+# One bit of a byte of a file.
+sub flip {
+    my ($path, $at) = @_;
+
+    open my $file, '+<:raw', $path or die "$path: $!";
+    seek $file, $at, 0;
+    read $file, my $byte, 1;
+    seek $file, $at, 0;
+    print {$file} chr(ord($byte) ^ 0x40);
+    close $file;
+}
 
 subtest 'a flipped byte in a table' => sub {
     my $nginx = Ferrokv::Nginx->new($conf);
@@ -38,14 +51,7 @@ subtest 'a flipped byte in a table' => sub {
         'some are in tables');
     $nginx->stop;
 
-    for my $path (glob $nginx->dir . '/store/sst/*') {
-        open my $file, '+<:raw', $path or die "$path: $!";
-        seek $file, 20000, 0;
-        read $file, my $byte, 1;
-        seek $file, 20000, 0;
-        print {$file} chr(ord($byte) ^ 0x40);
-        close $file;
-    }
+    flip($_, 20000) for glob $nginx->dir . '/store/sst/*';
 
     $nginx->start;
     $http = Ferrokv::Http->new($nginx->port);
@@ -66,6 +72,63 @@ subtest 'a flipped byte in a table' => sub {
     ok(delete $seen{right}, 'others are right');
     is_deeply(\%seen, {}, 'none is wrong, none says anything else');
     ok($nginx->wait_log(qr/corrupt|checksum/i), 'the log tells of it');
+
+    $nginx->allow(qr{sst/\d+\.sst: checksum is wrong}, qr/is damaged/,
+        qr/the data are corrupt/);
+    $nginx->finish;
+};
+
+subtest 'compaction meets a damaged table' => sub {
+    my $nginx = Ferrokv::Nginx->new($conf);
+
+    $nginx->start;
+    my $http = Ferrokv::Http->new($nginx->port);
+    my $bad = grep { $http->put("/kv/k$_", value($_))->status != 201 }
+        1 .. 1500;
+    is($bad, 0, '1500 values');
+
+    ok($nginx->wait_until(sub { glob $nginx->dir . '/store/sst/*' }),
+        'some are in tables');
+    $nginx->stop;
+
+    my ($path) = sort { -s $b <=> -s $a } glob $nginx->dir . '/store/sst/*';
+    flip($path, 20000);
+    my ($name) = $path =~ m{(\w+\.sst)$};
+
+    $nginx->start;
+    $http = Ferrokv::Http->new($nginx->port);
+
+    # The same keys again, so that compaction needs all that there is.
+    my ($rounds, $damaged, %value) = (0, 0, map { $_ => $_ } 1 .. 1500);
+
+    while (!$damaged && $rounds++ < 100) {
+        for my $i (1 .. 300) {
+            my $r = $http->put("/kv/k$i", value("$i $rounds"));
+            $value{$i} = "$i $rounds" if $r->status < 300;
+        }
+
+        $damaged = $http->get('/status')->json->{stores}{main}{tables_damaged};
+    }
+
+    is($damaged, 1, 'the status counts it');
+    ok(-e $path, 'it is where it was');
+    ok($nginx->wait_log(qr/table sst\/$name of store .* is damaged/),
+        'the log names it, once')
+        and is(() = $nginx->error_log =~ /is damaged: compaction/g, 1);
+
+    my %seen;
+
+    for my $i (1 .. 1500) {
+        my $r = $http->get("/kv/k$i");
+
+        $seen{$r->status == 200
+              ? $r->body eq value($value{$i}) ? 'right' : 'wrong'
+              : $r->status . ' ' . (eval { $r->json->{code} } // '')}++;
+    }
+
+    ok(delete $seen{right} > 1400, 'what is beside it is readable');
+    delete $seen{'500 corrupt'};
+    is_deeply(\%seen, {}, 'what is in the bad block is corrupt');
 
     $nginx->allow(qr{sst/\d+\.sst: checksum is wrong}, qr/is damaged/,
         qr/the data are corrupt/);
