@@ -59,6 +59,13 @@ typedef enum {
     FKV_INDEX_LEARNED       /* with as many lines as its keys need */
 } fkv_index_e;
 
+/* How tables become fewer: store/pick.h. */
+typedef enum {
+    FKV_COMPACTION_LEVELED = 0, /* little space, few tables for a read */
+    FKV_COMPACTION_TIERED,      /* little is written */
+    FKV_COMPACTION_ADAPTIVE     /* by what the store is asked for */
+} fkv_compaction_e;
+
 typedef struct {
     const char          *path;          /* directory, absolute */
     uint64_t             memory;        /* bytes of the shared segment:
@@ -70,6 +77,7 @@ typedef struct {
     fkv_sync_e           sync;          /* not DEFAULT */
     fkv_compression_e    compression;
     fkv_index_e          index;
+    fkv_compaction_e     compaction;
     uid_t                uid;           /* owner of all files, the workers'; */
     gid_t                gid;           /*   (uid_t) -1 = as this process */
     const char          *checkpoints;   /* directory, absolute; NULL = none */
@@ -110,8 +118,8 @@ int fkv_open(fkv_t **store, const fkv_options_t *opt, const fkv_log_t *log,
 
 /*
  * Takes over from opt what may change while the store is open: compression and
- * index, for tables to come.  It counts in this process and in those forked
- * later.
+ * index, for tables to come, and compaction.  It counts in this process and in
+ * those forked later.
  */
 void fkv_change(fkv_t *store, const fkv_options_t *opt);
 

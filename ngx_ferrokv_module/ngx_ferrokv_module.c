@@ -43,6 +43,8 @@ static char *ngx_ferrokv_set_compression(ngx_conf_t *cf,
     ngx_ferrokv_store_t *store, ngx_str_t *value);
 static char *ngx_ferrokv_set_index(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
     ngx_str_t *value);
+static char *ngx_ferrokv_set_compaction(ngx_conf_t *cf,
+    ngx_ferrokv_store_t *store, ngx_str_t *value);
 
 
 static ngx_ferrokv_param_t  ngx_ferrokv_params[] = {
@@ -54,6 +56,7 @@ static ngx_ferrokv_param_t  ngx_ferrokv_params[] = {
     { ngx_string("compression="), ngx_ferrokv_set_compression },
     { ngx_string("checkpoints="), ngx_ferrokv_set_checkpoints },
     { ngx_string("index="), ngx_ferrokv_set_index },
+    { ngx_string("compaction="), ngx_ferrokv_set_compaction },
     { ngx_string("max_size="), NULL },
     { ngx_string("evict="), NULL },
     { ngx_string("cache_quota="), NULL },
@@ -779,6 +782,27 @@ ngx_ferrokv_set_index(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
 
     } else if (ngx_strcmp(value->data, "learned") == 0) {
         store->options.index = FKV_INDEX_LEARNED;
+
+    } else {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_ferrokv_set_compaction(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
+    ngx_str_t *value)
+{
+    if (ngx_strcmp(value->data, "leveled") == 0) {
+        store->options.compaction = FKV_COMPACTION_LEVELED;
+
+    } else if (ngx_strcmp(value->data, "tiered") == 0) {
+        store->options.compaction = FKV_COMPACTION_TIERED;
+
+    } else if (ngx_strcmp(value->data, "adaptive") == 0) {
+        store->options.compaction = FKV_COMPACTION_ADAPTIVE;
 
     } else {
         return NGX_CONF_ERROR;

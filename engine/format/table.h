@@ -46,8 +46,8 @@
  *                   expire_at_max <= now_ms
  *   created_ms      when the file was begun
  *   key_bytes       of all records' whole internal keys
- *   merging         in the manifest only: not 0 for a table of level 0 whose
- *                   records before smallest a merge has taken; tables with
+ *   merging         in the manifest only: not 0 for a table whose records
+ *                   before smallest a merge of level 0 has taken; tables with
  *                   the same number go on in it together
  *   ranged          LSN: no record here is hidden by a range tombstone whose
  *                   version is below it

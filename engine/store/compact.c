@@ -226,7 +226,8 @@ merge_records(fkv__helper_t *helper, input_t *input, fkv__keep_t *keep,
 
 /*
  * What is left of a table goes back into the edit.  The iterator stands on
- * its first record if at is set, else nothing of it was read.
+ * its first record if at is set, else nothing of it was read.  A number, if
+ * the table is to go on with others.
  */
 static int
 trim_table(const fkv__table_t *table, const fkv__record_t *at,
@@ -240,7 +241,7 @@ trim_table(const fkv__table_t *table, const fkv__record_t *at,
         };
     }
 
-    if (table->level == 0) {
+    if (merging != 0) {
         info.merging = merging;
 
     } else if (at == NULL
@@ -280,8 +281,11 @@ merge_inputs(const input_t *input, const fkv__pick_t *pick, fkv__edit_t *edit)
                 rc = fkv__edit_drop(edit, table->info.id);
 
             } else {
-                rc = trim_table(table, (k == it->at) ? it->rec : NULL, merging,
-                                edit);
+                bool  marked = table->level == 0
+                               || (pick->wide && table->level < pick->to);
+
+                rc = trim_table(table, (k == it->at) ? it->rec : NULL,
+                                marked ? merging : 0, edit);
             }
 
             if (rc != FKV_OK) {
@@ -382,11 +386,13 @@ compact_whole(const fkv__pick_t *pick, const fkv__version_t *version,
     fkv__edit_t *edit)
 {
     for (unsigned i = 0; i < pick->n; i++) {
-        const fkv__table_info_t  *info = &pick->tables[i]->info;
-        bool                      moves = (pick->what == FKV__PICK_MOVE);
+        fkv__table_info_t  info = pick->tables[i]->info;
+        bool               moves = (pick->what == FKV__PICK_MOVE);
 
-        if (fkv__edit_drop(edit, info->id) != FKV_OK
-            || (moves && fkv__edit_add(edit, pick->to, info) != FKV_OK))
+        info.merging = 0;
+
+        if (fkv__edit_drop(edit, info.id) != FKV_OK
+            || (moves && fkv__edit_add(edit, pick->to, &info) != FKV_OK))
         {
             errno = ENOMEM;
             return FKV_ENOMEM;
@@ -394,8 +400,8 @@ compact_whole(const fkv__pick_t *pick, const fkv__version_t *version,
 
         if (moves
             && !fkv__version_overlaps(version, pick->to + 1,
-                                      fkv__buf_str(&info->smallest),
-                                      fkv__buf_str(&info->largest)))
+                                      fkv__buf_str(&info.smallest),
+                                      fkv__buf_str(&info.largest)))
         {
             fkv__usage_settle(&edit->adds[edit->n_adds - 1].info);
         }
@@ -576,6 +582,50 @@ compact_allowed(fkv__helper_t *helper, const fkv__version_t *version,
 }
 
 
+/* Of all processes. */
+static uint64_t
+counted(const fkv_t *store, unsigned stat)
+{
+    uint64_t  sum = 0;
+
+    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
+        sum += __atomic_load_n(&store->seg->slots[i].stats[stat],
+                               __ATOMIC_RELAXED);
+    }
+
+    return sum;
+}
+
+
+/* What compaction= says, or what the mix of requests asks for. */
+static unsigned
+runs_wanted(fkv__helper_t *helper)
+{
+    const fkv_t  *store = helper->store;
+    uint64_t      reads, writes;
+
+    switch (__atomic_load_n(&store->options.compaction, __ATOMIC_RELAXED)) {
+
+    case FKV_COMPACTION_TIERED:
+        return FKV__PICK_RUNS;
+
+    case FKV_COMPACTION_ADAPTIVE:
+        break;
+
+    default:
+        return 0;
+    }
+
+    reads = counted(store, FKV__STAT_gets) + counted(store, FKV__STAT_scans);
+    reads -= fkv__min(reads, counted(store, FKV__STAT_gets_memtable));
+    writes = counted(store, FKV__STAT_puts) + counted(store, FKV__STAT_deletes);
+
+    fkv__mix_look(&helper->mix, reads, writes, fkv__pace_now_us() / 1000);
+
+    return fkv__mix_runs(&helper->mix, FKV__PICK_RUNS);
+}
+
+
 int
 fkv__compact(fkv__helper_t *helper)
 {
@@ -599,6 +649,8 @@ fkv__compact(fkv__helper_t *helper)
     }
 
     fkv__dead_take(store, &helper->pick);
+    __atomic_store_n(&helper->pick.runs, runs_wanted(helper),
+                     __ATOMIC_RELAXED);
     rc = compact_ranges(helper, version);
 
     if (rc == FKV_OK) {

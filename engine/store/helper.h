@@ -26,6 +26,7 @@
 #define FKV_STORE_HELPER_H
 
 #include "store/catalog.h"
+#include "store/mix.h"
 #include "store/pick.h"
 #include "store/store.h"
 
@@ -56,6 +57,7 @@ struct fkv__helper_s {
     bool              log_held;         /* atomic: no arena leaves the set */
     uint64_t          populated;        /* FLUSH's own: of the segment */
     fkv__pick_t       pick;             /* COMPACT's own, but for base_bytes */
+    fkv__mix_t        mix;              /* COMPACT's own */
     uint64_t          busy_us;          /* it worked since level 0 shrank */
     fkv__blob_collect_t  *blobs;        /* COMPACT's own */
     uint64_t          table_bytes;      /* of what it writes, ... */

@@ -466,6 +466,8 @@ fkv_change(fkv_t *store, const fkv_options_t *opt)
     __atomic_store_n(&store->options.compression, opt->compression,
                      __ATOMIC_RELAXED);
     __atomic_store_n(&store->options.index, opt->index, __ATOMIC_RELAXED);
+    __atomic_store_n(&store->options.compaction, opt->compaction,
+                     __ATOMIC_RELAXED);
 }
 
 

@@ -62,6 +62,7 @@ pick_begin(fkv__pick_t *pick, const fkv__version_t *version)
 
     pick->n = 0;
     pick->n_from = 0;
+    pick->wide = false;
 
     for (unsigned level = 0; level < FKV__LEVELS; level++) {
         n += version->n[level];
@@ -234,7 +235,11 @@ fkv__pick_debt(const fkv__pick_t *pick, const fkv__version_t *version)
         debt += (info->merging != 0) ? info->bytes / 2 : info->bytes;
     }
 
-    for (unsigned level = fkv__pick_base(pick, version); level < LAST; level++)
+    /* Runs may wait, so they are no debt. */
+
+    for (unsigned level = fkv__pick_base(pick, version);
+         level < LAST && __atomic_load_n(&pick->runs, __ATOMIC_RELAXED) == 0;
+         level++)
     {
         uint64_t  target = fkv__pick_target(version, level);
 
@@ -288,16 +293,63 @@ merge_begun(const fkv__version_t *version)
 }
 
 
+static bool
+is_tiered(const fkv__pick_t *pick)
+{
+    return pick->runs > 0 && pick->damaged.len == 0;
+}
+
+
+/* The deepest level from 1 on that a merge with this number has begun with. */
+static unsigned
+runs_begun(const fkv__version_t *version, uint64_t merging)
+{
+    for (unsigned level = LAST; level > 0; level--) {
+        for (unsigned i = 0; i < version->n[level]; i++) {
+            if (version->levels[level][i]->info.merging == merging) {
+                return level;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/* Likewise if level 0 has already gone. */
+static uint64_t
+runs_merging(const fkv__version_t *version)
+{
+    uint64_t  merging = merge_begun(version);
+
+    for (unsigned level = 1; level < LAST && merging == 0; level++) {
+        if (version->n[level] > 0) {
+            merging = version->levels[level][0]->info.merging;
+        }
+    }
+
+    return merging;
+}
+
+
 /* What a level has beyond what it may have: 1 is neither. */
 static double
-level_score(const fkv__version_t *version, unsigned level)
+level_score(const fkv__pick_t *pick, const fkv__version_t *version,
+    unsigned level)
 {
-    double  score;
+    double    score;
+    uint64_t  merging;
 
     if (level == 0) {
         score = (double) version->n[0] / FKV__PICK_L0;
+        merging = is_tiered(pick) ? runs_merging(version)
+                                  : merge_begun(version);
 
-        return (merge_begun(version) != 0) ? fkv__max(score, 1.0) : score;
+        return (merging != 0) ? fkv__max(score, 1.0) : score;
+    }
+
+    if (is_tiered(pick)) {
+        return 0;
     }
 
     return (double) version->bytes[level]
@@ -307,13 +359,14 @@ level_score(const fkv__version_t *version, unsigned level)
 
 /* The level that has most too much, but for those tried; or FKV__LEVELS. */
 static unsigned
-level_due(const fkv__version_t *version, unsigned tried)
+level_due(const fkv__pick_t *pick, const fkv__version_t *version,
+    unsigned tried)
 {
     double    most = 0;
     unsigned  due = FKV__LEVELS;
 
     for (unsigned level = 0; level < LAST; level++) {
-        double  score = level_score(version, level);
+        double  score = level_score(pick, version, level);
 
         if (!(tried & 1u << level) && score >= 1 && score > most) {
             most = score;
@@ -559,6 +612,106 @@ pick_level_0(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
 }
 
 
+/* The next level from this on that holds something, or FKV__LEVELS. */
+static unsigned
+run_at(const fkv__version_t *version, unsigned level)
+{
+    while (level < FKV__LEVELS && version->n[level] == 0) {
+        level++;
+    }
+
+    return level;
+}
+
+
+/* Into which level does level 0 go now, and with it all levels above that? */
+static unsigned
+runs_due(const fkv__pick_t *pick, const fkv__version_t *version)
+{
+    unsigned  top = run_at(version, 1), to = top, deepest = top, n = 0, next;
+    uint64_t  above = version->bytes[0], bytes = version->bytes[0];
+
+    if (top == FKV__LEVELS) {
+        return LAST;
+    }
+
+    while ((next = run_at(version, deepest + 1)) < FKV__LEVELS) {
+        above += version->bytes[deepest];
+        deepest = next;
+        n++;
+    }
+
+    if (above >= version->bytes[deepest]) {
+        return deepest;
+    }
+
+    if (top > 1 && n < pick->runs) {
+        return top - 1;
+    }
+
+    for ( ;; ) {
+        bytes += version->bytes[to];
+        next = run_at(version, to + 1);
+
+        if (next == FKV__LEVELS || version->bytes[next] > bytes) {
+            return to;
+        }
+
+        to = next;
+    }
+}
+
+
+/* Where the merge goes on: into the run behind the deepest that it takes. */
+static unsigned
+runs_going_on(const fkv__version_t *version, uint64_t merging)
+{
+    unsigned  deepest = runs_begun(version, merging);
+    unsigned  to = run_at(version, deepest + 1);
+
+    if (to < FKV__LEVELS) {
+        return to;
+    }
+
+    return (deepest > 0) ? deepest : LAST;
+}
+
+
+/*
+ * Level 0, and all tables of the levels above the one it goes to: nothing may
+ * pass what is older.
+ */
+static int
+pick_runs(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
+    uint64_t now_ms)
+{
+    uint64_t  merging = runs_merging(version);
+
+    if (merging == 0 || merge_begun(version) != 0) {
+        take_level_0(pick, version, merging);
+    }
+
+    pick->from = 0;
+    pick->to = fkv__min(run_at(version, 1), LAST);
+
+    if (merging == 0 && pick_disjoint(pick, version, floor, now_ms)) {
+        return FKV_OK;
+    }
+
+    pick->to = (merging != 0) ? runs_going_on(version, merging)
+                              : runs_due(pick, version);
+
+    for (unsigned level = 1; level < pick->to; level++) {
+        for (unsigned i = 0; i < version->n[level]; i++) {
+            pick->tables[pick->n++] = version->levels[level][i];
+            pick->wide = true;
+        }
+    }
+
+    return (pick->n > 0) ? pick_down(pick, version, floor, now_ms) : FKV_END;
+}
+
+
 /*
  * Bytes of level + 1 between the table's keys; UINT64_MAX if a damaged table
  * is among them.  *at goes on where it was for the table before.
@@ -798,10 +951,12 @@ pick_due(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
 {
     unsigned  level, tried = 0;
 
-    while ((level = level_due(version, tried)) < FKV__LEVELS) {
-        int  rc = (level == 0)
-                  ? pick_level_0(pick, version, floor, now_ms)
-                  : pick_level(pick, version, level, floor, now_ms);
+    while ((level = level_due(pick, version, tried)) < FKV__LEVELS) {
+        int  rc = (level > 0)
+                  ? pick_level(pick, version, level, floor, now_ms)
+                  : is_tiered(pick)
+                  ? pick_runs(pick, version, floor, now_ms)
+                  : pick_level_0(pick, version, floor, now_ms);
 
         if (rc == FKV_OK) {
             return FKV_OK;
@@ -994,7 +1149,7 @@ fkv__pick(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
         return FKV_OK;
     }
 
-    if (level_score(version, 0) < LEVEL_0_URGENT
+    if (level_score(pick, version, 0) < LEVEL_0_URGENT
         && (pick_rewrite(pick, version, DEAD_SOON, floor, now_ms) == FKV_OK
             || pick_wanted(pick, version, floor, now_ms) == FKV_OK))
     {

@@ -34,6 +34,15 @@
  * older lies below it, is written anew in its place, if the share is large,
  * and with it neighbours that have become small.
  *
+ * Tiered: each level that holds something is one run.  Level 0 becomes a run
+ * above the others, without touching them, until there are as many as may be
+ * (pick->runs above the deepest); then it goes together with the first of them
+ * and those behind that are no larger than all before them.  Once they are as
+ * large as the deepest run, all become one, so that no more than twice the
+ * data is on disk.  A record is written fewer times, and a read looks into
+ * more tables.  Several levels that a merge has begun with bear its number
+ * too, so the next slice finds them.  While a table is damaged, leveled.
+ *
  * Damaged tables stay where they are, with what they hide: nothing that is
  * newer and overlaps may pass below them.  A damaged table of level 0 that
  * has become the oldest moves down, as it is, to above the base; and the base
@@ -54,6 +63,7 @@
 #define FKV__PICK_RATIO       10
 #define FKV__PICK_MOVE_BYTES  (4 * 1024 * 1024) /* several move if so large */
 #define FKV__PICK_RANGES      1024      /* more are many */
+#define FKV__PICK_RUNS        (FKV__LEVELS - 2)     /* the most */
 #define FKV__PICK_WANTED      8
 
 typedef enum {
@@ -65,6 +75,8 @@ typedef enum {
 
 typedef struct {
     uint64_t        base_bytes;     /* what level 0 gives at once, about */
+    unsigned        runs;           /* above the deepest one, 0 = leveled;
+                                       set atomically, for the debt */
     fkv__buf_t      damaged;        /* ids of tables to leave alone */
     uint64_t        wanted[FKV__PICK_WANTED];   /* and of some to take soon */
 
@@ -75,6 +87,7 @@ typedef struct {
     unsigned        to;             /* from: written anew in its place */
     fkv__table_t  **tables;         /* n_from of level from, oldest first ... */
     unsigned        n;              /* ... then those of level to */
+    bool            wide;           /* n_from: and of all levels between */
     unsigned        n_from;
     unsigned        tables_cap;
 } fkv__pick_t;

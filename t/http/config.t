@@ -87,6 +87,8 @@ refused(stores => "$store max_value=-1;", qr/invalid value "max_value=-1"/);
 refused(stores => "$store compression=gzip;",
         qr/invalid value "compression=gzip" in "ferrokv_store"/);
 refused(stores => "$store index=hashed;", qr/invalid value "index=hashed"/);
+refused(stores => "$store compaction=lazy;",
+        qr/invalid value "compaction=lazy" in "ferrokv_store"/);
 refused(stores => "$store compression=;", qr/invalid value "compression="/);
 refused(stores => "$store colour=red;",
         qr/invalid parameter "colour=red" in "ferrokv_store"/);
@@ -110,6 +112,7 @@ accepted(stores => "$store memory=64m sync=everysec max_value=1m;");
 accepted(stores => "$store memory=1g sync=off;");
 accepted(stores => "$store compression=$_;") for qw(lz4 zstd none);
 accepted(stores => "$store index=$_;") for qw(linear binary learned);
+accepted(stores => "$store compaction=$_;") for qw(leveled tiered adaptive);
 
 
 # Which store

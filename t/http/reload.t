@@ -112,7 +112,8 @@ is(value('a'), 'Alice');
 ok(reload_to(workers => 2), 'two again');
 ok($nginx->wait_until(sub { $nginx->helpers == 1 }), 'one helper');
 
-ok(reload_to(main => 'memory=64m compression=zstd index=learned'),
+ok(reload_to(main => 'memory=64m compression=zstd index=learned '
+                     . 'compaction=tiered'),
    'another compression');
 is(value('a'), 'Alice');
 ok(reload_to(), 'and back');

@@ -474,6 +474,77 @@ after_each_slice_the_store_is_whole(void **state)
 }
 
 
+static void
+compaction_as(fkv_compaction_e compaction)
+{
+    fkv_options_t  options = disk.store->options;
+
+    options.compaction = compaction;
+    fkv_change(disk.store, &options);
+}
+
+
+static unsigned
+levels_in_use(void)
+{
+    unsigned  n = 0;
+
+    for (unsigned level = 1; level < FKV__LEVELS; level++) {
+        n += (disk_state(&disk)->levels[level] > 0);
+    }
+
+    return n;
+}
+
+
+/* Runs come and go, a slice at a time, and the style changes under them. */
+static void
+tiered_tables_agree_with_the_model_after_each_slice(void **state)
+{
+    uint64_t  snapshot = 0;
+    unsigned  runs = 0;
+
+    (void) state;
+
+    disk.helper->slice_bytes = 1;
+    compaction_as(FKV_COMPACTION_TIERED);
+
+    for (unsigned round = 0; round < 120; round++) {
+        if (round % 40 == 10) {
+            snapshot = fkv__visible(disk.store);
+            disk.store->seg->slots[20].snapshot = snapshot;
+        }
+
+        if (round == 80) {
+            compaction_as(FKV_COMPACTION_LEVELED);
+
+        } else if (round == 85) {
+            compaction_as(FKV_COMPACTION_TIERED);
+        }
+
+        flush_rounds(1, 40, round % 2);
+
+        for (unsigned slices = 0;
+             slices < 3 && fkv__compact(disk.helper) == FKV_OK; slices++)
+        {
+            (void) disk_check(&disk, UINT64_MAX);
+        }
+
+        if (snapshot != 0) {
+            (void) disk_check(&disk, snapshot);
+        }
+
+        runs = fkv__max(runs, levels_in_use());
+    }
+
+    memset(&disk.store->seg->slots[20], 0, sizeof(fkv__slot_shm_t));
+    assert_true(runs > 2);
+    (void) disk_compact(&disk);
+    (void) disk_check(&disk, UINT64_MAX);
+    disk_check_gets(&disk);
+}
+
+
 /* Every call that a compaction makes fails once, in turn. */
 static void
 whichever_call_fails_the_next_compaction_succeeds(void **state)
@@ -573,6 +644,7 @@ main(void)
         TEST(a_damaged_table_of_a_deep_level_is_left_alone_too),
         TEST(a_missing_table_is_left_alone_too),
         TEST(after_each_slice_the_store_is_whole),
+        TEST(tiered_tables_agree_with_the_model_after_each_slice),
         TEST(whichever_call_fails_the_next_compaction_succeeds),
         TEST(a_compaction_that_is_asked_to_stop_leaves_nothing),
         TEST(orphans_are_removed_by_the_next_owner),

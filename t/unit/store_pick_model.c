@@ -5,6 +5,7 @@
  */
 
 #include "check.h"
+#include "store/mix.h"
 #include "store/output.h"
 #include "store/pick.h"
 
@@ -125,7 +126,13 @@ apply(fkv__edit_t *edit)
 static uint32_t
 key_at(fkv_str_t key)
 {
-    return (uint32_t) strtoul((const char *) key.data, NULL, 10);
+    uint32_t  n = 0;
+
+    for (size_t i = 0; i < key.len; i++) {
+        n = 10 * n + (uint32_t) (key.data[i] - '0');
+    }
+
+    return n;
 }
 
 
@@ -138,10 +145,12 @@ do_merge(void)
     fkv__edit_t         edit;
     uint32_t           *out = NULL, cut = KEYS;
     unsigned            n = 0, written = 0, at = 0;
-    uint64_t            version = 0, below = 0;
+    uint64_t            version = 0, below = 0, merging;
 
     memset(in, 0, sizeof(in));
     fkv__edit_init(&edit);
+    merging = (pick->tables[0]->info.merging != 0)
+              ? pick->tables[0]->info.merging : pick->tables[0]->info.id;
 
     for (unsigned i = 0; i < pick->n; i++) {
         const fkv__table_t  *table = pick->tables[i];
@@ -232,8 +241,8 @@ do_merge(void)
             set_key(&info.smallest, content->keys[k]);
         }
 
-        if (table->level == 0) {
-            info.merging = pick->tables[0]->info.id;
+        if (table->level == 0 || (pick->wide && table->level < pick->to)) {
+            info.merging = merging;
         }
 
         assert_int_equal(fkv__edit_add(&edit, table->level, &info), FKV_OK);
@@ -255,10 +264,11 @@ do_whole(void)
     fkv__edit_init(&edit);
 
     for (unsigned i = 0; i < pick->n; i++) {
-        const fkv__table_info_t  *info = &pick->tables[i]->info;
+        fkv__table_info_t  info = pick->tables[i]->info;
 
-        assert_int_equal(fkv__edit_drop(&edit, info->id), FKV_OK);
-        assert_int_equal(fkv__edit_add(&edit, pick->to, info), FKV_OK);
+        info.merging = 0;
+        assert_int_equal(fkv__edit_drop(&edit, info.id), FKV_OK);
+        assert_int_equal(fkv__edit_add(&edit, pick->to, &info), FKV_OK);
     }
 
     apply(&edit);
@@ -376,6 +386,17 @@ write_amplification(const char *what)
 }
 
 
+/* The rest of write_amplification() is of what comes from here on. */
+static void
+count_anew(void)
+{
+    model.given = 0;
+    model.flushed = 0;
+    model.merged = 0;
+    model.space_max = 0;
+}
+
+
 static void
 ascending_keys_are_written_once(void **state)
 {
@@ -393,9 +414,7 @@ overwriting_costs_little_when_compaction_keeps_up(void **state)
     (void) state;
 
     write_keys(KEYS, true, 1000);
-    model.given = 0;
-    model.flushed = 0;
-    model.merged = 0;
+    count_anew();
     write_keys(5 * KEYS, true, 1000);
 
     assert_true(write_amplification("overwrite") < 6);
@@ -411,14 +430,127 @@ overwriting_costs_less_when_it_does_not(void **state)
     (void) state;
 
     write_keys(KEYS, true, 2);
-    model.given = 0;
-    model.flushed = 0;
-    model.merged = 0;
+    count_anew();
     write_keys(5 * KEYS, true, 2);
 
     assert_true(write_amplification("fast overwrite") < 5.3);
     assert_true(model.level_0_max < 24);
     assert_true(model.slice_max <= SLICE_KEYS + TABLE_KEYS);
+}
+
+
+static bool
+is_leveled(void)
+{
+    bool  leveled = true;
+
+    for (unsigned level = 1; level < FKV__LEVELS - 1; level++) {
+        leveled = leveled && model.version->bytes[level]
+                             <= fkv__pick_target(model.version, level);
+    }
+
+    return leveled;
+}
+
+
+static void
+tiered_writes_clearly_less(void **state)
+{
+    double  leveled, tiered;
+
+    write_keys(KEYS, true, 1000);
+    count_anew();
+    write_keys(10 * KEYS, true, 1000);
+    leveled = write_amplification("leveled");
+
+    (void) model_teardown(state);
+    (void) model_setup(state);
+
+    model.pick.runs = FKV__PICK_RUNS;
+    write_keys(KEYS, true, 1000);
+    count_anew();
+    write_keys(10 * KEYS, true, 1000);
+    tiered = write_amplification("tiered");
+
+    assert_true(tiered < 0.75 * leveled);
+    assert_true(model.space_max < 3.1);
+}
+
+
+/* Slices of several merges, flushes and moves between each other. */
+static void
+tiered_does_not_lose_a_key_when_it_falls_behind(void **state)
+{
+    static uint8_t  found[KEYS];
+
+    (void) state;
+    model.pick.runs = FKV__PICK_RUNS;
+
+    for (unsigned round = 0; round < 10; round++) {
+        unsigned  keys = 0;
+
+        write_keys(KEYS / 2, round % 3 != 0, 1 + round % 3);
+        memset(found, 0, sizeof(found));
+
+        for (unsigned level = 0; level < FKV__LEVELS; level++) {
+            for (unsigned i = 0; i < model.version->n[level]; i++) {
+                const content_t  *content;
+
+                content = &model.tables[model.version->levels[level][i]
+                                        ->info.id];
+
+                for (unsigned k = 0; k < content->n; k++) {
+                    keys += !found[content->keys[k]];
+                    found[content->keys[k]] = 1;
+                }
+            }
+        }
+
+        assert_int_equal(keys, model.live_n);
+    }
+
+    assert_true(write_amplification("fast tiered") < 4);
+    assert_true(model.level_0_max < 24);
+}
+
+
+/* As the helper does it: writes and reads counted, and then a pick. */
+static void
+adaptive_goes_each_way(void **state)
+{
+    uint64_t    writes = 0, reads = 0, now_ms = 1;
+    fkv__mix_t  mix = { 0 };
+
+    (void) state;
+    write_keys(KEYS, true, 1000);
+    count_anew();
+
+    for (unsigned i = 0; i < 100; i++) {
+        writes += FLUSH_KEYS;
+        now_ms += FKV__MIX_WINDOW_MS;
+        fkv__mix_look(&mix, reads, writes, now_ms);
+        model.pick.runs = fkv__mix_runs(&mix, FKV__PICK_RUNS);
+        write_keys(FLUSH_KEYS, true, 1000);
+    }
+
+    assert_int_equal(model.pick.runs, FKV__PICK_RUNS);
+    assert_false(is_leveled());
+    assert_true(write_amplification("adaptive, writes") < 4);
+
+    for (unsigned i = 0; i < 20; i++) {
+        reads += FLUSH_KEYS;
+        now_ms += FKV__MIX_WINDOW_MS;
+        fkv__mix_look(&mix, reads, writes, now_ms);
+        model.pick.runs = fkv__mix_runs(&mix, FKV__PICK_RUNS);
+
+        while (compact()) {
+            /* go on */
+        }
+    }
+
+    assert_int_equal(model.pick.runs, 0);
+    assert_true(is_leveled());
+    (void) write_amplification("adaptive, reads");
 }
 
 
@@ -432,6 +564,9 @@ main(void)
         TEST(ascending_keys_are_written_once),
         TEST(overwriting_costs_little_when_compaction_keeps_up),
         TEST(overwriting_costs_less_when_it_does_not),
+        TEST(tiered_writes_clearly_less),
+        TEST(tiered_does_not_lose_a_key_when_it_falls_behind),
+        TEST(adaptive_goes_each_way),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
