@@ -479,6 +479,7 @@ bool fkv_checkpoint_name_valid(fkv_str_t name);
     X(block_hits,        "blocks found in the shared cache")                  \
     X(block_reads,       "blocks read from disk: misses of the cache")        \
     X(block_fills,       "blocks copied into the cache")                      \
+    X(block_warmed,      "of these, blocks of new tables, by the helper")     \
     X(block_evictions,   "blocks evicted from the cache")                     \
     X(block_moves,       "blocks that were used and survived an eviction")    \
     X(flushes,           "memtables written to tables")                       \

@@ -285,6 +285,22 @@ fkv__blocks_find(fkv__segment_shm_t *seg, uint64_t id, uint64_t offset,
 }
 
 
+bool
+fkv__blocks_has(const fkv__segment_shm_t *seg, uint64_t id, uint64_t offset)
+{
+    return blocks_search(fkv__blocks(seg), id, offset, NULL) != NULL;
+}
+
+
+static uint64_t
+epoch_shown(const uint64_t *word)
+{
+    uint64_t  epoch = __atomic_load_n(word, __ATOMIC_SEQ_CST);
+
+    return (epoch != 0) ? epoch : UINT64_MAX;
+}
+
+
 /* The lowest epoch that a slot shows; UINT64_MAX: none does. */
 static uint64_t
 epochs_lowest(const fkv__segment_shm_t *seg)
@@ -292,12 +308,10 @@ epochs_lowest(const fkv__segment_shm_t *seg)
     uint64_t  lowest = UINT64_MAX;
 
     for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
-        uint64_t  epoch = __atomic_load_n(&seg->slots[i].reading,
-                                          __ATOMIC_SEQ_CST);
+        const fkv__slot_shm_t  *slot = &seg->slots[i];
 
-        if (epoch != 0 && epoch < lowest) {
-            lowest = epoch;
-        }
+        lowest = fkv__min(lowest, epoch_shown(&slot->reading));
+        lowest = fkv__min(lowest, epoch_shown(&slot->filling));
     }
 
     return lowest;
@@ -425,6 +439,20 @@ block_bytes(size_t len)
 }
 
 
+static uint64_t *
+blocks_gone(fkv__blocks_shm_t *blocks, uint64_t id)
+{
+    return &blocks->gone[id % FKV__BLOCKS_GONE];
+}
+
+
+void
+fkv__blocks_forget(fkv__segment_shm_t *seg, uint64_t id)
+{
+    __atomic_store_n(blocks_gone(fkv__blocks(seg), id), id, __ATOMIC_RELAXED);
+}
+
+
 /* A used block of a chunk that is being evicted goes to the open one. */
 static bool
 block_move(fkv__blocks_shm_t *blocks, const fkv__block_shm_t *from,
@@ -523,6 +551,8 @@ chunk_evict(fkv__blocks_shm_t *blocks, uint32_t id, fkv__blocks_work_t *work)
         was = word_load(word);
 
         if (__atomic_load_n(&block->used, __ATOMIC_RELAXED) != 0
+            && __atomic_load_n(blocks_gone(blocks, block->id),
+                               __ATOMIC_RELAXED) != block->id
             && block_bytes(block->len) <= budget
             && block_move(blocks, block, word, was))
         {

@@ -20,8 +20,8 @@
  *            its epoch is cleared, fkv__slot_clear()
  *
  * Epochs.  Who finds or fills has published in its slot an epoch that it read
- * before (store/epochs.h).  Every closing and every eviction takes the current
- * epoch as its stamp and begins a new one.
+ * before (epochs.h, warm.h in store/).  Every closing and every eviction takes
+ * the current epoch as its stamp and begins a new one.
  *
  * 1  A word in a bucket is followed only by who published before reading it;
  *    an evicted chunk is used again only after no word leads to it, and then
@@ -46,6 +46,7 @@
 #define FKV__BLOCKS_WAYS       8        /* words of a bucket: a cache line */
 #define FKV__BLOCKS_UNIT       64       /* places are counted in these */
 #define FKV__BLOCKS_META_AGE   8
+#define FKV__BLOCKS_GONE       512      /* latest files that are remembered */
 #define FKV__BLOCKS_BYTES_MAX  (192ull << 30)
 
 typedef enum {
@@ -103,6 +104,8 @@ typedef struct {
     uint64_t  buckets_at;
     uint64_t  chunks_at;
     uint64_t  bytes;
+    _Alignas(FKV__CACHE_LINE)
+    uint64_t  gone[FKV__BLOCKS_GONE];   /* files, by the helper: id % _GONE */
 } fkv__blocks_shm_t;
 
 _Static_assert(sizeof(fkv__chunk_shm_t) == FKV__CACHE_LINE, "chunk");
@@ -153,6 +156,10 @@ fkv__blocks_epoch(const fkv__segment_shm_t *seg)
 bool fkv__blocks_find(fkv__segment_shm_t *seg, uint64_t id, uint64_t offset,
     fkv__blocks_hint_t *hint, fkv_str_t *payload);
 
+/* The same, only asked: the block does not count as used. */
+bool fkv__blocks_has(const fkv__segment_shm_t *seg, uint64_t id,
+    uint64_t offset);
+
 /*
  * Copies a block in; the caller's slot shows an epoch.  What cannot be kept
  * at once is not kept.
@@ -160,6 +167,9 @@ bool fkv__blocks_find(fkv__segment_shm_t *seg, uint64_t id, uint64_t offset,
 void fkv__blocks_fill(fkv__segment_shm_t *seg, unsigned slot, uint64_t id,
     uint64_t offset, fkv__blocks_kind_e kind, fkv_str_t payload,
     fkv__blocks_work_t *work);
+
+/* The file is gone: of its blocks none survives the eviction of its chunk. */
+void fkv__blocks_forget(fkv__segment_shm_t *seg, uint64_t id);
 
 /* For the reaper: slot is dead.  May be repeated. */
 void fkv__blocks_repair(fkv__segment_shm_t *seg, unsigned slot);

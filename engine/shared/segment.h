@@ -71,6 +71,9 @@ typedef struct {
     uint64_t  snapshots[FKV__SLOT_SNAPSHOTS];   /* and at these; 0 none */
 
     _Alignas(FKV__CACHE_LINE)
+    uint64_t  filling;          /* as reading, of the helper's threads */
+
+    _Alignas(FKV__CACHE_LINE)
     uint64_t  stats[FKV__STATS_MAX];
 } fkv__slot_shm_t;
 
@@ -122,6 +125,7 @@ typedef struct {
     uint32_t  readonly;         /* set once, after a log error or damage */
     uint32_t  disk_full;
     uint32_t  tables_damaged;   /* compaction leaves them alone */
+    uint64_t  next_file;        /* ids below it were given out; by the helper */
     uint64_t  clock_offset_ms;  /* store time - boot time, only grows */
     uint64_t  drops_after_ms;   /* no physical drop of expired data before */
     uint64_t  pace_next_us;     /* when the next write may go: by anyone */
@@ -255,8 +259,8 @@ typedef struct {
 } fkv__segment_shm_t;
 
 _Static_assert(sizeof(fkv__slot_shm_t)
-               == 64 + 8 * (FKV__BLOBS_OPEN + FKV__SLOT_SNAPSHOTS
-                            + FKV__STATS_MAX), "slot");
+               == 128 + 8 * (FKV__BLOBS_OPEN + FKV__SLOT_SNAPSHOTS
+                             + FKV__STATS_MAX), "slot");
 _Static_assert(offsetof(fkv__arena_shm_t, reserve) % 16 == 0, "reserve");
 _Static_assert(sizeof(fkv__arena_shm_t) % FKV__CACHE_LINE == 0, "arena");
 _Static_assert(sizeof(fkv__job_shm_t) == 1088, "job");

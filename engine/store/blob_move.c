@@ -242,14 +242,16 @@ record_moves(const move_t *m, const fkv__record_t *rec, fkv__blob_ref_t *ref)
 
 
 static int
-move_record(move_t *m, fkv__output_t *output, const fkv__record_t *rec)
+move_record(move_t *m, fkv__output_t *output, const fkv__iter_t *it)
 {
-    fkv__record_t    out = *rec;
+    uint64_t         id = it->tables[it->at]->info.id;
+    bool             cached = fkv__warm_asks(m->helper, id, it->data_offset);
+    fkv__record_t    out = *it->rec;
     fkv__blob_ref_t  from, to;
     int              rc;
 
-    if (record_moves(m, rec, &from)) {
-        rc = value_copy(m, rec, &from, &to);
+    if (record_moves(m, it->rec, &from)) {
+        rc = value_copy(m, it->rec, &from, &to);
 
         if (rc == FKV_OK) {
             out.value.data = m->ref;
@@ -260,7 +262,7 @@ move_record(move_t *m, fkv__output_t *output, const fkv__record_t *rec)
         }
     }
 
-    return fkv__output_add(output, &out);
+    return fkv__output_add(output, &out, cached);
 }
 
 
@@ -273,7 +275,7 @@ move_records(move_t *m, fkv__iter_t *it, fkv__output_t *output)
     fkv__iter_seek(it, FKV_STR_NULL, UINT64_MAX);
 
     while ((rc = fkv__iter_settle(it)) == FKV_OK) {
-        rc = move_record(m, output, it->rec);
+        rc = move_record(m, output, it);
         if (rc != FKV_OK) {
             return rc;
         }
@@ -381,6 +383,8 @@ move_table(move_t *m, fkv__table_t *table, fkv__edit_t *edit)
     if (rc == FKV_OK) {
         rc = targets_sync(m);
     }
+
+    fkv__warm_done(&output.warm);
 
     if (rc != FKV_OK) {
         fkv__output_abort(&output);

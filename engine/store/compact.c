@@ -22,8 +22,15 @@
  * the order of the pick.
  */
 typedef struct {
+    uint64_t  id;                   /* of the table, 0 = none yet */
+    uint64_t  offset;
+    bool      cached;
+} input_block_t;
+
+typedef struct {
     fkv__iter_t         *iters;
     fkv__source_file_t  *sources;
+    input_block_t       *blocks;    /* the last one of each */
     unsigned             n;
     fkv__merge_t         merge;
     fkv__buf_t           key;       /* of the last record */
@@ -51,10 +58,14 @@ input_init(input_t *input, const fkv_t *store, const fkv__pick_t *pick)
 
     input->iters = fkv__alloc(pick->n * sizeof(*input->iters));
     input->sources = fkv__alloc(pick->n * sizeof(*input->sources));
+    input->blocks = fkv__zalloc(pick->n * sizeof(*input->blocks));
 
-    if (input->iters == NULL || input->sources == NULL) {
+    if (input->iters == NULL || input->sources == NULL
+        || input->blocks == NULL)
+    {
         fkv__free(input->iters);
         fkv__free(input->sources);
+        fkv__free(input->blocks);
         errno = ENOMEM;
         return FKV_ENOMEM;
     }
@@ -96,6 +107,7 @@ input_done(input_t *input, fkv_t *store)
 
     fkv__free(input->iters);
     fkv__free(input->sources);
+    fkv__free(input->blocks);
     fkv__buf_done(&input->key);
 
     errno = cause;
@@ -140,6 +152,25 @@ input_damaged(const input_t *input, fkv__helper_t *helper, int rc)
 }
 
 
+/* Does the record lie in a block that workers have in the cache? */
+static bool
+merge_cached(input_t *input, fkv__helper_t *helper)
+{
+    const fkv__iter_t  *it = input->merge.at;
+    input_block_t      *block = &input->blocks[it - input->iters];
+    uint64_t            id = it->tables[it->at]->info.id;
+
+    if (block->id != id || block->offset != it->data_offset) {
+        *block = (input_block_t) {
+            .id = id, .offset = it->data_offset,
+            .cached = fkv__warm_asks(helper, id, it->data_offset)
+        };
+    }
+
+    return block->cached;
+}
+
+
 static int
 merge_record(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
 {
@@ -147,7 +178,8 @@ merge_record(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
     int            rc = FKV_OK;
 
     if (fkv__keep(keep, &rec)) {
-        rc = fkv__output_add(output, &rec);
+        rc = fkv__output_add(output, &rec,
+                             merge_cached(input, output->helper));
         FKV_STEP("compact.2");
     }
 
@@ -366,6 +398,7 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
 
     input_done(&input, helper->store);
     fkv__keep_done(&keep);
+    fkv__warm_done(&output.warm);
 
     if (rc != FKV_OK) {
         fkv__output_abort(&output);

@@ -92,7 +92,7 @@ flush_allowed(fkv_t *store, uint64_t end)
 /* All versions of the iterator's key that somebody may want to see. */
 static int
 flush_key(const fkv__memtable_iter_t *it, fkv__keep_t *keep,
-    fkv__output_t *output)
+    fkv__output_t *output, bool cached)
 {
     uint32_t  entry = 0;
     int       rc = fkv__output_next_key(output, fkv__memtable_iter_key(it));
@@ -107,7 +107,7 @@ flush_key(const fkv__memtable_iter_t *it, fkv__keep_t *keep,
         rc = fkv__memtable_record(it->mt, entry, &rec);
 
         if (rc == FKV_OK && fkv__keep(keep, &rec)) {
-            rc = fkv__output_add(output, &rec);
+            rc = fkv__output_add(output, &rec, cached);
             FKV_STEP("flush.2");
         }
     }
@@ -122,12 +122,13 @@ flush_keys(fkv__helper_t *helper, const fkv__memtable_t *mt,
 {
     int                   rc = FKV_OK;
     unsigned              keys = 0;
+    bool                  cached = fkv__warm_flush(helper);
     fkv__memtable_iter_t  it;
 
     fkv__memtable_iter_seek(&it, mt, FKV_STR_NULL);
 
     while (it.node != 0 && rc == FKV_OK) {
-        rc = flush_key(&it, keep, output);
+        rc = flush_key(&it, keep, output, cached);
         fkv__memtable_iter_next(&it);
 
         if (++keys % KEYS_PER_LOOK != 0) {
@@ -213,6 +214,7 @@ flush_write(fkv__helper_t *helper, unsigned arena,
 
     fkv__keep_done(&keep);
     fkv__ranges_unpin(ranges);
+    fkv__warm_done(&output.warm);
 
     if (rc != FKV_OK) {
         fkv__output_abort(&output);

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "store/helper.h"
 #include "store/blob_collect.h"
+#include "shared/blocks.h"
 #include "store/directory.h"
 #include "store/duty.h"
 #include "store/pace.h"
@@ -73,6 +74,7 @@ fkv__helper_unlink(fkv__helper_t *helper, uint64_t id)
 
     fkv__table_name(name, id);
     (void) store->fs->unlink(store->fs, store->sst_dir, name);
+    fkv__blocks_forget(store->seg, id);
 }
 
 
@@ -138,6 +140,9 @@ open_locked(fkv__helper_t *helper)
 
     helper->next_file = fkv__max(helper->next_file,
                                  helper->catalog.version->next_file);
+    helper->next_file = fkv__max(helper->next_file,
+                                 __atomic_load_n(&store->seg->state.next_file,
+                                                 __ATOMIC_ACQUIRE));
     announce_locked(helper);
 
     if (!helper->swept) {
@@ -207,6 +212,8 @@ fkv__helper_file_id(fkv__helper_t *helper)
 
     (void) pthread_mutex_lock(&helper->mutex);
     id = helper->next_file++;
+    __atomic_store_n(&helper->store->seg->state.next_file, helper->next_file,
+                     __ATOMIC_RELEASE);
     (void) pthread_mutex_unlock(&helper->mutex);
 
     return id;
@@ -302,6 +309,7 @@ helper_init(fkv__helper_t *helper, fkv_t *store)
     };
 
     FKV_ASSERT(pthread_mutex_init(&helper->mutex, NULL) == 0);
+    FKV_ASSERT(pthread_mutex_init(&helper->warm, NULL) == 0);
     FKV_ASSERT(pthread_condattr_init(&attr) == 0);
     FKV_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
     FKV_ASSERT(pthread_cond_init(&helper->compact_wake, &attr) == 0);
@@ -336,6 +344,7 @@ fkv__helper_free(fkv__helper_t *helper)
     (void) pthread_cond_destroy(&helper->jobs_wake);
     (void) pthread_cond_destroy(&helper->ended);
     (void) pthread_mutex_destroy(&helper->mutex);
+    (void) pthread_mutex_destroy(&helper->warm);
     fkv__free(helper);
 }
 

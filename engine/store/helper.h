@@ -53,11 +53,13 @@ struct fkv__helper_s {
     pthread_cond_t    jobs_wake;        /* with mutex */
     pthread_cond_t    ended;            /* with mutex */
 
+    pthread_mutex_t   warm;             /* of slot->filling, warm.h */
     bool              stop;             /* atomic */
     bool              log_held;         /* atomic: no arena leaves the set */
     uint64_t          populated;        /* FLUSH's own: of the segment */
     fkv__pick_t       pick;             /* COMPACT's own, but for base_bytes */
     fkv__mix_t        mix;              /* COMPACT's own */
+    uint64_t          asked;            /* FLUSH's own: warm.h */
     uint64_t          busy_us;          /* it worked since level 0 shrank */
     fkv__blob_collect_t  *blobs;        /* COMPACT's own */
     uint64_t          table_bytes;      /* of what it writes, ... */
@@ -98,7 +100,10 @@ fkv__helper_stopping(const fkv__helper_t *helper)
  */
 int fkv__helper_version(fkv__helper_t *helper, fkv__version_t **version);
 
-/* An id for a new table. */
+/*
+ * An id for a new table, which no other file gets while the segment lives: who
+ * dies before the edit that names it leaves blocks in the cache (warm.h).
+ */
 uint64_t fkv__helper_file_id(fkv__helper_t *helper);
 
 /*

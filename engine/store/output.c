@@ -17,6 +17,8 @@ fkv__output_init(fkv__output_t *output, fkv__helper_t *helper,
         .level = level,
         .table_bytes = table_bytes
     };
+
+    fkv__warm_init(&output->warm, helper);
 }
 
 
@@ -40,6 +42,7 @@ output_open(fkv__output_t *output)
 
     if (output->open) {
         output->file.builder.info.ranged = output->ranged;
+        output->file.warm = &output->warm;
     }
 
     return rc;
@@ -127,7 +130,7 @@ fkv__output_next_key(fkv__output_t *output, fkv_str_t key)
 
 
 int
-fkv__output_add(fkv__output_t *output, const fkv__record_t *rec)
+fkv__output_add(fkv__output_t *output, const fkv__record_t *rec, bool cached)
 {
     const fkv__block_builder_t  *last = &output->file.builder.block;
     int                          rc;
@@ -147,7 +150,13 @@ fkv__output_add(fkv__output_t *output, const fkv__record_t *rec)
         return FKV_ECORRUPT;
     }
 
-    return fkv__table_file_add(&output->file, rec);
+    rc = fkv__table_file_add(&output->file, rec);
+
+    if (rc == FKV_OK) {
+        fkv__warm_record(&output->warm, cached);
+    }
+
+    return rc;
 }
 
 

@@ -15,6 +15,7 @@
 
 #include "store/helper.h"
 #include "store/table_file.h"
+#include "store/warm.h"
 
 #define FKV__OUTPUT_BELOW  10
 
@@ -26,6 +27,7 @@ typedef struct {
     uint64_t             ranged;        /* of the tables, the caller's word */
     bool                 open;          /* file is being written */
     fkv__table_file_t    file;
+    fkv__warm_t          warm;
     uint64_t             bytes;         /* of finished tables */
     unsigned             n;             /* of them: the first in edit */
 
@@ -49,11 +51,12 @@ void fkv__output_align(fkv__output_t *output, fkv__table_t *const *below,
 int fkv__output_next_key(fkv__output_t *output, fkv_str_t key);
 
 /*
- * In order.  FKV_OK · FKV_EIO · FKV_EFULL · FKV_ENOMEM · FKV_ECORRUPT rec does
- * not come behind its predecessor; the cause of a failure, here and below, is
- * in errno
+ * In order; cached as in warm.h.  FKV_OK · FKV_EIO · FKV_EFULL · FKV_ENOMEM
+ * · FKV_ECORRUPT rec does not come behind its predecessor; the cause of a
+ * failure, here and below, is in errno
  */
-int fkv__output_add(fkv__output_t *output, const fkv__record_t *rec);
+int fkv__output_add(fkv__output_t *output, const fkv__record_t *rec,
+    bool cached);
 
 /* All tables are on disk and in the edit; there may be none. */
 int fkv__output_finish(fkv__output_t *output);

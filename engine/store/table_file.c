@@ -68,6 +68,7 @@ fkv__table_file_open(fkv__table_file_t *file, const fkv__fs_t *fs, int sst_dir,
     file->fs = fs;
     file->sst_dir = sst_dir;
     file->id = id;
+    file->warm = NULL;
 
     /* An orphan of that name can only be what a crash left behind. */
     file->fd = fs->open(fs, sst_dir, name, O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -111,9 +112,17 @@ table_file_drain(fkv__table_file_t *file)
 int
 fkv__table_file_add(fkv__table_file_t *file, const fkv__record_t *rec)
 {
-    int  rc = fkv__table_builder_add(&file->builder, rec);
+    fkv__table_builder_t  *builder = &file->builder;
+    size_t                 len = builder->out.len;
+    int                    rc = fkv__table_builder_add(builder, rec);
 
-    if (rc != FKV_OK || file->builder.out.len < PIECE_BYTES) {
+    /* What came to it is a block. */
+    if (rc == FKV_OK && file->warm != NULL && builder->out.len > len) {
+        fkv__warm_block(file->warm, file->id, builder->out.data + len,
+                        builder->out.len - len, builder->written + len);
+    }
+
+    if (rc != FKV_OK || builder->out.len < PIECE_BYTES) {
         return rc;
     }
 
@@ -136,6 +145,11 @@ fkv__table_file_finish(fkv__table_file_t *file, fkv__table_info_t *info)
     rc = fkv__table_builder_finish(&file->builder, info);
     if (rc != FKV_OK) {
         return rc;
+    }
+
+    if (file->warm != NULL) {
+        fkv__warm_table(file->warm, info, file->builder.out.data,
+                        file->builder.written);
     }
 
     rc = table_file_drain(file);

@@ -8,6 +8,7 @@
 
 #include "fkv.h"
 #include "format/table.h"
+#include "store/warm.h"
 
 typedef struct {
     const fkv__fs_t       *fs;
@@ -15,6 +16,7 @@ typedef struct {
     int                    fd;
     uint64_t               id;
     fkv__table_builder_t   builder;
+    fkv__warm_t           *warm;        /* NULL, or the caller's */
 } fkv__table_file_t;
 
 /*
