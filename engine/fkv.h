@@ -54,9 +54,9 @@ typedef enum {
 
 /* How the tables' indexes are searched: format/index.h. */
 typedef enum {
-    FKV_INDEX_LINEAR = 0,   /* a page begins with one line, if that helps */
-    FKV_INDEX_BINARY,
-    FKV_INDEX_LEARNED       /* with as many lines as its keys need */
+    FKV_INDEX_LEARNED = 0,  /* by as many lines as a page's keys need */
+    FKV_INDEX_LINEAR,       /* by one line, if that helps */
+    FKV_INDEX_BINARY
 } fkv_index_e;
 
 /* How tables become fewer: store/pick.h. */

@@ -774,14 +774,14 @@ static char *
 ngx_ferrokv_set_index(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
     ngx_str_t *value)
 {
-    if (ngx_strcmp(value->data, "linear") == 0) {
+    if (ngx_strcmp(value->data, "learned") == 0) {
+        store->options.index = FKV_INDEX_LEARNED;
+
+    } else if (ngx_strcmp(value->data, "linear") == 0) {
         store->options.index = FKV_INDEX_LINEAR;
 
     } else if (ngx_strcmp(value->data, "binary") == 0) {
         store->options.index = FKV_INDEX_BINARY;
-
-    } else if (ngx_strcmp(value->data, "learned") == 0) {
-        store->options.index = FKV_INDEX_LEARNED;
 
     } else {
         return NGX_CONF_ERROR;

@@ -33,9 +33,9 @@
 
 /* How to search: of the one who builds, pages say it themselves. */
 typedef enum {
-    FKV__INDEX_LINEAR = 0,      /* one line, if it narrows the search */
-    FKV__INDEX_BINARY,          /* no line */
-    FKV__INDEX_LEARNED          /* as many lines as it takes */
+    FKV__INDEX_LEARNED = 0,     /* as many lines as it takes */
+    FKV__INDEX_LINEAR,          /* one line, if it narrows the search */
+    FKV__INDEX_BINARY           /* no line */
 } fkv__index_kind_e;
 
 

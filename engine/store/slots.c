@@ -59,5 +59,6 @@ fkv__slot_clear(fkv__slot_shm_t *slot)
     for (unsigned i = 0; i < FKV__BLOBS_OPEN; i++) {
         __atomic_store_n(&slot->blobs[i], 0, __ATOMIC_SEQ_CST);
     }
+
     __atomic_store_n(&slot->filling, 0, __ATOMIC_SEQ_CST);
 }

@@ -26,9 +26,9 @@ fkv__table_options(const fkv_options_t *opt, fkv__table_options_t *out)
         [FKV_COMPRESSION_NONE] = FKV__BLOCK_PLAIN
     };
     static const fkv__index_kind_e  kinds[] = {
+        [FKV_INDEX_LEARNED] = FKV__INDEX_LEARNED,
         [FKV_INDEX_LINEAR] = FKV__INDEX_LINEAR,
-        [FKV_INDEX_BINARY] = FKV__INDEX_BINARY,
-        [FKV_INDEX_LEARNED] = FKV__INDEX_LEARNED
+        [FKV_INDEX_BINARY] = FKV__INDEX_BINARY
     };
 
     *out = (fkv__table_options_t) {

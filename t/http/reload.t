@@ -112,7 +112,7 @@ is(value('a'), 'Alice');
 ok(reload_to(workers => 2), 'two again');
 ok($nginx->wait_until(sub { $nginx->helpers == 1 }), 'one helper');
 
-ok(reload_to(main => 'memory=64m compression=zstd index=learned '
+ok(reload_to(main => 'memory=64m compression=zstd index=binary '
                      . 'compaction=tiered'),
    'another compression');
 is(value('a'), 'Alice');
