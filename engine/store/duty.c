@@ -26,6 +26,7 @@
 #define IDLE_MS         100     /* and while none do */
 #define PIN_MS          1       /* and while a pin is in the way */
 #define PERSIST_MS      (10 * 60 * 1000)
+#define SYNC_MS         800     /* what is ready waits so long for its sync */
 
 /* After failures in a row. */
 typedef struct {
@@ -212,8 +213,31 @@ static void
 second_turn(fkv__helper_t *helper)
 {
     fkv__clock_tick(helper->store);
-    (void) fkv__log_sync(helper->store);
     clock_persist(helper);
+}
+
+
+/*
+ * Not once a second by the clock, but before anything has waited for a second:
+ * it may have been seen late, and its leader may have died before the write.
+ *   since   when this began to wait, 0 = nothing does
+ */
+static void
+sync_turn(fkv_t *store, uint64_t now, uint64_t *since)
+{
+    const fkv__log_shm_t  *log = &store->seg->log;
+
+    if (__atomic_load_n(&log->durable, __ATOMIC_RELAXED)
+        >= __atomic_load_n(&log->ready, __ATOMIC_RELAXED))
+    {
+        *since = 0;
+
+    } else if (*since == 0) {
+        *since = now;
+
+    } else if (now - *since >= SYNC_MS && fkv__log_sync(store) == FKV_OK) {
+        *since = now;
+    }
 }
 
 
@@ -248,7 +272,7 @@ fkv__duty_flush(fkv__helper_t *helper)
 {
     fkv_t     *store = helper->store;
     retry_t    retry = { .what = "flush" };
-    uint64_t   second_at = 0, ready = 0;
+    uint64_t   second_at = 0, sync_since = 0, ready = 0;
 
     while (!fkv__helper_stopping(helper)) {
         uint64_t  now = monotonic_ms(), at;
@@ -259,6 +283,7 @@ fkv__duty_flush(fkv__helper_t *helper)
             second_turn(helper);
         }
 
+        sync_turn(store, now, &sync_since);
         ms = flush_turn(helper, &retry);
         at = __atomic_load_n(&store->seg->log.ready, __ATOMIC_RELAXED);
 

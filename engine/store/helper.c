@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define OWNER_MS      1000      /* until the next call, when we own the role */
+#define OWNER_MS      100       /* until the next call, when we own the role */
 #define OTHER_MS      100       /* when somebody else does */
 #define JOIN_SECONDS  5         /* longer: a thread hangs in the kernel */
 #define NAME_BYTES    40

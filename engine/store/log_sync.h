@@ -1,6 +1,6 @@
 /*
  * log_sync.h - the log reaches the disk, in stores that do not wait for it:
- * every second, and when a flush needs it.
+ * before anything has waited a second, and when a flush needs it.
  *
  * Processes  the owner of the helper role, FLUSH thread, beside whoever leads
  *            the log; both raise log.durable by CAS

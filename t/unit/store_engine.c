@@ -842,20 +842,20 @@ a_lazy_store_writes_within_some_seconds(void **state)
 }
 
 
-static void
-what_a_dead_leader_left_is_written_by_who_is_idle(void **state)
+/* How long a write of a leader that dies before it is on disk waits for it. */
+static uint64_t
+dead_leader_ms(const char *step)
 {
-    int    status;
-    pid_t  pid;
-
-    (void) state;
+    int       status;
+    pid_t     pid;
+    uint64_t  began;
 
     live_open(&live, MEMORY, FKV_SYNC_EVERYSEC);
     live.quiet = true;
     pid = fork();
 
     if (pid == 0) {
-        (void) setenv("FKV_KILL", "commit.4", 1);
+        (void) setenv("FKV_KILL", step, 1);
         live_attach(&live, FKV_WORKER);
         (void) live_put(&live, "k", "leader");
 
@@ -866,9 +866,31 @@ what_a_dead_leader_left_is_written_by_who_is_idle(void **state)
 
     /* It has answered, and died; we write nothing. */
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    began = live_ms();
     live_attach(&live, FKV_WORKER);
     check_value("k", "leader");
-    assert_true(becomes_durable(durable(), 5000));
+    assert_true(becomes_durable(durable(), 10000));
+    began = live_ms() - began;
+    live_detach_close(&live);
+
+    return began;
+}
+
+
+/* Within a second; on a machine that is busy with other things, within some. */
+static void
+what_a_dead_leader_left_is_written_by_who_is_idle(void **state)
+{
+    static const char *const  steps[] = { "commit.3", "commit.4" };
+
+    (void) state;
+
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t  ms = dead_leader_ms(steps[i]);
+
+        printf("# %s: on disk after %u ms\n", steps[i], (unsigned) ms);
+        assert_true(ms < 5000);
+    }
 }
 
 

@@ -807,6 +807,100 @@ data_without_a_manifest_are_not_thrown_away(void **state)
 }
 
 
+/* So that the next file begins just where this one ends. */
+static void
+log_fill_block(log_t *log)
+{
+    static const uint8_t  zeros[4096];
+    size_t                rest = 4096 - log->at % 4096;
+
+    log_frame(log, FKV__FRAME_PAD, zeros, rest - FRAME_HEADER);
+    assert_int_equal(log->at % 4096, 0);
+}
+
+
+/*
+ * An arena that was left without a frame, and the one after it: both claim the
+ * end of the last frame, if that is where a block ends.
+ */
+static void
+of_two_files_with_one_end_each_is_followed_once(void **state)
+{
+    (void) state;
+
+    for (unsigned round = 0; round < 8; round++) {
+        uint64_t  v1, v2, v3;
+
+        scratch_clear();
+        recovery.expected[0] = '\0';
+
+        (void) recover();
+        log_begin(&a);
+        v1 = log_put(&a, "k1", "a");
+        log_fill_block(&a);
+
+        log_continue(&b, &a);
+        log_continue(&c, &a);
+        assert_int_equal(b.header.base, b.header.prev_end);
+        c.header.incarnation++;
+        c.header.base += (round & 4) ? c.header.bytes : 0;
+        v2 = log_put(&c, "k2", "c");
+
+        if (round & 2) {
+            c.durable = log_end(&c);
+        }
+
+        v3 = log_put(&c, "k3", "c");
+        log_write(&a, 2);
+        log_write(&b, (round & 1) ? 0 : 1);
+        log_write(&c, (round & 1) ? 1 : 0);
+
+        (void) recover();
+        expect("k1", v1, "a");
+        expect("k2", v2, "c");
+        expect("k3", v3, "c");
+        expected();
+        assert_false(recovery.out.damaged);
+        assert_int_equal(recovery.out.frames, 4);
+    }
+}
+
+
+/* No such pair can come about, but it must not be followed in a circle. */
+static void
+two_files_with_one_end_and_frames_both_are_no_circle(void **state)
+{
+    uint64_t  v1, v2;
+
+    (void) state;
+
+    (void) recover();
+    log_begin(&a);
+    v1 = log_put(&a, "k1", "a");
+    log_continue(&b, &a);
+    log_continue(&c, &a);
+    c.header.incarnation++;
+    c.header.base += 2 * c.header.bytes;
+    v2 = log_put(&b, "k2", "b");
+    b.durable = log_end(&b);
+    (void) log_put(&b, "k3", "b");
+    (void) log_put(&c, "k2", "c");
+    log_write(&a, 2);
+    log_write(&b, 0);
+    log_write(&c, 1);
+
+    (void) recover();
+    expect("k1", v1, "a");
+    expect("k2", v2, "b");
+    expect("k3", b.last + FRAME_HEADER, "b");
+    expected();
+
+    /* What the other says was durable is no more than that. */
+    assert_false(recovery.out.damaged);
+    assert_true(recovery.out.dropped_bytes > 0);
+}
+
+
 static void
 a_flipped_byte_of_the_manifest_loses_nothing(void **state)
 {
@@ -1047,6 +1141,8 @@ main(int argc, char **argv)
         TEST(lost_edits_are_damage_and_no_table_is_removed),
         TEST(bad_tables_are_told_and_orphans_removed),
         TEST(data_without_a_manifest_are_not_thrown_away),
+        TEST(of_two_files_with_one_end_each_is_followed_once),
+        TEST(two_files_with_one_end_and_frames_both_are_no_circle),
         TEST(a_flipped_byte_of_the_manifest_loses_nothing),
         TEST(an_open_that_fails_anywhere_can_be_repeated),
         TEST(an_open_that_dies_anywhere_can_be_repeated),
