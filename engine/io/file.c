@@ -86,6 +86,28 @@ linux_fdatasync(const fkv__fs_t *fs, int fd)
 
 
 static int
+linux_push(const fkv__fs_t *fs, int fd, uint64_t offset, uint64_t len,
+    bool wait)
+{
+    unsigned  flags = SYNC_FILE_RANGE_WRITE;
+
+    (void) fs;
+
+    if (wait) {
+        flags |= SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER;
+    }
+
+    if (sync_file_range(fd, (off64_t) offset, (off64_t) len, flags) == 0) {
+        return 0;
+    }
+
+    /* Who does not know it writes when it likes. */
+
+    return (errno == ENOSYS) ? 0 : -errno;
+}
+
+
+static int
 linux_fsync(const fkv__fs_t *fs, int fd)
 {
     (void) fs;
@@ -162,6 +184,7 @@ const fkv__fs_t  fkv__fs_linux = {
     .size = linux_size,
     .fdatasync = linux_fdatasync,
     .fsync = linux_fsync,
+    .push = linux_push,
     .rename = linux_rename,
     .unlink = linux_unlink,
     .mkdir = linux_mkdir,
@@ -272,6 +295,20 @@ file_slurp_fd(const fkv__fs_t *fs, int fd, fkv__buf_t *buf)
             offset += (uint64_t) n;
         }
     }
+}
+
+
+int
+fkv__file_push(const fkv__fs_t *fs, int fd, uint64_t offset, uint64_t len,
+    bool wait)
+{
+    int  rc;
+
+    do {
+        rc = fs->push(fs, fd, offset, len, wait);
+    } while (rc == -EINTR);
+
+    return file_code(rc);
 }
 
 

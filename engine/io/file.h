@@ -28,6 +28,8 @@ struct fkv__fs_s {
     int64_t  (*size)(const fkv__fs_t *fs, int fd);
     int      (*fdatasync)(const fkv__fs_t *fs, int fd);
     int      (*fsync)(const fkv__fs_t *fs, int fd);    /* directories too */
+    int      (*push)(const fkv__fs_t *fs, int fd, uint64_t offset,
+                  uint64_t len, bool wait);     /* see fkv__file_push() */
     int      (*rename)(const fkv__fs_t *fs, int dir, const char *from,
                   const char *to);
     int      (*unlink)(const fkv__fs_t *fs, int dir, const char *path);
@@ -53,6 +55,16 @@ int fkv__file_read(const fkv__fs_t *fs, int fd, void *buf, size_t len,
     uint64_t offset);
 int fkv__file_write(const fkv__fs_t *fs, int fd, const void *buf, size_t len,
     uint64_t offset);
+
+/*
+ * Has the kernel write these bytes of the file to disk now, and waits for it
+ * or not: so that many written bytes do not become one long sync, behind which
+ * other processes' I/O has to wait.  It is not a sync: nothing is promised but
+ * that what fails here, and then perhaps in no later fdatasync, is told.
+ * FKV_OK · FKV_EIO · FKV_EFULL
+ */
+int fkv__file_push(const fkv__fs_t *fs, int fd, uint64_t offset, uint64_t len,
+    bool wait);
 
 /*
  * The whole file, appended to buf; after a failure buf is as it was.  Also

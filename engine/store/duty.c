@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,7 @@
 #define BUSY_MS         10      /* until the next look, while writes come in */
 #define IDLE_MS         100     /* and while none do */
 #define PIN_MS          1       /* and while a pin is in the way */
+#define COMPACT_NICE    5
 #define PERSIST_MS      (10 * 60 * 1000)
 #define SYNC_MS         800     /* what is ready waits so long for its sync */
 
@@ -344,6 +346,9 @@ fkv__duty_compact(fkv__helper_t *helper)
 {
     retry_t  retry = { .what = "compaction" };
     bool     full = false;
+
+    /* Workers and flush come first.  On Linux this is of the thread alone. */
+    (void) setpriority(PRIO_PROCESS, (id_t) gettid(), COMPACT_NICE);
 
     while (!fkv__helper_stopping(helper)) {
         uint64_t  now = monotonic_ms();

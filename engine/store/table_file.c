@@ -69,6 +69,7 @@ fkv__table_file_open(fkv__table_file_t *file, const fkv__fs_t *fs, int sst_dir,
     file->sst_dir = sst_dir;
     file->id = id;
     file->warm = NULL;
+    file->pushed = 0;
 
     /* An orphan of that name can only be what a crash left behind. */
     file->fd = fs->open(fs, sst_dir, name, O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -109,6 +110,23 @@ table_file_drain(fkv__table_file_t *file)
 }
 
 
+/* The next piece sets out; the one before it has to have arrived. */
+static int
+table_file_push(fkv__table_file_t *file)
+{
+    uint64_t  from = file->pushed, to = file->builder.written;
+    int       rc = fkv__file_push(file->fs, file->fd, from, to - from, false);
+
+    if (rc == FKV_OK && from > 0) {
+        rc = fkv__file_push(file->fs, file->fd, 0, from, true);
+    }
+
+    file->pushed = to;
+
+    return rc;
+}
+
+
 int
 fkv__table_file_add(fkv__table_file_t *file, const fkv__record_t *rec)
 {
@@ -126,7 +144,9 @@ fkv__table_file_add(fkv__table_file_t *file, const fkv__record_t *rec)
         return rc;
     }
 
-    return table_file_drain(file);
+    rc = table_file_drain(file);
+
+    return (rc == FKV_OK) ? table_file_push(file) : rc;
 }
 
 

@@ -15,6 +15,7 @@ typedef struct {
     int                    sst_dir;
     int                    fd;
     uint64_t               id;
+    uint64_t               pushed;      /* bytes that are on disk, or soon */
     fkv__table_builder_t   builder;
     fkv__warm_t           *warm;        /* NULL, or the caller's */
 } fkv__table_file_t;
@@ -35,7 +36,11 @@ int fkv__table_file_open(fkv__table_file_t *file, const fkv__fs_t *fs,
     int sst_dir, uint64_t id, uid_t uid, gid_t gid,
     const fkv__table_options_t *options);
 
-/* In order, as fkv__table_builder_add.  FKV_OK · EIO · EFULL · ENOMEM */
+/*
+ * In order, as fkv__table_builder_add.  What was written goes to disk piece by
+ * piece: no more than the last two megabytes are in flight, so a write of the
+ * log never waits behind a whole table.  FKV_OK · EIO · EFULL · ENOMEM
+ */
 int fkv__table_file_add(fkv__table_file_t *file, const fkv__record_t *rec);
 
 /* Bytes so far, about. */

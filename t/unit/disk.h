@@ -129,6 +129,19 @@ disk_fdatasync(const fkv__fs_t *fs, int fd)
 
 
 static inline int
+disk_push(const fkv__fs_t *fs, int fd, uint64_t offset, uint64_t len,
+    bool wait)
+{
+    (void) fd;
+    (void) offset;
+    (void) len;
+    (void) wait;
+
+    return disk_fails(fs, "push") ? -((disk_t *) fs->data)->fail_errno : 0;
+}
+
+
+static inline int
 disk_fsync(const fkv__fs_t *fs, int fd)
 {
     (void) fd;
@@ -219,6 +232,7 @@ disk_open(disk_t *disk, uint64_t memory)
     fs.mkdir = disk_mkdir;
     fs.link = disk_link;
     fs.rename_new = disk_rename_new;
+    fs.push = disk_push;
 
     rc = live_open_with(&disk->live, (fkv_options_t) {
                             .compression = FKV_COMPRESSION_NONE,

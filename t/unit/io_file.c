@@ -236,6 +236,8 @@ table_does_what_the_calls_do(void **state)
     assert_int_equal(byte, 'b');
     assert_int_equal(fs->fdatasync(fs, fd), 0);
     assert_int_equal(fs->fsync(fs, fd), 0);
+    assert_int_equal(fs->push(fs, fd, 0, 7, false), 0);
+    assert_int_equal(fs->push(fs, fd, 0, 7, true), 0);
     assert_int_equal(fs->close(fs, fd), 0);
 
     assert_int_equal(fs->rename(fs, test.dir, "data", "lock"), 0);
@@ -249,6 +251,7 @@ table_does_what_the_calls_do(void **state)
     assert_int_equal(fs->size(fs, -1), -EBADF);
     assert_int_equal(fs->fdatasync(fs, -1), -EBADF);
     assert_int_equal(fs->fsync(fs, -1), -EBADF);
+    assert_int_equal(fs->push(fs, -1, 0, 7, true), -EBADF);
     assert_int_equal(fs->rename(fs, test.dir, "data", "lock"), -ENOENT);
     assert_int_equal(fs->unlink(fs, test.dir, "data"), -ENOENT);
     assert_int_equal(fs->mkdir(fs, test.dir, "sub", 0700), -EEXIST);

@@ -208,6 +208,15 @@ scratch_rename(const fkv__fs_t *fs, int dir, const char *from, const char *to)
 
 
 static inline int
+scratch_push(const fkv__fs_t *fs, int fd, uint64_t offset, uint64_t len,
+    bool wait)
+{
+    return scratch_fails() ? scratch.fail_with
+                           : fkv__fs_linux.push(fs, fd, offset, len, wait);
+}
+
+
+static inline int
 scratch_unlink(const fkv__fs_t *fs, int dir, const char *path)
 {
     return scratch_fails() ? scratch.fail_with
@@ -231,6 +240,7 @@ static const fkv__fs_t  scratch_fs = {
     .size = scratch_file_size,
     .fdatasync = scratch_sync,
     .fsync = scratch_sync,
+    .push = scratch_push,
     .rename = scratch_rename,
     .unlink = scratch_unlink,
     .mkdir = scratch_mkdir,

@@ -156,7 +156,7 @@ any_failure_leaves_no_file(void **state)
         assert_false(scratch_exists(name));
     }
 
-    assert_in_range(n, 5, 20);
+    assert_in_range(n, 8, 25);
     fkv__table_info_done(&info);
 }
 
