@@ -94,7 +94,7 @@ typedef struct {
 #define FKV_BATCH_KEYS_MAX  1024        /* changes in one update */
 #define FKV_ERROR_BYTES     512         /* room for one error sentence */
 
-/* memory / 16, from 1 to 16 MiB: a value is whole in memory while it comes. */
+/* memory / 16, from 1 to 16 MiB: some are whole in memory while they come. */
 uint64_t fkv_value_max_default(uint64_t memory);
 
 /*
@@ -308,6 +308,7 @@ void fkv_get_done(fkv_get_t *get);
  * waited for a log that then failed may be there after a restart
  */
 typedef struct fkv_update_s    fkv_update_t;
+typedef struct fkv_upload_s    fkv_upload_t;
 typedef struct fkv__update_s   fkv__update_t;
 
 typedef enum {
@@ -328,6 +329,7 @@ typedef struct {
 
     fkv_action_e  action;       /* by decide() or beforehand */
     fkv_str_t     value;        /* the caller's until the end */
+    fkv_upload_t *upload;       /* of the value, complete; or NULL */
     fkv_str_t     content_type;
     uint64_t      expire_at;    /* 0 = never */
 
@@ -347,6 +349,44 @@ struct fkv_update_s {
 };
 
 int fkv_update(fkv_update_t *update);
+
+
+/*
+ * A large value that comes bit by bit goes to disk as it comes, and is written
+ * by an update when all of it is there: change.upload, change.value = { NULL,
+ * size }.  It takes 256 KiB of memory, however long it is.
+ *   key         of the change to come
+ *   size        of the value, at least options.blob_min
+ *   now_ms, expire_at   which values it lies with; the change may say another
+ *   data        the next bytes, not beyond size; stay until the operation ends,
+ *               and are taken then
+ * One call at a time.  FKV_OK data is taken, with the last of it all is on disk
+ * · FKV_AGAIN · FKV_EBUSY at the first call: too many files are open, nothing
+ * has begun · FKV_ETOOBIG · FKV_EINVAL no key · FKV_EREADONLY · FKV_EFULL
+ * · FKV_EIO · FKV_ENOMEM; after a failure it can only be closed
+ */
+typedef struct fkv__upload_s  fkv__upload_t;
+
+struct fkv_upload_s {
+    fkv_op_t        op;
+    fkv_t          *store;
+    unsigned        ns;
+    fkv_str_t       key;
+    uint64_t        size;
+    uint64_t        now_ms;
+    uint64_t        expire_at;
+    fkv_str_t       data;
+
+    fkv__upload_t  *own;        /* the engine's; NULL: not begun, or closed */
+};
+
+int fkv_upload(fkv_upload_t *upload);
+
+/*
+ * At any time but during its update, also when nothing has begun and during a
+ * call, whose on_done is not called then.  Not after fkv_detach().
+ */
+void fkv_upload_close(fkv_upload_t *upload);
 
 
 /*

@@ -24,6 +24,9 @@
 #include "ngx_ferrokv_json.h"
 
 
+/* A body of so many bytes is not collected in memory. */
+#define NGX_HTTP_FERROKV_UPLOAD_MIN  (256 * 1024)
+
 /* Of a request with a JSON body; larger values go through PUT. */
 #define NGX_HTTP_FERROKV_BATCH_BYTES_MAX  (1024 * 1024)
 #define NGX_HTTP_FERROKV_LIST_LIMIT       100
@@ -123,8 +126,8 @@ typedef struct ngx_http_ferrokv_body_s  ngx_http_ferrokv_body_t;
 
 struct ngx_http_ferrokv_body_s {
     size_t                     max;
-    /* problem: NULL if data and len are the whole body.  Returns what
-       ngx_http_finalize_request() takes. */
+    /* problem: NULL if data and len are the whole body, or upload has it.
+       Returns what ngx_http_finalize_request() takes. */
     ngx_int_t                (*on_body)(ngx_http_request_t *r,
                                    ngx_http_ferrokv_body_t *body,
                                    ngx_http_ferrokv_problem_t *problem);
@@ -132,6 +135,11 @@ struct ngx_http_ferrokv_body_s {
     u_char                    *data;
     size_t                     len;
     size_t                     size;        /* allocated, 0: data is nginx's */
+
+    /* Takes the body as it comes, its length is known; or NULL, also if it
+       turns out that it cannot. */
+    fkv_upload_t              *upload;
+    ngx_http_request_t        *request;
 };
 
 

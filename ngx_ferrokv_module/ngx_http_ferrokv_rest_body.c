@@ -1,10 +1,15 @@
 
 /*
- * The body of a request, whole and in memory.  nginx's own reading would put a
- * large one into a temporary file, which is blocking I/O, so it is asked for
- * the unbuffered way.  A small body has come with the headers and is used
- * where it lies; any other is collected in one buffer.  If the client goes
- * away before the end, nginx ends the request and nothing has been written.
+ * The body of a request, whole and in memory, or on its way to disk.  nginx's
+ * own reading would put a large one into a temporary file, which is blocking
+ * I/O, so it is asked for the unbuffered way.  A small body has come with the
+ * headers and is used where it lies; any other is collected in one buffer.  If
+ * the client goes away before the end, nginx ends the request and nothing has
+ * been written.
+ *
+ * What an upload takes is not collected: nginx's buffer is given back when its
+ * bytes are taken, and the socket is not read meanwhile, so that a client can
+ * send no faster than the disk writes.
  */
 
 #include "ngx_http_ferrokv_rest.h"
@@ -19,6 +24,9 @@ static ngx_int_t ngx_http_ferrokv_body_whole(ngx_http_request_t *r,
     ngx_http_ferrokv_body_t *body, ngx_http_ferrokv_problem_t *problem);
 static ngx_int_t ngx_http_ferrokv_body_part(ngx_http_request_t *r,
     ngx_http_ferrokv_body_t *body, ngx_http_ferrokv_problem_t *problem);
+static ngx_int_t ngx_http_ferrokv_body_feed(ngx_http_request_t *r,
+    ngx_http_ferrokv_body_t *body, ngx_http_ferrokv_problem_t *problem);
+static void ngx_http_ferrokv_body_on_fed(fkv_op_t *op);
 static ngx_int_t ngx_http_ferrokv_body_room(ngx_http_request_t *r,
     ngx_http_ferrokv_body_t *body, size_t more);
 static void ngx_http_ferrokv_body_end(ngx_http_request_t *r,
@@ -48,6 +56,12 @@ ngx_http_ferrokv_body_read(ngx_http_request_t *r,
     }
 
     ctx->rest = body;
+    body->request = r;
+
+    if (body->upload) {
+        body->upload->op.on_done = ngx_http_ferrokv_body_on_fed;
+        body->upload->op.data = body;
+    }
 
     r->request_body_no_buffering = 1;
 
@@ -73,14 +87,14 @@ ngx_http_ferrokv_body_start(ngx_http_request_t *r)
     ngx_http_ferrokv_body_t     *body;
     ngx_http_ferrokv_problem_t   problem;
 
-    if (r->reading_body) {
+    ctx = ngx_http_ferrokv_get_ctx(r);
+    body = ctx->rest;
+
+    if (r->reading_body || body->upload) {
         r->read_event_handler = ngx_http_ferrokv_body_event;
         ngx_http_ferrokv_body_event(r);
         return;
     }
-
-    ctx = ngx_http_ferrokv_get_ctx(r);
-    body = ctx->rest;
 
     if (ngx_http_ferrokv_body_whole(r, body, &problem) != NGX_OK) {
         ngx_http_ferrokv_body_end(r, body, &problem);
@@ -104,7 +118,13 @@ ngx_http_ferrokv_body_event(ngx_http_request_t *r)
 
     for ( ;; ) {
 
-        if (ngx_http_ferrokv_body_part(r, body, &problem) != NGX_OK) {
+        rc = ngx_http_ferrokv_body_part(r, body, &problem);
+
+        if (rc == NGX_AGAIN) {
+            return;
+        }
+
+        if (rc != NGX_OK) {
             ngx_http_ferrokv_body_end(r, body, &problem);
             return;
         }
@@ -164,7 +184,10 @@ ngx_http_ferrokv_body_whole(ngx_http_request_t *r,
 }
 
 
-/* Collects what has come and gives nginx its buffers back. */
+/*
+ * Collects what has come, or feeds the upload, and gives nginx its buffers
+ * back.  NGX_AGAIN: the upload goes on when it has taken the first of them.
+ */
 static ngx_int_t
 ngx_http_ferrokv_body_part(ngx_http_request_t *r,
     ngx_http_ferrokv_body_t *body, ngx_http_ferrokv_problem_t *problem)
@@ -174,6 +197,10 @@ ngx_http_ferrokv_body_part(ngx_http_request_t *r,
 
     if (r->request_body == NULL) {
         return NGX_OK;
+    }
+
+    if (body->upload) {
+        return ngx_http_ferrokv_body_feed(r, body, problem);
     }
 
     cl = r->request_body->bufs;
@@ -201,6 +228,105 @@ ngx_http_ferrokv_body_part(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_body_feed(ngx_http_request_t *r,
+    ngx_http_ferrokv_body_t *body, ngx_http_ferrokv_problem_t *problem)
+{
+    int            rc;
+    size_t         n;
+    ngx_chain_t   *cl;
+    fkv_upload_t  *upload;
+
+    upload = body->upload;
+
+    while ((cl = r->request_body->bufs) != NULL) {
+
+        n = cl->buf->last - cl->buf->pos;
+
+        if (n) {
+
+            if (n > upload->size - body->len) {
+                return ngx_http_ferrokv_body_too_large(body, problem);
+            }
+
+            upload->data.data = cl->buf->pos;
+            upload->data.len = n;
+
+            rc = fkv_upload(upload);
+
+            if (rc == FKV_EBUSY && upload->own == NULL) {
+                /* so many are under way that this one is collected */
+                body->upload = NULL;
+                return ngx_http_ferrokv_body_part(r, body, problem);
+            }
+
+            if (rc != FKV_OK && rc != FKV_AGAIN) {
+                ngx_http_ferrokv_fail_code(problem, rc);
+                return NGX_ERROR;
+            }
+
+            body->len += n;
+
+            if (rc == FKV_AGAIN) {
+
+                if (r->connection->read->timer_set) {
+                    ngx_del_timer(r->connection->read);
+                }
+
+                r->read_event_handler = ngx_http_block_reading;
+                ngx_http_ferrokv_hold(r);
+
+                return NGX_AGAIN;
+            }
+
+            cl->buf->pos = cl->buf->last;
+        }
+
+        r->request_body->bufs = cl->next;
+        ngx_free_chain(r->pool, cl);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ferrokv_body_on_fed(fkv_op_t *op)
+{
+    ngx_buf_t                   *b;
+    ngx_connection_t            *c;
+    ngx_http_request_t          *r;
+    ngx_http_ferrokv_body_t     *body;
+    ngx_http_ferrokv_problem_t   problem;
+
+    body = op->data;
+    r = body->request;
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->main->blocked--;
+
+    if (c->error) {
+        /* nginx has tried to terminate the request meanwhile */
+        ngx_http_finalize_request(r, NGX_ERROR);
+
+    } else if (op->rc != FKV_OK) {
+        ngx_http_ferrokv_fail_code(&problem, op->rc);
+        ngx_http_ferrokv_body_end(r, body, &problem);
+
+    } else {
+        b = r->request_body->bufs->buf;
+        b->pos = b->last;
+
+        r->read_event_handler = ngx_http_ferrokv_body_event;
+        ngx_http_ferrokv_body_event(r);
+    }
+
+    ngx_http_run_posted_requests(c);
 }
 
 

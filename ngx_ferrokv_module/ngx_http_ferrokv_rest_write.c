@@ -15,6 +15,7 @@ typedef struct {
 
     fkv_update_t               update;
     fkv_change_t               change;
+    fkv_upload_t               upload;      /* of a large value */
     uint64_t                   expire_at;   /* what expiry means now */
 
     int64_t                    by;
@@ -35,6 +36,8 @@ static ngx_http_ferrokv_write_t *ngx_http_ferrokv_write_create(
 static ngx_int_t ngx_http_ferrokv_write_query(ngx_http_ferrokv_write_t *write,
     ngx_http_ferrokv_query_t *query, ngx_uint_t allowed,
     ngx_http_ferrokv_problem_t *problem);
+static uint64_t ngx_http_ferrokv_write_expire_at(
+    ngx_http_ferrokv_write_t *write, uint64_t now_ms);
 static ngx_int_t ngx_http_ferrokv_write_start(
     ngx_http_ferrokv_write_t *write);
 static void ngx_http_ferrokv_write_on_done(fkv_op_t *op);
@@ -42,6 +45,8 @@ static ngx_int_t ngx_http_ferrokv_write_answer(void *data, int rc);
 static ngx_int_t ngx_http_ferrokv_write_number(
     ngx_http_ferrokv_write_t *write);
 
+static ngx_int_t ngx_http_ferrokv_put_upload(ngx_http_ferrokv_write_t *write);
+static void ngx_http_ferrokv_put_cleanup(void *data);
 static ngx_int_t ngx_http_ferrokv_put_body(ngx_http_request_t *r,
     ngx_http_ferrokv_body_t *body, ngx_http_ferrokv_problem_t *problem);
 static ngx_int_t ngx_http_ferrokv_put_type(ngx_http_ferrokv_write_t *write,
@@ -90,7 +95,61 @@ ngx_http_ferrokv_rest_put(ngx_http_ferrokv_target_t *target)
     write->body.max = target->store->options.value_max;
     write->body.on_body = ngx_http_ferrokv_put_body;
 
+    if (ngx_http_ferrokv_put_upload(write) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     return ngx_http_ferrokv_body_read(r, &write->body);
+}
+
+
+/* A long value of known length goes to disk as it comes. */
+static ngx_int_t
+ngx_http_ferrokv_put_upload(ngx_http_ferrokv_write_t *write)
+{
+    off_t                  size;
+    fkv_upload_t          *upload;
+    const fkv_options_t   *options;
+    ngx_pool_cleanup_t    *cln;
+
+    size = write->target.request->headers_in.content_length_n;
+    options = fkv_options(write->target.store->fkv);
+
+    if (size < NGX_HTTP_FERROKV_UPLOAD_MIN
+        || size < (off_t) options->blob_min
+        || size > (off_t) options->value_max)
+    {
+        return NGX_OK;
+    }
+
+    cln = ngx_pool_cleanup_add(write->target.request->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    upload = &write->upload;
+
+    cln->handler = ngx_http_ferrokv_put_cleanup;
+    cln->data = upload;
+
+    upload->store = write->target.store->fkv;
+    upload->ns = write->change.ns;
+    upload->key = write->change.key;
+    upload->size = size;
+    upload->now_ms = fkv_now_ms(upload->store);
+    upload->expire_at = ngx_http_ferrokv_write_expire_at(write,
+                                                         upload->now_ms);
+
+    write->body.upload = upload;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ferrokv_put_cleanup(void *data)
+{
+    fkv_upload_close(data);
 }
 
 
@@ -109,6 +168,7 @@ ngx_http_ferrokv_put_body(ngx_http_request_t *r, ngx_http_ferrokv_body_t *body,
 
     write->change.value.data = body->data;
     write->change.value.len = body->len;
+    write->change.upload = body->upload;
 
     return ngx_http_ferrokv_write_start(write);
 }
@@ -322,31 +382,40 @@ ngx_http_ferrokv_write_query(ngx_http_ferrokv_write_t *write,
 }
 
 
+static uint64_t
+ngx_http_ferrokv_write_expire_at(ngx_http_ferrokv_write_t *write,
+    uint64_t now_ms)
+{
+    uint64_t  ttl_ms;
+
+    if (write->expiry.expire_at || write->expiry.persist) {
+        return write->expiry.expire_at;
+    }
+
+    ttl_ms = write->expiry.ttl_ms;
+
+    if (ttl_ms == 0) {
+        ttl_ms = ngx_http_ferrokv_default_ttl(write->target.request,
+                                              write->target.store,
+                                              write->change.key);
+    }
+
+    return ttl_ms ? now_ms + ttl_ms : 0;
+}
+
+
 /* A TTL runs from here, when the value has arrived. */
 static ngx_int_t
 ngx_http_ferrokv_write_start(ngx_http_ferrokv_write_t *write)
 {
     int                         rc;
-    uint64_t                    ttl_ms;
     ngx_http_ferrokv_target_t  *target;
 
     target = &write->target;
 
     write->update.now_ms = fkv_now_ms(target->store->fkv);
-    write->expire_at = write->expiry.expire_at;
-
-    if (write->expire_at == 0 && !write->expiry.persist) {
-
-        ttl_ms = write->expiry.ttl_ms;
-
-        if (ttl_ms == 0) {
-            ttl_ms = ngx_http_ferrokv_default_ttl(target->request,
-                                                  target->store,
-                                                  write->change.key);
-        }
-
-        write->expire_at = ttl_ms ? write->update.now_ms + ttl_ms : 0;
-    }
+    write->expire_at = ngx_http_ferrokv_write_expire_at(write,
+                                                        write->update.now_ms);
 
     rc = fkv_update(&write->update);
 

@@ -135,11 +135,20 @@ size_t
 fkv__blob_frame_put(uint8_t *out, const fkv__blob_ref_t *ref, uint64_t hash,
     uint64_t i, const uint8_t *data)
 {
+    memcpy(out, data, fkv__blob_piece_len(ref->length, i));
+
+    return fkv__blob_frame_seal(out, ref, hash, i);
+}
+
+
+size_t
+fkv__blob_frame_seal(uint8_t *frame, const fkv__blob_ref_t *ref, uint64_t hash,
+    uint64_t i)
+{
     size_t  len = fkv__blob_piece_len(ref->length, i);
 
-    memcpy(out, data, len);
-    fkv__put_le32(out + len, blob_crc(ref->file, fkv__blob_frame_at(ref, i),
-                                      hash, out, len));
+    fkv__put_le32(frame + len, blob_crc(ref->file, fkv__blob_frame_at(ref, i),
+                                        hash, frame, len));
 
     return len + 4;
 }

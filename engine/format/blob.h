@@ -98,6 +98,10 @@ void fkv__blob_entry_put(uint8_t *out, const fkv__blob_ref_t *ref,
 size_t fkv__blob_frame_put(uint8_t *out, const fkv__blob_ref_t *ref,
     uint64_t hash, uint64_t i, const uint8_t *data);
 
+/* As fkv__blob_frame_put() of a piece that lies in frame already. */
+size_t fkv__blob_frame_seal(uint8_t *frame, const fkv__blob_ref_t *ref,
+    uint64_t hash, uint64_t i);
+
 /* Of the bytes read where piece i should be.  FKV_OK or FKV_ECORRUPT. */
 int fkv__blob_frame_check(const uint8_t *frame, size_t len,
     const fkv__blob_ref_t *ref, uint64_t hash, uint64_t i);

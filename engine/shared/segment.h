@@ -28,7 +28,7 @@
 #define FKV__STATS_MAX        96
 #define FKV__SLOT_SNAPSHOTS   16
 #define FKV__USAGES           19      /* one a namespace: format/key.h */
-#define FKV__BLOBS_OPEN       16      /* blob files a process appends to */
+#define FKV__BLOBS_OPEN       64      /* blob files a process appends to */
 #define FKV__BLOB_FROM        (1ull << 63)      /* see fkv__slot_shm_t.blobs */
 
 #define FKV__JOBS             8       /* for the helper, at once */

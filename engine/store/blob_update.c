@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "shared/arena.h"
+#include "store/blob_upload.h"
 
 #include <string.h>
 
@@ -204,6 +205,10 @@ change_write(fkv_update_t *u, unsigned i)
         return FKV_ETOOBIG;
     }
 
+    if (change->upload != NULL) {
+        return FKV_OK;
+    }
+
     if (!fkv__blob_wanted(u->store, change->value.len)) {
         return FKV_OK;
     }
@@ -255,20 +260,31 @@ blob_counts(const fkv__update_key_t *key, size_t len)
 }
 
 
-void
-fkv__update_refer(const fkv__update_key_t *key, fkv__record_t *rec)
+static void
+record_refer(fkv__record_t *rec, uint8_t *bytes, const fkv__blob_ref_t *ref)
 {
-    fkv__update_blob_t  *blob = key->blob;
-
-    if (!blob_counts(key, rec->value.len)) {
-        return;
-    }
-
-    blob->ref_len = fkv__blob_ref_put(blob->ref, &blob->put.ref);
-
     rec->kind = FKV__RECORD_BLOB;
-    rec->value.data = blob->ref;
-    rec->value.len = blob->ref_len;
+    rec->value.data = bytes;
+    rec->value.len = fkv__blob_ref_put(bytes, ref);
+}
+
+
+void
+fkv__update_refer(const fkv_change_t *change, const fkv__update_key_t *key,
+    fkv__record_t *rec)
+{
+    if (change->upload != NULL) {
+        fkv__upload_t  *own = change->upload->own;
+
+        FKV_ASSERT(own->put.rc == FKV_OK);
+        FKV_ASSERT(own->put.hash == key->hash);
+        FKV_ASSERT(own->put.ref.length == change->value.len);
+
+        record_refer(rec, own->ref, &own->put.ref);
+
+    } else if (blob_counts(key, change->value.len)) {
+        record_refer(rec, key->blob->ref, &key->blob->put.ref);
+    }
 }
 
 
@@ -280,7 +296,10 @@ fkv__update_referred(const fkv_update_t *u, const fkv__memtable_t *mt)
     for (unsigned i = 0; i < u->n; i++) {
         const fkv__update_blob_t  *blob = u->own->keys[i].blob;
 
-        if (blob != NULL && blob->written) {
+        if (u->changes[i].upload != NULL) {
+            bytes += fkv__blob_entry_bytes(u->changes[i].value.len);
+
+        } else if (blob != NULL && blob->written) {
             bytes += fkv__blob_entry_bytes(blob->put.ref.length);
         }
     }

@@ -29,7 +29,6 @@ struct fkv__update_blob_s {
     bool                 written;   /* put has ended well, not done */
     uint64_t             digest;    /* of the value it wrote */
     uint8_t              ref[FKV__BLOB_REF_MAX];
-    size_t               ref_len;
 
     fkv__blob_fetch_t    fetch;
     uint64_t             fetched;   /* version of which fetch is, 0 = none */
@@ -59,7 +58,8 @@ bool fkv__update_gone(const fkv__update_key_t *key, uint64_t version);
 int  fkv__update_write_blobs(fkv_update_t *u);
 
 /* Makes rec a reference if the value of the change is in a blob file. */
-void fkv__update_refer(const fkv__update_key_t *key, fkv__record_t *rec);
+void fkv__update_refer(const fkv_change_t *change,
+    const fkv__update_key_t *key, fkv__record_t *rec);
 
 /*
  * The frame is READY in this memtable: so much in blob files hangs on it, and

@@ -314,11 +314,37 @@ out_sync(fkv__blob_out_t *out)
 }
 
 
+/* The chunk takes the next pieces; the entry's header before the first. */
+static void
+chunk_begin(fkv__blob_put_t *put)
+{
+    const fkv__blob_ref_t  *ref = &put->ref;
+
+    put->chunk_at = fkv__blob_frame_at(ref, put->piece);
+    put->chunk_len = 0;
+    put->chunk_end = fkv__min(fkv__blob_pieces(ref->length),
+                              put->piece + CHUNK_FRAMES);
+
+    if (put->piece == 0) {
+        put->chunk_at = ref->offset;
+        put->chunk_len = FKV__BLOB_ENTRY_BYTES;
+        fkv__blob_entry_put(put->chunk, ref, put->hash, put->expire_at);
+    }
+}
+
+
 static void
 on_written(fkv__io_req_t *io)
 {
     fkv__blob_put_t  *put = io->data;
     fkv__blob_out_t  *out = put->out;
+
+    put->writing = false;
+
+    if (put->canceled) {
+        put_end(put, FKV_ECANCELED);
+        return;
+    }
 
     if (io->res < 0) {
         int  rc = out_failed(out, io->res, "write");
@@ -328,7 +354,15 @@ on_written(fkv__io_req_t *io)
     }
 
     if (put->piece < fkv__blob_pieces(put->ref.length)) {
-        put_write(put);
+        chunk_begin(put);
+
+        if (put->value.data == NULL) {
+            put->on_room(put);
+
+        } else {
+            put_write(put);
+        }
+
         return;
     }
 
@@ -350,42 +384,98 @@ on_written(fkv__io_req_t *io)
 }
 
 
-/* The next pieces, as many as fit; the entry's header before the first. */
+/* The chunk, which is full if the value is fed and is filled if it is not. */
 static void
 put_write(fkv__blob_put_t *put)
 {
-    const fkv__blob_ref_t  *ref = &put->ref;
-    uint64_t                n = fkv__blob_pieces(ref->length), at;
-    uint64_t                end = fkv__min(n, put->piece + CHUNK_FRAMES);
-    uint8_t                *p = put->chunk;
+    const uint8_t  *value = put->value.data;
 
-    at = fkv__blob_frame_at(ref, put->piece);
-
-    if (put->piece == 0) {
-        at = ref->offset;
-        fkv__blob_entry_put(p, ref, put->hash, put->expire_at);
-        p += FKV__BLOB_ENTRY_BYTES;
-    }
-
-    while (put->piece < end) {
-        p += fkv__blob_frame_put(p, ref, put->hash, put->piece,
-                                 put->value.data
-                                 + put->piece * FKV__BLOB_PIECE_BYTES);
+    while (put->piece < put->chunk_end) {
+        put->chunk_len += fkv__blob_frame_put(put->chunk + put->chunk_len,
+                                              &put->ref, put->hash, put->piece,
+                                              value + put->piece
+                                                    * FKV__BLOB_PIECE_BYTES);
         put->piece++;
     }
 
     put->io.kind = FKV__IO_WRITE;
     put->io.fd = put->out->fd;
     put->io.dsync = false;
-    put->io.offset = at;
+    put->io.offset = put->chunk_at;
     put->io.iov_n = 1;
     put->io.iov[0].iov_base = put->chunk;
-    put->io.iov[0].iov_len = (size_t) (p - put->chunk);
+    put->io.iov[0].iov_len = put->chunk_len;
     put->io.on_done = on_written;
     put->io.data = put;
+    put->writing = true;
 
     fkv__io_submit(&put->store->io, &put->io);
     fkv__want_turn(put->store);
+}
+
+
+/* Writes, now or when the file is there. */
+static void
+put_go(fkv__blob_put_t *put)
+{
+    if (put->out->state == OUT_READY) {
+        put_write(put);
+
+    } else {
+        fkv__list_append(&put->out->waiting, &put->link);
+    }
+}
+
+
+void
+fkv__blob_put_feed(fkv__blob_put_t *put, fkv_str_t *bytes)
+{
+    FKV_ASSERT(put->rc == FKV_AGAIN);
+
+    if (put->piece == put->chunk_end) {
+        return;                             /* it is being written */
+    }
+
+    if (put->out->rc != FKV_OK) {
+        put_end(put, put->out->rc);
+        return;
+    }
+
+    while (bytes->len > 0 && put->piece < put->chunk_end) {
+        uint8_t  *frame = put->chunk + put->chunk_len;
+        size_t    len = fkv__blob_piece_len(put->ref.length, put->piece);
+        size_t    n = fkv__min(bytes->len, len - put->fed);
+
+        memcpy(frame + put->fed, bytes->data, n);
+        bytes->data += n;
+        bytes->len -= n;
+        put->fed += n;
+
+        if (put->fed == len) {
+            put->chunk_len += fkv__blob_frame_seal(frame, &put->ref, put->hash,
+                                                   put->piece);
+            put->piece++;
+            put->fed = 0;
+        }
+    }
+
+    if (put->piece == put->chunk_end) {
+        put_go(put);
+    }
+}
+
+
+void
+fkv__blob_put_cancel(fkv__blob_put_t *put)
+{
+    FKV_ASSERT(put->rc == FKV_AGAIN);
+
+    if (put->writing) {
+        put->canceled = true;
+
+    } else {
+        put_end(put, FKV_ECANCELED);
+    }
 }
 
 
@@ -592,6 +682,9 @@ fkv__blob_put(fkv__blob_put_t *put, uint64_t now_ms)
     put->rc = FKV_AGAIN;
     put->out = out;
     put->piece = 0;
+    put->fed = 0;
+    put->writing = false;
+    put->canceled = false;
     fkv__list_init(&put->link);
     fkv__list_append(&store->blob_writer->puts, &put->all);
 
@@ -599,12 +692,10 @@ fkv__blob_put(fkv__blob_put_t *put, uint64_t now_ms)
     fkv__count(store, blob_write_bytes, fkv__blob_entry_bytes(put->value.len));
 
     put_place(put);
+    chunk_begin(put);
 
-    if (out->state == OUT_READY) {
-        put_write(put);
-
-    } else {
-        fkv__list_append(&out->waiting, &put->link);
+    if (put->value.data != NULL) {
+        put_go(put);
     }
 
     return FKV_AGAIN;

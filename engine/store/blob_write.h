@@ -40,10 +40,12 @@ typedef struct fkv__blob_put_s  fkv__blob_put_t;
 /* The caller's until done; zero-initialize it. */
 struct fkv__blob_put_s {
     fkv_t              *store;
-    fkv_str_t           value;      /* not empty; stays until on_done */
+    fkv_str_t           value;      /* not empty; stays until on_done; data
+                                       NULL: it is fed */
     uint64_t            hash;       /* of the internal key */
     uint64_t            expire_at;
     void              (*on_done)(fkv__blob_put_t *put);
+    void              (*on_room)(fkv__blob_put_t *put);     /* if it is fed */
     void               *data;
 
     int                 rc;         /* FKV_AGAIN while it goes on */
@@ -53,7 +55,13 @@ struct fkv__blob_put_s {
     fkv_link_t          all;        /* of the writer */
     fkv__blob_out_t    *out;
     uint8_t            *chunk;
-    uint64_t            piece;      /* the next one to be written */
+    uint64_t            chunk_at;   /* its offset in the file */
+    size_t              chunk_len;  /* whole frames in it */
+    uint64_t            chunk_end;  /* the piece behind it */
+    uint64_t            piece;      /* the next one that goes into it */
+    size_t              fed;        /* bytes of that which are there */
+    bool                writing;    /* io is in flight */
+    bool                canceled;
     fkv__io_req_t       io;
 };
 
@@ -75,6 +83,15 @@ bool fkv__blob_wanted(const fkv_t *store, size_t len);
  * · FKV_ENOMEM
  */
 int  fkv__blob_put(fkv__blob_put_t *put, uint64_t now_ms);
+
+/*
+ * Takes bytes of a value that is fed, as many as there is room for; what is
+ * left waits for on_room().  Not after the end.
+ */
+void fkv__blob_put_feed(fkv__blob_put_t *put, fkv_str_t *bytes);
+
+/* Ends in FKV_ECANCELED; on_done() perhaps from inside. */
+void fkv__blob_put_cancel(fkv__blob_put_t *put);
 
 /*
  * After the end, also of a failure, once: when the record that names the

@@ -47,7 +47,7 @@ record_of(const fkv_change_t *change, const fkv__update_key_t *key,
     rec->meta = change->content_type;
     rec->value = change->value;
 
-    fkv__update_refer(key, rec);
+    fkv__update_refer(change, key, rec);
 }
 
 

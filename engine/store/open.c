@@ -121,6 +121,7 @@ store_init_private(fkv_t *store)
     fkv__list_init(&store->updates);
     fkv__list_init(&store->updates_spare);
     fkv__list_init(&store->update_blobs);
+    fkv__list_init(&store->uploads);
     fkv__list_init(&store->jobs);
 }
 

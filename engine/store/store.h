@@ -71,6 +71,7 @@ struct fkv_s {
     fkv_link_t           updates;       /* fkv__update_t, not ended */
     fkv_link_t           updates_spare;
     fkv_link_t           update_blobs;  /* fkv__update_blob_t */
+    fkv_link_t           uploads;       /* fkv__upload_t */
     fkv_link_t           jobs;          /* fkv__job_t, not ended */
 
     fkv__commit_t        commit;

@@ -5,6 +5,7 @@
 #include "store/tables.h"
 
 #include "store/blob_read.h"
+#include "store/blob_upload.h"
 #include "store/blob_write.h"
 #include "store/lookup.h"
 #include "store/read.h"
@@ -78,6 +79,7 @@ fkv__tables_close(fkv_t *store)
     fkv__blob_read_close(store);
     fkv__blob_files_close(store);
     fkv__blob_write_close(store);
+    fkv__upload_close_all(store);
     fkv__files_close(&tables->files);
 
     if (tables->version != NULL) {

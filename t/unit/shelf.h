@@ -93,6 +93,7 @@ shelf_make(shelf_t *shelf)
     fkv__list_init(&store->durable_waiters);
     fkv__list_init(&store->retry);
     fkv__list_init(&store->runnable);
+    fkv__list_init(&store->uploads);
 
     assert_int_equal(fkv__segment_create(FKV_MEMORY_MIN, &store->seg), FKV_OK);
     fkv__arena_reset(&store->seg->arenas[0],

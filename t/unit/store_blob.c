@@ -506,6 +506,138 @@ several_large_values_of_one_update_are_all_or_nothing(void **state)
 }
 
 
+/* Feeds [from, to) of a value in pieces of odd sizes. */
+static int
+feed(fkv_upload_t *up, const uint8_t *value, size_t from, size_t to)
+{
+    static const size_t  steps[] = { 1, 16384, 70001, 3, 300000, 65532 };
+    int                  rc = FKV_OK;
+
+    for (unsigned i = 0; from < to && rc == FKV_OK; i++) {
+        size_t  n = fkv__min(steps[i % 6], to - from);
+        bool    done = false;
+
+        up->data = (fkv_str_t) { value + from, n };
+        up->op.on_done = live_done;
+        up->op.data = &done;
+
+        rc = live_wait(&disk.live, &up->op, fkv_upload(up), &done);
+        from += n;
+    }
+
+    return rc;
+}
+
+
+static int
+put_upload(fkv_upload_t *up, const char *key, uint64_t expire_at)
+{
+    bool          done = false;
+    fkv_change_t  change = {
+        .key = live_str(key), .blind = true, .action = FKV_PUT,
+        .value = { NULL, up->size }, .upload = up, .expire_at = expire_at
+    };
+    fkv_update_t  u = { .store = disk.store, .changes = &change, .n = 1,
+                        .now_ms = fkv_now_ms(disk.store),
+                        .op = { .on_done = live_done, .data = &done } };
+
+    return live_wait(&disk.live, &u.op, fkv_update(&u), &done);
+}
+
+
+static void
+upload_takes_a_value_as_it_comes(void **state)
+{
+    static const size_t  sizes[] = { 65536, 65532 * 4, 65532 * 4 + 1, 1000000 };
+    static uint8_t       value[1000000];
+    fkv_upload_t         up[4] = { { .store = NULL } };
+    char                 key[2] = "a";
+
+    (void) state;
+
+    /* Side by side, half of each, then the rest. */
+    for (unsigned half = 0; half < 2; half++) {
+        for (unsigned i = 0; i < 4; i++) {
+            memcpy(value, large(i, sizes[i]).data, sizes[i]);
+            key[0] = (char) ('a' + i);
+
+            up[i].store = disk.store;
+            up[i].key = live_str(key);
+            up[i].size = sizes[i];
+            up[i].now_ms = fkv_now_ms(disk.store);
+
+            assert_int_equal(feed(&up[i], value, half ? sizes[i] / 2 : 0,
+                                  half ? sizes[i] : sizes[i] / 2), FKV_OK);
+            assert_int_equal(get_code(key), FKV_NOTFOUND);
+        }
+    }
+
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < 4; i++) {
+            key[0] = (char) ('a' + i);
+
+            if (round == 0) {
+                assert_int_equal(put_upload(&up[i], key, 0), FKV_OK);
+                fkv_upload_close(&up[i]);
+            }
+
+            expect(key, i, sizes[i]);
+        }
+
+        reopen();
+    }
+}
+
+
+static void
+upload_that_is_closed_or_fails_leaves_dead_bytes(void **state)
+{
+    static uint8_t  value[1000000];
+    fkv_upload_t    up = { .store = disk.store, .key = FKV_STR("k"),
+                           .size = sizeof(value) };
+    bool            done = false;
+
+    (void) state;
+    memcpy(value, large(1, sizeof(value)).data, sizeof(value));
+
+    /* Closed before the file is there, between calls, and during one. */
+    assert_int_equal(feed(&up, value, 0, 10), FKV_OK);
+    fkv_upload_close(&up);
+    fkv_upload_close(&up);
+
+    assert_int_equal(feed(&up, value, 0, 500000), FKV_OK);
+    fkv_upload_close(&up);
+
+    up.data = (fkv_str_t) { value, sizeof(value) };
+    up.op.on_done = live_done;
+    up.op.data = &done;
+    assert_int_equal(fkv_upload(&up), FKV_AGAIN);
+    live_loop(&disk.live, 10);
+    fkv_upload_close(&up);
+    assert_int_equal(fkv_in_flight(disk.store), 0);
+
+    for (unsigned i = 0; i < 20; i++) {
+        live_loop(&disk.live, 10);
+    }
+
+    assert_false(done);
+
+    /* And one that the process's end finds half done. */
+    assert_int_equal(feed(&up, value, 0, 400000), FKV_OK);
+    reopen();
+    up.own = NULL;
+
+    assert_int_equal(get_code("k"), FKV_NOTFOUND);
+    collect();
+    assert_int_equal(blob_count(), 0);
+
+    up.store = disk.store;
+    up.size = fkv_options(disk.store)->value_max + 1;
+    assert_int_equal(fkv_upload(&up), FKV_ETOOBIG);
+    fkv_upload_close(&up);
+}
+
+
 static void
 file_goes_when_nothing_refers_to_it(void **state)
 {
@@ -920,6 +1052,8 @@ main(void)
         TEST(scan_loads_what_is_not_too_large),
         TEST(decide_sees_the_bytes_that_it_asks_for),
         TEST(several_large_values_of_one_update_are_all_or_nothing),
+        TEST(upload_takes_a_value_as_it_comes),
+        TEST(upload_that_is_closed_or_fails_leaves_dead_bytes),
         TEST(file_goes_when_nothing_refers_to_it),
         TEST(file_that_is_appended_to_or_not_flushed_stays),
         TEST(file_that_no_record_names_goes),
