@@ -528,6 +528,8 @@ bool fkv_checkpoint_name_valid(fkv_str_t name);
     X(compaction_read,   "bytes read by compaction")                          \
     X(compaction_written,"bytes written by compaction")                       \
     X(expired_dropped,   "expired records that compaction dropped")           \
+    X(expired_noticed,   "keys whose expiry the helper noticed")              \
+    X(expired_noticed_late, "of these, more than 100 ms late")                \
     X(range_dropped,     "records that compaction dropped for a range delete") \
     X(checkpoints,       "checkpoints made")                                  \
     X(reaped,            "dead processes whose slot was repaired")            \
@@ -572,6 +574,7 @@ typedef struct {
     unsigned    leases;             /* snapshots that outlive an operation */
     unsigned    leases_max;
     uint64_t    snapshot_oldest;    /* LSN; 0 = none is held */
+    uint64_t    expiry_late_max_ms; /* the latest notice of an expiry */
     unsigned    processes;          /* slots in use */
     bool        helper;             /* the helper role has an owner */
     bool        readonly;

@@ -105,6 +105,8 @@ static ngx_http_ferrokv_gauge_t  ngx_http_ferrokv_gauges[] = {
                            "so many may be held at a time"),
     ngx_http_ferrokv_gauge(snapshot_oldest, "snapshot_oldest",
                            "log position of the oldest snapshot, 0: none"),
+    ngx_http_ferrokv_gauge(expiry_late_max_ms, "expiry_late_max_ms",
+                           "how late the latest notice of an expiry was"),
     ngx_http_ferrokv_gauge(processes, "processes",
                            "processes that are attached"),
     ngx_http_ferrokv_gauge(helper, "helper", "1 if the helper lives"),

@@ -81,13 +81,15 @@ entry_name(fkv__lease_shm_t *entry, uint64_t generation, uint64_t nonce)
 
 
 int
-fkv__lease_take(fkv__segment_shm_t *seg, uint64_t snapshot, uint64_t now_ms,
-    uint64_t deadline_ms, uint64_t nonce, fkv_lease_t *lease)
+fkv__lease_take(fkv__segment_shm_t *seg, bool cursor, uint64_t snapshot,
+    uint64_t now_ms, uint64_t deadline_ms, uint64_t nonce, fkv_lease_t *lease)
 {
     fkv__lease_shm_t  *leases = fkv__segment_leases(seg);
+    uint64_t           from = cursor ? seg->leases / FKV__LEASE_RESERVED : 0;
+    uint64_t           n = seg->leases - from;
 
-    for (uint64_t i = 0; i < seg->leases; i++) {
-        uint64_t           at = (nonce + i) % seg->leases;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t           at = from + (nonce % n + i) % n;
         uint64_t           was, word, generation;
         fkv__lease_shm_t  *entry = &leases[at];
 

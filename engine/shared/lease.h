@@ -29,10 +29,17 @@
 #include "shared/segment.h"
 
 /*
- * Takes an entry until the deadline.  nonce: random, by the caller.
+ * A cursor is had by anybody who may list; so one of so many entries is only
+ * for those who ask for a snapshot.
+ */
+#define FKV__LEASE_RESERVED  4
+
+/*
+ * Takes an entry until the deadline.  nonce: random, by the caller; cursor: not
+ * one of the reserved ones.
  * FKV_OK lease is set · FKV_EFULL all are taken
  */
-int fkv__lease_take(fkv__segment_shm_t *seg, uint64_t snapshot,
+int fkv__lease_take(fkv__segment_shm_t *seg, bool cursor, uint64_t snapshot,
     uint64_t now_ms, uint64_t deadline_ms, uint64_t nonce, fkv_lease_t *lease);
 
 /* FKV_OK snapshot is set · FKV_GONE unknown, dropped or expired */

@@ -135,6 +135,10 @@ typedef struct {
     uint64_t  pace_debt;        /* bytes that compaction has to do */
     uint64_t  pace_batch;       /* what it does at once */
     uint64_t  stall_max_us;     /* longest that a write was put aside */
+    uint64_t  noticed_ms;       /* what expired up to here has been told ... */
+    uint64_t  noticed_lsn;      /* ... if it is older than this */
+    uint64_t  late_max_ms;      /* the latest notice */
+    uint64_t  table_expiring;   /* records in tables with an expiry */
     uint64_t  tables;           /* figures for the status page */
     uint64_t  table_bytes;
     uint32_t  levels[8];
@@ -187,6 +191,7 @@ typedef struct {
     uint64_t  used;             /* nonzero: memory must be zeroed */
     uint32_t  ranges;           /* newest range tombstone; 0 = there is none */
     uint32_t  ranges_n;         /* how many there are */
+    uint32_t  expiring;         /* nonzero: something in it expires */
     uint32_t  dead;             /* store/dead.h */
     uint64_t  blob_bytes;       /* in blob files, of its records: fetch_add */
     uint32_t  head[FKV__HEIGHT_MAX];    /* the skip list's first nodes */

@@ -1,5 +1,5 @@
 /*
- * duty.h - what the helper's two threads do as long as they run.
+ * duty.h - what the helper's threads do as long as they run.
  *
  *     FLUSH    again and again   sync the log if a flush waits for that,
  *                                flush, make arenas ready
@@ -8,6 +8,7 @@
  *     COMPACT  again and again   compact; when nothing is due, look again
  *                                after a flush, or a second
  *     JOBS     when FLUSH says so  the jobs that workers have posted
+ *     EXPIRE   when a key expires  tell it: notice.h, where its loop is, too
  *
  * A failure never ends a thread: it is logged and tried again, later and
  * later; what was to be done stays where it is.  A full disk is said once,

@@ -48,6 +48,7 @@ fkv__clock_init(fkv_t *store, uint64_t clock_ms)
                          __ATOMIC_RELAXED);
     }
 
+    __atomic_store_n(&state->noticed_ms, now, __ATOMIC_RELAXED);
     __atomic_store_n(&state->clock_offset_ms, now - boot, __ATOMIC_RELEASE);
 }
 

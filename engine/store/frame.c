@@ -88,6 +88,7 @@ fkv__frame_encode(fkv_update_t *u)
     own->bytes.len = own->keys_bytes;
     own->frame_bytes = 0;
     own->ranges = 0;
+    own->expires = false;
 
     for (unsigned i = 0; i < u->n; i++) {
         fkv_change_t       *change = &u->changes[i];
@@ -114,6 +115,7 @@ fkv__frame_encode(fkv_update_t *u)
         key->value = rec.value;
         key->record_at = (uint32_t) bytes;      /* in the frame, for now */
         own->ranges += change->prefix;
+        own->expires |= (rec.expire_at != 0);
         own->bytes.len += head;
 
         crc = fkv__crc32c(crc, key->head, head);
@@ -345,6 +347,14 @@ frame_reserve(fkv_update_t *u, fkv__memtable_t *mt, uint32_t node_bytes,
            >= FKV__MEMTABLE_RANGES)
     {
         fkv__arena_seal(mt->shm, mt->mem);
+    }
+
+    /* Before anybody can see the record: notice.c looks at this first. */
+
+    if (u->own->expires
+        && !__atomic_load_n(&mt->shm->expiring, __ATOMIC_RELAXED))
+    {
+        __atomic_store_n(&mt->shm->expiring, 1, __ATOMIC_RELEASE);
     }
 
     return fkv__arena_reserve(mt->shm, mt->mem, u->store->slot,

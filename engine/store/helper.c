@@ -8,6 +8,7 @@
 #include "shared/blocks.h"
 #include "store/directory.h"
 #include "store/duty.h"
+#include "store/notice.h"
 #include "store/pace.h"
 #include "store/reap.h"
 #include "store/usage.h"
@@ -22,17 +23,21 @@
 #define OTHER_MS      100       /* when somebody else does */
 #define JOIN_SECONDS  5         /* longer: a thread hangs in the kernel */
 #define NAME_BYTES    40
-#define THREADS       3
+#define THREADS       4
 
 
 static void
 announce_figures(fkv__state_shm_t *state, const fkv__version_t *version)
 {
-    uint64_t  tables = 0, bytes = 0;
+    uint64_t  tables = 0, bytes = 0, expiring = 0;
 
     for (unsigned level = 0; level < FKV__LEVELS; level++) {
         tables += version->n[level];
         bytes += version->bytes[level];
+
+        for (unsigned i = 0; i < version->n[level]; i++) {
+            expiring += version->levels[level][i]->info.expiring;
+        }
 
         __atomic_store_n(&state->levels[level], version->n[level],
                          __ATOMIC_RELAXED);
@@ -40,6 +45,7 @@ announce_figures(fkv__state_shm_t *state, const fkv__version_t *version)
 
     __atomic_store_n(&state->tables, tables, __ATOMIC_RELAXED);
     __atomic_store_n(&state->table_bytes, bytes, __ATOMIC_RELAXED);
+    __atomic_store_n(&state->table_expiring, expiring, __ATOMIC_RELEASE);
 }
 
 
@@ -389,6 +395,16 @@ jobs_thread(void *helper)
 }
 
 
+static void *
+expire_thread(void *helper)
+{
+    fkv__duty_expire(helper);
+    thread_ends(helper);
+
+    return NULL;
+}
+
+
 /* Signals are for the process's own thread. */
 static int
 threads_start(fkv__helper_t *helper)
@@ -399,7 +415,8 @@ threads_start(fkv__helper_t *helper)
     } threads[THREADS] = {
         { "fkv flush", flush_thread },
         { "fkv compact", compact_thread },
-        { "fkv jobs", jobs_thread }
+        { "fkv jobs", jobs_thread },
+        { "fkv expire", expire_thread }
     };
     sigset_t  all, old;
 

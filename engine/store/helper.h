@@ -66,7 +66,7 @@ struct fkv__helper_s {
     uint64_t          slice_bytes;      /* ... until an edit; tests change it */
 
     unsigned          threads;          /* of these, not joined yet */
-    pthread_t         thread[3];        /* FLUSH, COMPACT, JOBS */
+    pthread_t         thread[4];        /* FLUSH, COMPACT, JOBS, EXPIRE */
 };
 
 

@@ -144,14 +144,14 @@ fkv__hold_take(fkv_t *store, fkv__hold_t *hold, uint64_t wanted,
 
 
 int
-fkv__hold_lease(fkv_t *store, const fkv__hold_t *hold, uint64_t ttl_ms,
-    uint64_t nonce, fkv_lease_t *lease)
+fkv__hold_lease(fkv_t *store, const fkv__hold_t *hold, bool cursor,
+    uint64_t ttl_ms, uint64_t nonce, fkv_lease_t *lease)
 {
     uint64_t  now_ms = boot_ms(store);
     int       rc;
 
-    rc = fkv__lease_take(store->seg, hold->lsn, now_ms, now_ms + ttl_ms,
-                         nonce, lease);
+    rc = fkv__lease_take(store->seg, cursor, hold->lsn, now_ms,
+                         now_ms + ttl_ms, nonce, lease);
 
     if (rc == FKV_OK) {
         (void) __atomic_fetch_add(&store->seg->state.handoffs, 1,
@@ -174,7 +174,7 @@ fkv_snapshot_take(fkv_t *store, uint64_t ttl_ms, uint64_t nonce,
 
     if (rc == FKV_OK) {
         *lsn = hold.lsn;
-        rc = fkv__hold_lease(store, &hold, ttl_ms, nonce, lease);
+        rc = fkv__hold_lease(store, &hold, false, ttl_ms, nonce, lease);
     }
 
     fkv__hold_drop(store, &hold);

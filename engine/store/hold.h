@@ -45,11 +45,11 @@ int fkv__hold_take(fkv_t *store, fkv__hold_t *hold, uint64_t wanted,
 void fkv__hold_drop(fkv_t *store, fkv__hold_t *hold);
 
 /*
- * A new lease of what is held.
- * FKV_OK · FKV_EFULL all leases are taken
+ * A new lease of what is held; for a cursor, or for who asks for a snapshot.
+ * FKV_OK · FKV_EFULL all that it may have are taken
  */
-int fkv__hold_lease(fkv_t *store, const fkv__hold_t *hold, uint64_t ttl_ms,
-    uint64_t nonce, fkv_lease_t *lease);
+int fkv__hold_lease(fkv_t *store, const fkv__hold_t *hold, bool cursor,
+    uint64_t ttl_ms, uint64_t nonce, fkv_lease_t *lease);
 
 
 #endif /* FKV_STORE_HOLD_H */

@@ -93,6 +93,7 @@ arena_zero(fkv__segment_shm_t *seg, unsigned id)
         memset(arena->head, 0, sizeof(arena->head));
         arena->ranges = 0;
         arena->ranges_n = 0;
+        arena->expiring = 0;
         arena->dead = 0;
         memset(arena->usage, 0, sizeof(arena->usage));
         arena->blob_bytes = 0;

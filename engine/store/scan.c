@@ -51,7 +51,7 @@ scan_lease(fkv_scan_t *scan)
                                   &left_ms);
     }
 
-    return fkv__hold_lease(store, &scan->own->hold, scan->lease_ms,
+    return fkv__hold_lease(store, &scan->own->hold, true, scan->lease_ms,
                            scan->nonce, &scan->lease);
 }
 

@@ -140,6 +140,8 @@ fkv_stats(fkv_t *store, fkv_stats_t *stats)
     stats->blob_missing = __atomic_load_n(&state->blob_missing,
                                           __ATOMIC_RELAXED);
 
+    stats->expiry_late_max_ms = __atomic_load_n(&state->late_max_ms,
+                                                __ATOMIC_RELAXED);
     stats->edit = __atomic_load_n(&state->edit, __ATOMIC_RELAXED);
     stats->helper = __atomic_load_n(&state->helper, __ATOMIC_RELAXED) != 0;
     stats->readonly = __atomic_load_n(&state->readonly, __ATOMIC_ACQUIRE) == 1;

@@ -48,6 +48,7 @@ struct fkv__update_s {
     unsigned            ranges;     /* range tombstones in the frame */
     unsigned            blobs_n;    /* large values on their way to disk */
     int                 blobs_rc;   /* why one of them failed */
+    bool                expires;    /* something in the frame does */
     uint32_t            frame_bytes;
     uint32_t            body_crc;
     fkv__buf_t          bytes;      /* internal keys, then record heads */

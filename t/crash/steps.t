@@ -220,7 +220,7 @@ sub load {
 # The only process there is dies, and the memory with it: what was acknowledged
 # before this very instant must be on disk.
 sub alone {
-    my ($step) = @_;
+    my ($step, $poke) = @_;
 
     fresh('always') if $fresh{$step};
     $nginx->kill('KILL');
@@ -232,7 +232,10 @@ sub alone {
     $model->begin;
     $nginx->start;
 
-    my $died = $nginx->wait_until(sub { !$nginx->pids }, 20);
+    my $died = $nginx->wait_until(sub {
+        $poke->() if $poke;
+        return !$nginx->pids;
+    }, 20);
     ok($died, "$step: reached by nginx in one process");
     $nginx->kill('KILL');
     $model->end;
@@ -344,6 +347,7 @@ sub leasing {
     is($http->get("/kv/?snapshot=$r")->status, 200, "$step: is read at");
     is($http->delete("/kv/?snapshot=$r")->status, 204, "$step: and ended");
     ok_kept($step);
+    alone($step, sub { $http->post('/kv/?snapshot&ttl=1s') });
 }
 
 

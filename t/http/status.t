@@ -62,7 +62,7 @@ is_deeply([ grep { ($main->{$_} // 'none') !~ /^\d+$/ } qw(
     keys_estimated memory memory_arenas memory_used memory_cache
     memory_cache_used memory_meta memory_private arenas arenas_free
     arenas_sealed lsn_ready lsn_durable tables table_bytes
-    edit leases leases_max snapshot_oldest processes) ], [], 'every figure');
+    edit leases leases_max snapshot_oldest expiry_late_max_ms processes) ], [], 'every figure');
 is(scalar @{ $main->{levels} }, 8, 'levels');
 is($main->{puts}, 10, 'writes of all workers');
 is($main->{gets}, 5, 'reads');

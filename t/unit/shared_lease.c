@@ -51,7 +51,7 @@ a_lease_says_its_snapshot_until_its_deadline(void **state)
 
     (void) state;
 
-    assert_int_equal(fkv__lease_take(seg, 77, NOW, NOW + 10, 5, &lease),
+    assert_int_equal(fkv__lease_take(seg, false, 77, NOW, NOW + 10, 5, &lease),
                      FKV_OK);
     assert_int_equal(lease.nonce, 5);
     assert_int_equal(fkv__lease_find(seg, &lease, NOW + 9, &snapshot), FKV_OK);
@@ -93,7 +93,7 @@ a_dropped_lease_is_gone_for_all(void **state)
 
     (void) state;
 
-    assert_int_equal(fkv__lease_take(seg, 77, NOW, NOW + 10, 5, &lease),
+    assert_int_equal(fkv__lease_take(seg, false, 77, NOW, NOW + 10, 5, &lease),
                      FKV_OK);
     assert_int_equal(fkv__lease_drop(seg, &lease, NOW), FKV_OK);
     assert_int_equal(fkv__lease_drop(seg, &lease, NOW), FKV_GONE);
@@ -110,13 +110,13 @@ a_name_is_of_one_lease_only(void **state)
 
     (void) state;
 
-    assert_int_equal(fkv__lease_take(seg, 77, NOW, NOW + 10, 5, &lease),
+    assert_int_equal(fkv__lease_take(seg, false, 77, NOW, NOW + 10, 5, &lease),
                      FKV_OK);
 
     /* The same entry again, since the nonce says where to look first. */
 
-    assert_int_equal(fkv__lease_take(seg, 88, NOW + 10, NOW + 20, 5, &other),
-                     FKV_OK);
+    assert_int_equal(fkv__lease_take(seg, false, 88, NOW + 10, NOW + 20, 5,
+                                     &other), FKV_OK);
     assert_int_equal(other.id, lease.id + 1);
     assert_int_equal(fkv__lease_find(seg, &lease, NOW, &snapshot), FKV_GONE);
     assert_int_equal(fkv__lease_renew(seg, &lease, NOW, false, &until),
@@ -150,16 +150,17 @@ the_table_is_bounded_and_fills_up_again(void **state)
     (void) state;
 
     for (unsigned i = 0; i < n; i++) {
-        assert_int_equal(fkv__lease_take(seg, 100 + i, NOW, NOW + 10, 3,
+        assert_int_equal(fkv__lease_take(seg, false, 100 + i, NOW, NOW + 10, 3,
                                          &leases[i]), FKV_OK);
     }
 
     assert_int_equal(living(NOW), n);
-    assert_int_equal(fkv__lease_take(seg, 1, NOW, NOW + 10, 3, &more),
+    assert_int_equal(fkv__lease_take(seg, false, 1, NOW, NOW + 10, 3, &more),
                      FKV_EFULL);
 
     assert_int_equal(fkv__lease_drop(seg, &leases[n / 2], NOW), FKV_OK);
-    assert_int_equal(fkv__lease_take(seg, 1, NOW, NOW + 10, 3, &more), FKV_OK);
+    assert_int_equal(fkv__lease_take(seg, false, 1, NOW, NOW + 10, 3, &more),
+                     FKV_OK);
 
     for (unsigned i = 0; i < n; i++) {
         int  rc = fkv__lease_find(seg, &leases[i], NOW, &snapshot);
@@ -171,11 +172,38 @@ the_table_is_bounded_and_fills_up_again(void **state)
     /* What is over is taken over by who needs it. */
 
     for (unsigned i = 0; i < n; i++) {
-        assert_int_equal(fkv__lease_take(seg, 2, NOW + 10, NOW + 20, 3,
+        assert_int_equal(fkv__lease_take(seg, false, 2, NOW + 10, NOW + 20, 3,
                                          &more), FKV_OK);
     }
 
-    assert_int_equal(fkv__lease_take(seg, 2, NOW + 10, NOW + 20, 3, &more),
+    assert_int_equal(fkv__lease_take(seg, false, 2, NOW + 10, NOW + 20, 3,
+                                     &more), FKV_EFULL);
+}
+
+
+static void
+cursors_leave_some_for_snapshots(void **state)
+{
+    unsigned     n = (unsigned) seg->leases, rest = n / FKV__LEASE_RESERVED;
+    fkv_lease_t  lease;
+
+    (void) state;
+
+    for (unsigned i = 0; i < n - rest; i++) {
+        assert_int_equal(fkv__lease_take(seg, true, 1, NOW, NOW + 10, i * 7,
+                                         &lease), FKV_OK);
+    }
+
+    assert_true(rest > 0);
+    assert_int_equal(fkv__lease_take(seg, true, 1, NOW, NOW + 10, 3, &lease),
+                     FKV_EFULL);
+
+    for (unsigned i = 0; i < rest; i++) {
+        assert_int_equal(fkv__lease_take(seg, false, 1, NOW, NOW + 10, 3,
+                                         &lease), FKV_OK);
+    }
+
+    assert_int_equal(fkv__lease_take(seg, false, 1, NOW, NOW + 10, 3, &lease),
                      FKV_EFULL);
 }
 
@@ -190,7 +218,7 @@ churn(void *arg)
     for (uint64_t i = 1; i <= ROUNDS; i++) {
         uint64_t  mine = who << 32 | i, until = NOW + 20;
 
-        if (fkv__lease_take(seg, mine, NOW, NOW + 10, i % 4, &lease)
+        if (fkv__lease_take(seg, false, mine, NOW, NOW + 10, i % 4, &lease)
             != FKV_OK)
         {
             return "full";
@@ -250,6 +278,7 @@ main(void)
         TEST(a_dropped_lease_is_gone_for_all),
         TEST(a_name_is_of_one_lease_only),
         TEST(the_table_is_bounded_and_fills_up_again),
+        TEST(cursors_leave_some_for_snapshots),
         TEST(threads_never_meet_in_one_lease),
     };
 
