@@ -66,6 +66,15 @@ typedef enum {
     FKV_COMPACTION_ADAPTIVE     /* by what the store is asked for */
 } fkv_compaction_e;
 
+/* What goes when more than max_size bytes live; store/evict.h. */
+typedef enum {
+    FKV_EVICT_NONE = 0,     /* nothing: what adds is refused */
+    FKV_EVICT_LRU,          /* keys that were not used for long */
+    FKV_EVICT_LFU,          /* keys that are rarely used */
+    FKV_EVICT_TTL,          /* keys that would expire soon; only such keys */
+    FKV_EVICT_RANDOM
+} fkv_evict_e;
+
 typedef struct {
     const char          *path;          /* directory, absolute */
     uint64_t             memory;        /* bytes of the shared segment:
@@ -74,6 +83,11 @@ typedef struct {
     uint64_t             blob_min;      /* from so many bytes on a value is
                                            kept out of log and tables; 0 =
                                            FKV_BLOB_MIN_DEFAULT */
+    uint64_t             max_size;      /* bytes that live, 0 = no bound: the
+                                           tables' and memtables', without
+                                           what is known to be dead; exactly
+                                           in store/size.h */
+    fkv_evict_e          evict;         /* needs a max_size */
     fkv_sync_e           sync;          /* not DEFAULT */
     fkv_compression_e    compression;
     fkv_index_e          index;
@@ -118,8 +132,8 @@ int fkv_open(fkv_t **store, const fkv_options_t *opt, const fkv_log_t *log,
 
 /*
  * Takes over from opt what may change while the store is open: compression and
- * index, for tables to come, and compaction.  It counts in this process and in
- * those forked later.
+ * index, for tables to come, and compaction, in this process and in those forked
+ * later; max_size and evict, everywhere at once.
  */
 void fkv_change(fkv_t *store, const fkv_options_t *opt);
 
@@ -304,6 +318,8 @@ void fkv_get_done(fkv_get_t *get);
  * FKV_OK version is set in each change written · decide()'s code · FKV_AGAIN
  * · FKV_CONFLICT after too many tries · FKV_ETOOBIG value over value_max or
  * batch over a quarter of an arena · FKV_EREADONLY · FKV_EFULL disk full
+ * · FKV_EMAXSIZE more would be added than max_size has room for, and nothing is
+ * evicted; deletes, and what takes no more bytes than it replaces, go on
  * · FKV_ECORRUPT · FKV_EIO · FKV_ENOMEM; nothing is written then, but what had
  * waited for a log that then failed may be there after a restart
  */
@@ -533,6 +549,11 @@ bool fkv_checkpoint_name_valid(fkv_str_t name);
     X(range_dropped,     "records that compaction dropped for a range delete") \
     X(checkpoints,       "checkpoints made")                                  \
     X(reaped,            "dead processes whose slot was repaired")            \
+    X(wait_evict,        "writes that waited for eviction")                   \
+    X(evicted,           "keys that were evicted")                            \
+    X(evicted_bytes,     "bytes of those")                                    \
+    X(evict_sampled,     "keys that eviction has looked at")                  \
+    X(evict_changed,     "keys that had changed before they were evicted")    \
     X(errors_io,         "input/output errors")                               \
     X(errors_corrupt,    "checksum or structure errors met")
 
@@ -565,6 +586,8 @@ typedef struct {
     uint64_t    lsn_durable;
     unsigned    tables;
     uint64_t    table_bytes;
+    uint64_t    size;               /* bytes that live, see max_size */
+    uint64_t    max_size;
     unsigned    levels[8];          /* tables per level */
     uint64_t    blob_files;         /* as of the helper's last look */
     uint64_t    blob_bytes;         /* of these files */

@@ -39,6 +39,10 @@ static char *ngx_ferrokv_set_blob_min(ngx_conf_t *cf,
     ngx_ferrokv_store_t *store, ngx_str_t *value);
 static char *ngx_ferrokv_set_max_value(ngx_conf_t *cf,
     ngx_ferrokv_store_t *store, ngx_str_t *value);
+static char *ngx_ferrokv_set_max_size(ngx_conf_t *cf,
+    ngx_ferrokv_store_t *store, ngx_str_t *value);
+static char *ngx_ferrokv_set_evict(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
+    ngx_str_t *value);
 static char *ngx_ferrokv_set_compression(ngx_conf_t *cf,
     ngx_ferrokv_store_t *store, ngx_str_t *value);
 static char *ngx_ferrokv_set_index(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
@@ -57,8 +61,8 @@ static ngx_ferrokv_param_t  ngx_ferrokv_params[] = {
     { ngx_string("checkpoints="), ngx_ferrokv_set_checkpoints },
     { ngx_string("index="), ngx_ferrokv_set_index },
     { ngx_string("compaction="), ngx_ferrokv_set_compaction },
-    { ngx_string("max_size="), NULL },
-    { ngx_string("evict="), NULL },
+    { ngx_string("max_size="), ngx_ferrokv_set_max_size },
+    { ngx_string("evict="), ngx_ferrokv_set_evict },
     { ngx_string("cache_quota="), NULL },
     { ngx_null_string, NULL }
 };
@@ -725,6 +729,42 @@ ngx_ferrokv_set_blob_min(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
     ngx_str_t *value)
 {
     return ngx_ferrokv_parse_bytes(value, &store->options.blob_min);
+}
+
+
+static char *
+ngx_ferrokv_set_max_size(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
+    ngx_str_t *value)
+{
+    return ngx_ferrokv_parse_bytes(value, &store->options.max_size);
+}
+
+
+static char *
+ngx_ferrokv_set_evict(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
+    ngx_str_t *value)
+{
+    ngx_uint_t  i;
+
+    static const struct {
+        const char   *name;
+        fkv_evict_e   evict;
+    } policies[] = {
+        { "none", FKV_EVICT_NONE },
+        { "lru", FKV_EVICT_LRU },
+        { "lfu", FKV_EVICT_LFU },
+        { "ttl", FKV_EVICT_TTL },
+        { "random", FKV_EVICT_RANDOM }
+    };
+
+    for (i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        if (ngx_strcmp(value->data, policies[i].name) == 0) {
+            store->options.evict = policies[i].evict;
+            return NGX_CONF_OK;
+        }
+    }
+
+    return NGX_CONF_ERROR;
 }
 
 

@@ -174,6 +174,7 @@ ngx_ferrokv_http_status(int rc)
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
 
     case FKV_EFULL:
+    case FKV_EMAXSIZE:
         return NGX_HTTP_INSUFFICIENT_STORAGE;
 
     case FKV_CONFLICT:
@@ -204,6 +205,7 @@ ngx_ferrokv_log_level(int rc)
         return NGX_LOG_CRIT;
 
     case FKV_CONFLICT:
+    case FKV_EMAXSIZE:
         return NGX_LOG_WARN;
     }
 

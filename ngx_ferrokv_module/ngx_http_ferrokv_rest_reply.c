@@ -76,6 +76,9 @@ ngx_http_ferrokv_code_word(int rc)
     case FKV_EFULL:
         return "full";
 
+    case FKV_EMAXSIZE:
+        return "max_size";
+
     case FKV_EREADONLY:
         return "read_only";
 

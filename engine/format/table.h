@@ -49,6 +49,8 @@
  *   merging         in the manifest only: not 0 for a table whose records
  *                   before smallest a merge of level 0 has taken; tables with
  *                   the same number go on in it together
+ *   taken           in the manifest only: data before this offset have gone
+ *                   to other tables
  *   ranged          LSN: no record here is hidden by a range tombstone whose
  *                   version is below it
  *   blocks          data blocks; raw_bytes: of their payloads before packing;
@@ -74,6 +76,7 @@
     X(1,   key_bytes)                                                         \
     X(3,   value_bytes)                                                       \
     X(5,   created_ms)                                                        \
+    X(51,  taken)                                                             \
     X(13,  merging)                                                           \
     X(35,  ranged)                                                            \
     X(41,  finger_bytes)                                                      \

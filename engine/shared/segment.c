@@ -40,6 +40,19 @@ buckets_for(uint64_t arena_bytes)
 }
 
 
+static uint64_t
+sketch_lines(uint64_t memory)
+{
+    uint64_t  n = 1;
+
+    while (2 * n * FKV__CACHE_LINE <= memory / FKV__SKETCH_SHARE) {
+        n *= 2;
+    }
+
+    return n;
+}
+
+
 /* Of so many bytes, those for arenas and their buckets. */
 static uint64_t
 arenas_share(uint64_t bytes)
@@ -63,9 +76,14 @@ fkv__segment_layout(uint64_t memory, fkv__segment_layout_t *layout)
                         + fkv__align(FKV__LATCHES * sizeof(uint32_t), PAGE);
 
     layout->leases = fkv__min(memory / BYTES_PER_LEASE, LEASES_MAX);
-    layout->buckets_at = layout->leases_at
-                         + fkv__align(layout->leases
-                                      * sizeof(fkv__lease_shm_t), PAGE);
+    layout->sketch_at = layout->leases_at
+                        + fkv__align(layout->leases
+                                     * sizeof(fkv__lease_shm_t), PAGE);
+
+    layout->sketch_lines = sketch_lines(memory);
+    layout->buckets_at = layout->sketch_at
+                         + fkv__align(layout->sketch_lines * FKV__CACHE_LINE,
+                                      PAGE);
 
     share = arenas_share(memory - layout->buckets_at);
 
@@ -204,6 +222,8 @@ fkv__segment_create(uint64_t memory, fkv__segment_shm_t **segment)
     seg->leases = layout.leases;
     seg->latches_at = layout.latches_at;
     seg->leases_at = layout.leases_at;
+    seg->sketch_at = layout.sketch_at;
+    seg->sketch_lines = layout.sketch_lines;
     seg->buckets_at = layout.buckets_at;
     seg->arenas_at = layout.arenas_at;
     seg->blocks_at = layout.blocks_at;

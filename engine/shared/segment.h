@@ -2,7 +2,7 @@
  * segment.h - the shared memory of one store: what is where.
  *
  * Shape      | header | slots | log state | arena headers | latches
- *            | leases | hash buckets of each arena | arenas | blocks |
+ *            | leases | sketch | hash buckets of each arena | arenas | blocks |
  *            One memfd mapping, made by the master before the fork, at the
  *            same address in every process; still only offsets and ids inside.
  * Processes  all; who may write what stands at each field
@@ -24,6 +24,7 @@
 #define FKV__LATCHES          4096
 #define FKV__DEAD_TABLES      8
 #define FKV__CACHE_LINE       64
+#define FKV__SKETCH_SHARE     128     /* of the segment, for the sketch */
 #define FKV__HEIGHT_MAX       12      /* of a memtable's skip list */
 #define FKV__STATS_MAX        96
 #define FKV__SLOT_SNAPSHOTS   16
@@ -141,6 +142,11 @@ typedef struct {
     uint64_t  table_expiring;   /* records in tables with an expiry */
     uint64_t  tables;           /* figures for the status page */
     uint64_t  table_bytes;
+    uint64_t  max_size;         /* 0 = none: store/size.h */
+    uint32_t  size_refused;     /* a write, since the helper has looked */
+    uint32_t  evict;            /* fkv_evict_e */
+    uint32_t  evict_dry;        /* there is nothing to evict */
+    uint32_t  unused;
     uint32_t  levels[8];
     uint64_t  dead_tables[FKV__DEAD_TABLES];    /* store/dead.h */
     uint64_t  next_blob;        /* id of the next blob file: fetch_add */
@@ -250,6 +256,8 @@ typedef struct {
     uint64_t          leases;           /* how many */
     uint64_t          latches_at;       /* byte offsets in the segment */
     uint64_t          leases_at;
+    uint64_t          sketch_at;        /* shared/sketch.h */
+    uint64_t          sketch_lines;     /* a power of two */
     uint64_t          buckets_at;
     uint64_t          arenas_at;
     uint64_t          blocks_at;        /* shared/blocks.h */
@@ -286,6 +294,8 @@ typedef struct {
     uint64_t  leases;
     uint64_t  latches_at;
     uint64_t  leases_at;
+    uint64_t  sketch_at;
+    uint64_t  sketch_lines;
     uint64_t  buckets_at;
     uint64_t  arenas_at;
     uint64_t  blocks_at;

@@ -8,6 +8,7 @@
 #include "store/keep.h"
 #include "store/merge.h"
 #include "store/output.h"
+#include "store/size.h"
 #include "store/pace.h"
 #include "store/source_file.h"
 #include "store/usage.h"
@@ -263,11 +264,12 @@ merge_records(fkv__helper_t *helper, input_t *input, fkv__keep_t *keep,
  */
 static int
 trim_table(const fkv__table_t *table, const fkv__record_t *at,
-    uint64_t merging, fkv__edit_t *edit)
+    uint64_t offset, uint64_t merging, fkv__edit_t *edit)
 {
     fkv__table_info_t  info = table->info;
 
     if (at != NULL) {
+        info.taken = offset;
         info.smallest = (fkv__buf_t) {
             .data = (uint8_t *) (uintptr_t) at->key.data, .len = at->key.len
         };
@@ -317,7 +319,7 @@ merge_inputs(const input_t *input, const fkv__pick_t *pick, fkv__edit_t *edit)
                                || (pick->wide && table->level < pick->to);
 
                 rc = trim_table(table, (k == it->at) ? it->rec : NULL,
-                                marked ? merging : 0, edit);
+                                it->data_offset, marked ? merging : 0, edit);
             }
 
             if (rc != FKV_OK) {
@@ -347,8 +349,13 @@ merge_usage(const input_t *input, const fkv__pick_t *pick,
     }
 
     for (unsigned i = 0; i < input->n; i++) {
-        for (unsigned k = 0; k < input->iters[i].at; k++) {
-            fkv__usage_gone(nets, &input->iters[i].tables[k]->info);
+        const fkv__iter_t  *it = &input->iters[i];
+
+        for (unsigned k = 0; k < it->n && k <= it->at; k++) {
+            if (k < it->at || it->rec != NULL) {
+                fkv__usage_gone(nets, &it->tables[k]->info,
+                                (k < it->at) ? UINT64_MAX : it->data_offset);
+            }
         }
     }
 
@@ -684,6 +691,7 @@ fkv__compact(fkv__helper_t *helper)
     fkv__dead_take(store, &helper->pick);
     __atomic_store_n(&helper->pick.runs, runs_wanted(helper),
                      __ATOMIC_RELAXED);
+    helper->pick.squeeze = fkv__size_squeezes(store, version);
     rc = compact_ranges(helper, version);
 
     if (rc == FKV_OK) {

@@ -8,6 +8,7 @@
 #include "store/checkpoint.h"
 #include "store/compact.h"
 #include "store/count.h"
+#include "store/evict.h"
 #include "store/expire.h"
 #include "store/flush.h"
 #include "store/job.h"
@@ -430,5 +431,18 @@ fkv__duty_jobs(fkv__helper_t *helper)
         } else {
             fkv__job_end(store, &order, rc, result);
         }
+    }
+}
+
+
+void
+fkv__duty_evict(fkv__helper_t *helper)
+{
+    while (!fkv__helper_stopping(helper)) {
+        if (fkv__evict_wanted(helper->store)) {
+            fkv__evict_run(helper);
+        }
+
+        due_wait(helper, &helper->evict_wake, &helper->evict_due, SECOND_MS);
     }
 }

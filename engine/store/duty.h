@@ -9,6 +9,7 @@
  *                                after a flush, or a second
  *     JOBS     when FLUSH says so  the jobs that workers have posted
  *     EXPIRE   when a key expires  tell it: notice.h, where its loop is, too
+ *     EVICT    while there is a policy  keep the store below its max_size
  *
  * A failure never ends a thread: it is logged and tried again, later and
  * later; what was to be done stays where it is.  A full disk is said once,
@@ -24,5 +25,6 @@
 void fkv__duty_flush(fkv__helper_t *helper);
 void fkv__duty_compact(fkv__helper_t *helper);
 void fkv__duty_jobs(fkv__helper_t *helper);
+void fkv__duty_evict(fkv__helper_t *helper);
 
 #endif /* FKV_STORE_DUTY_H */

@@ -8,6 +8,7 @@
 #include "shared/arena.h"
 #include "shared/latch.h"
 #include "store/blob_update.h"
+#include "store/evict.h"
 #include "store/read.h"
 #include "store/usage.h"
 
@@ -286,10 +287,12 @@ frame_fill(fkv_update_t *u, fkv__memtable_t *mt, const fkv__arena_room_t *room)
                    key->value.len);
         }
 
-        fkv__usage_write(mt->shm, &u->changes[i], key->ikey.len, key->fresh);
+        fkv__usage_write(mt->shm, &u->changes[i], key->ikey.len, key->fresh,
+                         key->read);
 
         if (u->changes[i].action == FKV_PUT) {
             fkv__count(u->store, puts, 1);
+            fkv__evict_used(u->store, key->hash, u->now_ms);
 
         } else if (u->changes[i].prefix) {
             fkv__count(u->store, range_deletes, 1);

@@ -23,6 +23,7 @@
 #include "store/read.h"
 #include "base/hash.h"
 #include "store/blob_read.h"
+#include "store/evict.h"
 #include "store/hold.h"
 #include "store/tables.h"
 
@@ -170,6 +171,10 @@ get_memtables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash,
         rc = fkv__read_value(rec, get->now_ms, &get->value);
     }
 
+    if (rc == FKV_OK) {
+        fkv__evict_used(store, hash, get->now_ms);
+    }
+
     /* With a value the pin stays until fkv_get_done(): it lies in the arena. */
     if (rc != FKV_OK) {
         fkv__unpin(store);
@@ -186,6 +191,7 @@ get_end(fkv_get_t *get, int rc)
 
     if (rc == FKV_OK) {
         fkv__count(get->store, gets_found, 1);
+        fkv__evict_used(get->store, get->own->lookup.hash, get->now_ms);
     }
 
     get->store->in_flight--;
@@ -550,6 +556,7 @@ get_with(fkv_get_t *get, uint8_t *room)
     ikey.data = room;
     ikey.len = fkv__key_encode(room, get->ns, get->key);
     hash = fkv__hash(ikey);
+    fkv__evict_prefetch(get->store, hash);
 
     rc = now ? get_now(get, ikey, hash) : get_snapshot(get, ikey, hash);
 

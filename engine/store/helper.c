@@ -23,7 +23,7 @@
 #define OTHER_MS      100       /* when somebody else does */
 #define JOIN_SECONDS  5         /* longer: a thread hangs in the kernel */
 #define NAME_BYTES    40
-#define THREADS       4
+#define THREADS       5
 
 
 static void
@@ -320,6 +320,7 @@ helper_init(fkv__helper_t *helper, fkv_t *store)
     FKV_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
     FKV_ASSERT(pthread_cond_init(&helper->compact_wake, &attr) == 0);
     FKV_ASSERT(pthread_cond_init(&helper->jobs_wake, &attr) == 0);
+    FKV_ASSERT(pthread_cond_init(&helper->evict_wake, &attr) == 0);
     FKV_ASSERT(pthread_cond_init(&helper->ended, &attr) == 0);
     (void) pthread_condattr_destroy(&attr);
 }
@@ -348,6 +349,7 @@ fkv__helper_free(fkv__helper_t *helper)
     fkv__blob_collect_done(helper);
     (void) pthread_cond_destroy(&helper->compact_wake);
     (void) pthread_cond_destroy(&helper->jobs_wake);
+    (void) pthread_cond_destroy(&helper->evict_wake);
     (void) pthread_cond_destroy(&helper->ended);
     (void) pthread_mutex_destroy(&helper->mutex);
     (void) pthread_mutex_destroy(&helper->warm);
@@ -386,6 +388,16 @@ compact_thread(void *helper)
 
 
 static void *
+evict_thread(void *helper)
+{
+    fkv__duty_evict(helper);
+    thread_ends(helper);
+
+    return NULL;
+}
+
+
+static void *
 jobs_thread(void *helper)
 {
     fkv__duty_jobs(helper);
@@ -416,7 +428,8 @@ threads_start(fkv__helper_t *helper)
         { "fkv flush", flush_thread },
         { "fkv compact", compact_thread },
         { "fkv jobs", jobs_thread },
-        { "fkv expire", expire_thread }
+        { "fkv expire", expire_thread },
+        { "fkv evict", evict_thread }
     };
     sigset_t  all, old;
 
@@ -443,6 +456,15 @@ threads_start(fkv__helper_t *helper)
 }
 
 
+static void
+evict_wake(fkv__helper_t *helper)
+{
+    (void) pthread_mutex_lock(&helper->mutex);
+    (void) pthread_cond_signal(&helper->evict_wake);
+    (void) pthread_mutex_unlock(&helper->mutex);
+}
+
+
 /* False if one of them hangs: then it still uses all that is here. */
 static bool
 threads_stop(fkv__helper_t *helper)
@@ -454,6 +476,7 @@ threads_stop(fkv__helper_t *helper)
     __atomic_store_n(&helper->stop, true, __ATOMIC_RELEASE);
     fkv__helper_wake_compact(helper);
     fkv__helper_wake_jobs(helper);
+    evict_wake(helper);
     fkv__wake(helper->store, helper->store->slot);
 
     FKV_ASSERT(clock_gettime(CLOCK_MONOTONIC, &until) == 0);

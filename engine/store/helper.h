@@ -5,6 +5,7 @@
  *            COMPACT thread  compact.h
  *            JOBS thread     job.h, checkpoint.h, count.h; what the threads do
  *                            when is in duty.h
+ *            EVICT thread    evict.h
  *            caller          fkv_helper(): takes the role, reaps the dead;
  *                            in the process's own thread, since reaping pins
  * Processes  the one that state.helper names; a role whose owner died is
@@ -51,6 +52,8 @@ struct fkv__helper_s {
     bool              jobs_due;         /* the same for JOBS */
     pthread_cond_t    compact_wake;     /* with mutex */
     pthread_cond_t    jobs_wake;        /* with mutex */
+    bool              evict_due;        /* never: EVICT looks each second */
+    pthread_cond_t    evict_wake;       /* with mutex */
     pthread_cond_t    ended;            /* with mutex */
 
     pthread_mutex_t   warm;             /* of slot->filling, warm.h */
@@ -66,7 +69,7 @@ struct fkv__helper_s {
     uint64_t          slice_bytes;      /* ... until an edit; tests change it */
 
     unsigned          threads;          /* of these, not joined yet */
-    pthread_t         thread[4];        /* FLUSH, COMPACT, JOBS, EXPIRE */
+    pthread_t         thread[5];        /* ... EXPIRE, EVICT: duty.h */
 };
 
 

@@ -9,6 +9,7 @@
 #include "format/record.h"
 #include "shared/arena.h"
 #include "shared/blocks.h"
+#include "shared/sketch.h"
 #include "store/catalog.h"
 #include "store/directory.h"
 #include "store/expire.h"
@@ -25,6 +26,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define SIZE_MIN           (1024 * 1024)
 #define VALUE_DEFAULT_MIN  (1024 * 1024)
 #define VALUE_DEFAULT_MAX  (16 * 1024 * 1024)
 #define VALUE_OVERHEAD   (FKV__FRAME_HEADER_BYTES + FKV__RECORD_HEAD_MAX      \
@@ -62,6 +64,8 @@ int
 fkv_options_check(const fkv_options_t *opt, char *error)
 {
     fkv__segment_layout_t  layout;
+    uint64_t               value_max = (opt->value_max != 0) ? opt->value_max
+                                       : fkv_value_max_default(opt->memory);
 
     if (opt->memory < FKV_MEMORY_MIN) {
         (void) snprintf(error, FKV_ERROR_BYTES, "memory=%llu is too small, "
@@ -99,6 +103,19 @@ fkv_options_check(const fkv_options_t *opt, char *error)
                         (unsigned long long) opt->memory,
                         (unsigned long long) opt->blob_min,
                         (unsigned long long) blob_min_limit(opt->memory));
+        return FKV_EINVAL;
+    }
+
+    if (opt->evict != FKV_EVICT_NONE && opt->max_size == 0) {
+        (void) snprintf(error, FKV_ERROR_BYTES, "evict= needs max_size=");
+        return FKV_EINVAL;
+    }
+
+    if (opt->max_size != 0 && opt->max_size < fkv__max(value_max, SIZE_MIN)) {
+        (void) snprintf(error, FKV_ERROR_BYTES, "max_size=%llu is too small, "
+                        "it must be at least %u and max_value=%llu",
+                        (unsigned long long) opt->max_size, SIZE_MIN,
+                        (unsigned long long) value_max);
         return FKV_EINVAL;
     }
 
@@ -277,6 +294,8 @@ segment_begin(fkv_t *store, const fkv__recovered_t *recovered)
 
     seg->state.incarnation = first->incarnation;
     seg->state.next_blob = recovered->version->next_blob;
+    seg->state.max_size = store->options.max_size;
+    seg->state.evict = store->options.evict;
     seg->state.memtables = fkv__set_make(0, 1, 1);
 
     fkv__clock_init(store, recovered->stopped_ms);
@@ -469,6 +488,14 @@ fkv_change(fkv_t *store, const fkv_options_t *opt)
     __atomic_store_n(&store->options.index, opt->index, __ATOMIC_RELAXED);
     __atomic_store_n(&store->options.compaction, opt->compaction,
                      __ATOMIC_RELAXED);
+    __atomic_store_n(&store->seg->state.max_size, opt->max_size,
+                     __ATOMIC_RELAXED);
+
+    if (__atomic_exchange_n(&store->seg->state.evict, opt->evict,
+                            __ATOMIC_RELAXED) != opt->evict)
+    {
+        fkv__sketch_clear(store->seg);      /* it means something else now */
+    }
 }
 
 

@@ -368,6 +368,10 @@ level_due(const fkv__pick_t *pick, const fkv__version_t *version,
     for (unsigned level = 0; level < LAST; level++) {
         double  score = level_score(pick, version, level);
 
+        if (pick->squeeze && version->n[level] > 0) {
+            score = fkv__max(score, 1.0);
+        }
+
         if (!(tried & 1u << level) && score >= 1 && score > most) {
             most = score;
             due = level;

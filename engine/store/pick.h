@@ -78,6 +78,7 @@ typedef struct {
     unsigned        runs;           /* above the deepest one, 0 = leveled;
                                        set atomically, for the debt */
     fkv__buf_t      damaged;        /* ids of tables to leave alone */
+    bool            squeeze;        /* nothing shall stay above the last */
     uint64_t        wanted[FKV__PICK_WANTED];   /* and of some to take soon */
 
     /* The pick; tables are the version's. */

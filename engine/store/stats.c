@@ -129,6 +129,9 @@ fkv_stats(fkv_t *store, fkv_stats_t *stats)
     stats->table_bytes = __atomic_load_n(&state->table_bytes,
                                          __ATOMIC_RELAXED);
 
+    stats->size = fkv__usage_bytes(store);
+    stats->max_size = __atomic_load_n(&state->max_size, __ATOMIC_RELAXED);
+
     for (unsigned i = 0; i < 8; i++) {
         stats->levels[i] = __atomic_load_n(&state->levels[i],
                                            __ATOMIC_RELAXED);

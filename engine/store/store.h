@@ -74,6 +74,7 @@ struct fkv_s {
     fkv_link_t           uploads;       /* fkv__upload_t */
     fkv_link_t           jobs;          /* fkv__job_t, not ended */
 
+    uint64_t             random;        /* of evict.h */
     fkv__commit_t        commit;
     fkv__tables_t       *tables;
     fkv__blob_writer_t  *blob_writer;

@@ -19,6 +19,7 @@
 #include "store/frame.h"
 #include "store/read.h"
 #include "store/reap.h"
+#include "store/size.h"
 #include "store/switch.h"
 
 typedef enum {
@@ -197,6 +198,7 @@ key_read(fkv_update_t *u, unsigned i, uint64_t set)
     fkv__memtable_pos_t   pos;
 
     key->seen = 0;
+    key->read = false;
     change->exists = false;
     memset(&change->current, 0, sizeof(change->current));
 
@@ -224,6 +226,8 @@ key_read(fkv_update_t *u, unsigned i, uint64_t set)
         rc = key->lookup.rc;
         rec = key->lookup.rec;
     }
+
+    key->read = (rc == FKV_OK || rc == FKV_NOTFOUND);
 
     if (rc == FKV_NOTFOUND) {
         return FKV_OK;
@@ -309,6 +313,17 @@ key_read_or_look(fkv_update_t *u, unsigned i, uint64_t set)
 }
 
 
+/* A store of bounded size wants to know what a blind write replaces. */
+static bool
+key_is_read(const fkv_update_t *u, unsigned i)
+{
+    const fkv_change_t  *change = &u->changes[i];
+
+    return !change->prefix
+           && (!change->blind || fkv__size_bounded(u->store));
+}
+
+
 /*
  * FKV_OK all keys are read, or in flight · FKV_AGAIN a frame is not complete
  * yet · failure
@@ -325,7 +340,7 @@ keys_read_all(fkv_update_t *u, uint64_t set)
         const fkv_change_t  *change = &u->changes[i];
         int                  rc;
 
-        if (change->blind || change->prefix) {
+        if (!key_is_read(u, i)) {
             continue;
         }
 
@@ -334,6 +349,10 @@ keys_read_all(fkv_update_t *u, uint64_t set)
         }
 
         rc = key_read_or_look(u, i, set);
+
+        if (change->blind && rc != FKV_AGAIN) {
+            continue;                       /* good to know, no more */
+        }
 
         if (rc != FKV_OK) {
             return rc;
@@ -465,14 +484,23 @@ update_write(fkv_update_t *u)
 }
 
 
-/* A full disk takes no more values; deletes are let through. */
+/*
+ * A full disk takes no more values, a full store none that add; deletes are
+ * let through.
+ */
 static int
 write_allowed(const fkv_update_t *u)
 {
+    int                      rc;
     const fkv__state_shm_t  *state = &u->store->seg->state;
 
     if (__atomic_load_n(&state->readonly, __ATOMIC_ACQUIRE)) {
         return FKV_EREADONLY;
+    }
+
+    rc = fkv__size_admit(u, u->own->parks);
+    if (rc != FKV_OK) {
+        return rc;
     }
 
     if (!__atomic_load_n(&state->disk_full, __ATOMIC_RELAXED)) {
@@ -503,6 +531,20 @@ update_blobs(fkv_update_t *u)
     }
 
     return rc;
+}
+
+
+/* Eviction makes room; a moment later all is read again. */
+static fkv__turn_e
+update_parks(fkv_update_t *u)
+{
+    fkv__count(u->store, wait_evict, u->own->parks == 0);
+    u->own->parks++;
+    fkv__pace_stalled(&u->own->pace);
+    u->op.state = UPDATE_READ;
+    fkv__retry(u->store, &u->op, false);
+
+    return FKV__TURN_WAIT;
 }
 
 
@@ -566,6 +608,10 @@ update_attempt(fkv_update_t *u)
     }
 
     rc = write_allowed(u);
+
+    if (rc == FKV_AGAIN) {
+        return update_parks(u);
+    }
 
     if (rc != FKV_OK) {
         return update_end(u, rc);
@@ -643,6 +689,7 @@ key_encode(const fkv_change_t *change, fkv__update_key_t *key,
     uint8_t  *at = bytes->data + bytes->len;
 
     key->looked = false;
+    key->read = false;
     key->ikey.data = at;
     key->end = FKV_STR_NULL;
 
@@ -701,6 +748,7 @@ own_prepare(fkv_update_t *u)
     }
 
     own->tries = 0;
+    own->parks = 0;
     own->looking = 0;
     own->pace = (fkv__pace_t) { .since_us = 0 };
     own->blobs_n = 0;

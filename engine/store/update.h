@@ -24,6 +24,7 @@ typedef struct {
     uint64_t        seen;           /* version read, 0 = there was none */
     uint64_t        read_at;        /* LSN when the tables were asked */
     bool            looked;         /* lookup holds the tables' answer */
+    bool            read;           /* exists and current are set */
     bool            fresh;          /* the active memtable has it not yet */
     fkv__lookup_t   lookup;
 
@@ -40,6 +41,7 @@ struct fkv__update_s {
     fkv__pace_t         pace;
     int                 rc;         /* the answer that waits */
     unsigned            tries;
+    unsigned            parks;      /* looks that it has waited for room */
     unsigned            looking;    /* lookups and large values in flight;
                                            they run the op */
     unsigned            blocker;    /* slot that holds a latch we want */

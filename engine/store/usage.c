@@ -26,12 +26,12 @@ usage_add(uint64_t *sum, int64_t n)
 
 void
 fkv__usage_write(fkv__arena_shm_t *arena, const fkv_change_t *change,
-    size_t key_bytes, bool fresh)
+    size_t key_bytes, bool fresh, bool known)
 {
     fkv__usage_shm_t  *usage = &arena->usage[change->ns];
     int64_t            keys = 0, bytes = 0;
 
-    if (change->prefix || (change->blind && !fresh)) {
+    if (change->prefix || (!known && !fresh)) {
         return;
     }
 
@@ -41,7 +41,7 @@ fkv__usage_write(fkv__arena_shm_t *arena, const fkv_change_t *change,
                             + change->value.len);
     }
 
-    if (!change->blind && change->exists) {
+    if (known && change->exists) {
         keys--;
         bytes -= (int64_t) (key_bytes + change->current.content_type.len
                             + change->current.size);
@@ -129,15 +129,31 @@ fkv__usage_flush(fkv__edit_t *edit, const fkv__arena_shm_t *arena)
 }
 
 
+/* Which part of a table's data lies before the offset? */
+static double
+part_before(const fkv__table_info_t *info, uint64_t offset)
+{
+    uint64_t  end = fkv__table_data_end(info);
+
+    return (offset >= end) ? 1 : (double) offset / (double) end;
+}
+
+
 void
-fkv__usage_gone(fkv__usage_shm_t *nets, const fkv__table_info_t *info)
+fkv__usage_gone(fkv__usage_shm_t *nets, const fkv__table_info_t *info,
+    uint64_t to)
 {
     size_t               n;
     const fkv__share_t  *shares = known_shares(info, &n);
+    double               part;
+
+    part = part_before(info, to) - part_before(info, info->taken);
 
     for (size_t i = 0; i < n; i++) {
-        nets[shares[i].ns].keys += (uint64_t) shares[i].net_keys;
-        nets[shares[i].ns].bytes += (uint64_t) shares[i].net_bytes;
+        nets[shares[i].ns].keys
+            += (uint64_t) (int64_t) ((double) shares[i].net_keys * part);
+        nets[shares[i].ns].bytes
+            += (uint64_t) (int64_t) ((double) shares[i].net_bytes * part);
     }
 }
 
@@ -214,7 +230,8 @@ table_hidden(const fkv__version_t *version, const fkv__table_info_t *info)
 static void
 table_sum(sum_t *sums, const fkv__table_info_t *info, uint64_t now_ms)
 {
-    double               alive = table_alive(info, now_ms);
+    double               alive = table_alive(info, now_ms)
+                                 * (1 - part_before(info, info->taken));
     uint64_t             raw = 0, bytes = info->bytes;
     size_t               n;
     const fkv__share_t  *shares = known_shares(info, &n);
@@ -314,4 +331,40 @@ fkv__usage(const fkv_t *store, unsigned ns)
     }
 
     return usage;
+}
+
+
+uint64_t
+fkv__usage_bytes(const fkv_t *store)
+{
+    const fkv__segment_shm_t  *seg = store->seg;
+    const fkv__state_shm_t    *state = &seg->state;
+    uint64_t                   set, floor, file = 0, raw = 0, bytes = 0;
+
+    set = __atomic_load_n(&state->memtables, __ATOMIC_ACQUIRE);
+    floor = __atomic_load_n(&state->floor, __ATOMIC_ACQUIRE);
+
+    for (unsigned ns = 0; ns < FKV_NAMESPACES; ns++) {
+        bytes += __atomic_load_n(&state->usage[ns].bytes, __ATOMIC_RELAXED);
+        file += __atomic_load_n(&state->usage_file[ns], __ATOMIC_RELAXED);
+        raw += __atomic_load_n(&state->usage_raw[ns], __ATOMIC_RELAXED);
+    }
+
+    for (unsigned i = 0; i < fkv__set_count(set); i++) {
+        const fkv__arena_shm_t  *arena = &seg->arenas[fkv__set_arena(set, i)];
+
+        if (arena->base + fkv__arena_word(arena).top <= floor) {
+            continue;
+        }
+
+        for (unsigned ns = 0; ns < FKV_NAMESPACES; ns++) {
+            bytes += __atomic_load_n(&arena->usage[ns].bytes,
+                                     __ATOMIC_RELAXED);
+        }
+    }
+
+    bytes = not_negative(bytes);
+
+    return (raw == 0) ? bytes
+           : (uint64_t) ((double) bytes * (double) file / (double) raw);
 }

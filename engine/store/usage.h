@@ -39,14 +39,18 @@
 /* ns is below FKV_NAMESPACES.  Some dozens of loads, any process and thread. */
 fkv_usage_t fkv__usage(const fkv_t *store, unsigned ns);
 
+/* Bytes of all namespaces. */
+uint64_t fkv__usage_bytes(const fkv_t *store);
+
 
 /*
  * A change is written to the arena, before its frame is READY.
  *   key_bytes   of its internal key
  *   fresh       the arena had no such key
+ *   known       what it replaces has been read
  */
 void fkv__usage_write(fkv__arena_shm_t *arena, const fkv_change_t *change,
-    size_t key_bytes, bool fresh);
+    size_t key_bytes, bool fresh, bool known);
 
 /* The edit adds the tables that were made of this arena. */
 void fkv__usage_flush(fkv__edit_t *edit, const fkv__arena_shm_t *arena);
@@ -55,8 +59,10 @@ void fkv__usage_flush(fkv__edit_t *edit, const fkv__arena_shm_t *arena);
  * The first n tables of the edit were merged of others; the caller adds up the
  * nets of those that have gone.
  *   nets   of FKV_NAMESPACES, zero at first
+ *   to     the table's data before this offset have gone; UINT64_MAX = all
  */
-void fkv__usage_gone(fkv__usage_shm_t *nets, const fkv__table_info_t *info);
+void fkv__usage_gone(fkv__usage_shm_t *nets, const fkv__table_info_t *info,
+    uint64_t to);
 void fkv__usage_merge(fkv__edit_t *edit, size_t n,
     const fkv__usage_shm_t *nets);
 

@@ -32,6 +32,7 @@ my %way = (
     (map { ("checkpoint.$_" => \&asking) } 1 .. 8),
     'count.1' => \&asking,
     (map { ("blob_move.$_" => \&moving) } 1 .. 4),
+    (map { ("evict.$_" => \&evicting) } 1 .. 2),
 );
 
 # Steps of the helper's that recovery takes as well.
@@ -103,13 +104,13 @@ sub steps {
 
 # A new store, and clients who know nothing.
 sub fresh {
-    my ($sync) = @_;
+    my ($sync, $size) = @_;
 
     finish() if $nginx;
-    $nginx = Ferrokv::Nginx->new(<<'CONF', vars => { SYNC => $sync });
+    $nginx = Ferrokv::Nginx->new(<<'CONF',
 %%GLOBALS%%
-ferrokv_store main path=%%DIR%%/store memory=4m sync=%%SYNC%% blob_min=4k
-                   checkpoints=%%DIR%%/checkpoints;
+ferrokv_store main path=%%DIR%%/store memory=4m sync=%%SYNC%% %%SIZE%%
+                   blob_min=4k checkpoints=%%DIR%%/checkpoints;
 events { }
 http {
     %%HTTP%%
@@ -120,6 +121,7 @@ http {
     }
 }
 CONF
+        vars => { SYNC => $sync, SIZE => $size // '' });
     $nginx->allow(qr/exited on signal 9$/);
     $model = Ferrokv::Model->new($nginx->port);
 }
@@ -377,6 +379,48 @@ sub asking {
     $load->finish;
     ok_asked($step);
     ok_kept($step);
+}
+
+
+# A store that evicts what expires: of the model's keys those with an hour's TTL
+# may go, of the others none.
+sub evicting {
+    my ($step) = @_;
+
+    fresh('always', 'max_size=4m evict=ttl compression=none');
+
+    my $before = deaths();
+    my $port = $nginx->port;
+
+    dying_at($step);
+    $nginx->start;
+    $model->begin;
+
+    my $load = Ferrokv::Load->start(1, sub {
+        my ($i, $stop) = @_;
+        my $http = Ferrokv::Http->new($port, keepalive => 0);
+
+        for (my $n = 0; !$stop->(); $n++) {
+            $http->put("/kv/e:$n?ttl=10m", 'e' x 20000);
+        }
+    });
+
+    ok_died($step, $before, 2);
+    $load->finish;
+    $nginx->kill('KILL');
+    $model->end;
+    dying_nowhere();
+    $nginx->start;
+
+    my $http = Ferrokv::Http->new($port, keepalive => 0);
+    my @r = ($http->put('/kv/e:x?ttl=10m', ''), $http->delete('/kv/?prefix=e:'));
+
+    is(join(' ', map { $_->error // $_->status } @r), '201 200',
+        "$step: life goes on");
+    is(join("\n", grep { !/^\S+ is "", not ".*0"$|^\.\.\.$|^$|"max_size"/ }
+                   split /\n/, $model->wrong),
+        '', "$step: nothing else is lost");
+    fresh('always');
 }
 
 

@@ -90,10 +90,19 @@ refused(stores => "$store index=hashed;", qr/invalid value "index=hashed"/);
 refused(stores => "$store compaction=lazy;",
         qr/invalid value "compaction=lazy" in "ferrokv_store"/);
 refused(stores => "$store compression=;", qr/invalid value "compression="/);
+refused(stores => "$store max_size=much;",
+        qr/invalid value "max_size=much" in "ferrokv_store"/);
+refused(stores => "$store max_size=1g evict=often;",
+        qr/invalid value "evict=often" in "ferrokv_store"/);
+refused(stores => "$store evict=lru;",
+        qr/"ferrokv_store" "main": evict= needs max_size=/);
+refused(stores => "$store max_size=0;", qr/invalid value "max_size=0"/);
+refused(stores => "$store max_size=64k;",
+        qr/"ferrokv_store" "main": max_size=65536 is too small/);
 refused(stores => "$store colour=red;",
         qr/invalid parameter "colour=red" in "ferrokv_store"/);
 
-for my $later (qw(max_size=1g evict=lru cache_quota=1g))
+for my $later (qw(cache_quota=1g))
 {
     refused(stores => "$store $later;",
             qr/"$later" of "ferrokv_store" is not supported yet/);
