@@ -75,6 +75,25 @@ typedef enum {
     FKV_EVICT_RANDOM
 } fkv_evict_e;
 
+/* Namespaces that share a quota. */
+typedef enum {
+    FKV_CLASS_USER = 0,
+    FKV_CLASS_CACHE,
+    FKV_CLASS_LIMITS,
+    FKV_CLASS_CATALOG
+} fkv_class_e;
+
+#define FKV_CLASSES  4
+
+static inline fkv_class_e
+fkv_class(unsigned ns)
+{
+    return (ns < FKV_NAMESPACE_USERS)
+           ? FKV_CLASS_USER
+           : (fkv_class_e) (ns - FKV_NAMESPACE_USERS + FKV_CLASS_CACHE);
+}
+
+
 typedef struct {
     const char          *path;          /* directory, absolute */
     uint64_t             memory;        /* bytes of the shared segment:
@@ -88,6 +107,8 @@ typedef struct {
                                            what is known to be dead; exactly
                                            in store/size.h */
     fkv_evict_e          evict;         /* needs a max_size */
+    uint64_t             quota[FKV_CLASSES];    /* bytes that a class of
+                                           namespaces may hold, 0 = any */
     fkv_sync_e           sync;          /* not DEFAULT */
     fkv_compression_e    compression;
     fkv_index_e          index;
@@ -132,8 +153,8 @@ int fkv_open(fkv_t **store, const fkv_options_t *opt, const fkv_log_t *log,
 
 /*
  * Takes over from opt what may change while the store is open: compression and
- * index, for tables to come, and compaction, in this process and in those forked
- * later; max_size and evict, everywhere at once.
+ * index, for tables to come, and compaction, in this process and in those
+ * forked later; max_size, evict and quotas, everywhere at once.
  */
 void fkv_change(fkv_t *store, const fkv_options_t *opt);
 
@@ -319,7 +340,8 @@ void fkv_get_done(fkv_get_t *get);
  * · FKV_CONFLICT after too many tries · FKV_ETOOBIG value over value_max or
  * batch over a quarter of an arena · FKV_EREADONLY · FKV_EFULL disk full
  * · FKV_EMAXSIZE more would be added than max_size has room for, and nothing is
- * evicted; deletes, and what takes no more bytes than it replaces, go on
+ * evicted · FKV_EQUOTA a class of namespaces would grow beyond its quota; with
+ * both, deletes, and what takes no more bytes than it replaces, go on
  * · FKV_ECORRUPT · FKV_EIO · FKV_ENOMEM; nothing is written then, but what had
  * waited for a log that then failed may be there after a restart
  */
@@ -548,6 +570,7 @@ bool fkv_checkpoint_name_valid(fkv_str_t name);
     X(expired_noticed_late, "of these, more than 100 ms late")                \
     X(range_dropped,     "records that compaction dropped for a range delete") \
     X(checkpoints,       "checkpoints made")                                  \
+    X(quota_refused,     "writes that were refused for a quota")              \
     X(reaped,            "dead processes whose slot was repaired")            \
     X(wait_evict,        "writes that waited for eviction")                   \
     X(evicted,           "keys that were evicted")                            \
@@ -569,6 +592,7 @@ typedef struct {
 #undef FKV_STAT_FIELD
 
     fkv_usage_t usage[FKV_NAMESPACES];
+    uint64_t    quota[FKV_CLASSES];
     uint64_t    keys_estimated;     /* of the user's namespaces together */
     uint64_t    memory;             /* the segment */
     uint64_t    memory_arenas;

@@ -43,6 +43,8 @@ static char *ngx_ferrokv_set_max_size(ngx_conf_t *cf,
     ngx_ferrokv_store_t *store, ngx_str_t *value);
 static char *ngx_ferrokv_set_evict(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
     ngx_str_t *value);
+static char *ngx_ferrokv_set_cache_quota(ngx_conf_t *cf,
+    ngx_ferrokv_store_t *store, ngx_str_t *value);
 static char *ngx_ferrokv_set_compression(ngx_conf_t *cf,
     ngx_ferrokv_store_t *store, ngx_str_t *value);
 static char *ngx_ferrokv_set_index(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
@@ -63,7 +65,7 @@ static ngx_ferrokv_param_t  ngx_ferrokv_params[] = {
     { ngx_string("compaction="), ngx_ferrokv_set_compaction },
     { ngx_string("max_size="), ngx_ferrokv_set_max_size },
     { ngx_string("evict="), ngx_ferrokv_set_evict },
-    { ngx_string("cache_quota="), NULL },
+    { ngx_string("cache_quota="), ngx_ferrokv_set_cache_quota },
     { ngx_null_string, NULL }
 };
 
@@ -442,13 +444,6 @@ ngx_ferrokv_store_param(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
             continue;
         }
 
-        if (param->set == NULL) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "parameter \"%V\" of \"ferrokv_store\" "
-                               "is not supported yet", arg);
-            return NGX_CONF_ERROR;
-        }
-
         value.data = arg->data + param->name.len;
         value.len = arg->len - param->name.len;
 
@@ -765,6 +760,15 @@ ngx_ferrokv_set_evict(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
     }
 
     return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_ferrokv_set_cache_quota(ngx_conf_t *cf, ngx_ferrokv_store_t *store,
+    ngx_str_t *value)
+{
+    return ngx_ferrokv_parse_bytes(value,
+                                   &store->options.quota[FKV_CLASS_CACHE]);
 }
 
 

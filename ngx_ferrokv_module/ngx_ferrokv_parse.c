@@ -175,6 +175,7 @@ ngx_ferrokv_http_status(int rc)
 
     case FKV_EFULL:
     case FKV_EMAXSIZE:
+    case FKV_EQUOTA:
         return NGX_HTTP_INSUFFICIENT_STORAGE;
 
     case FKV_CONFLICT:

@@ -79,6 +79,9 @@ ngx_http_ferrokv_code_word(int rc)
     case FKV_EMAXSIZE:
         return "max_size";
 
+    case FKV_EQUOTA:
+        return "quota";
+
     case FKV_EREADONLY:
         return "read_only";
 

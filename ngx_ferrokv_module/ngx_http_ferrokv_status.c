@@ -185,6 +185,53 @@ ngx_http_ferrokv_print_escaped(ngx_http_ferrokv_status_t *st, const char *text)
 }
 
 
+/* The user's have numbers. */
+
+static const char *
+ngx_http_ferrokv_namespace(ngx_uint_t ns)
+{
+    static const char *const  names[FKV_NAMESPACES] = {
+        "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12",
+        "13", "14", "15", "cache", "limits", "catalog"
+    };
+
+    return names[ns];
+}
+
+
+/* The first one always, the others if there is anything to be said. */
+
+static ngx_uint_t
+ngx_http_ferrokv_namespace_shown(fkv_stats_t *stats, ngx_uint_t ns)
+{
+    return ns == FKV_NAMESPACE_USER
+           || stats->usage[ns].keys
+           || stats->usage[ns].bytes
+           || stats->quota[fkv_class(ns)];
+}
+
+
+static void
+ngx_http_ferrokv_json_namespaces(ngx_http_ferrokv_status_t *st,
+    fkv_stats_t *stats)
+{
+    ngx_uint_t  ns;
+
+    for (ns = 0; ns < FKV_NAMESPACES; ns++) {
+
+        if (!ngx_http_ferrokv_namespace_shown(stats, ns)) {
+            continue;
+        }
+
+        ngx_http_ferrokv_print(st, "%s\"%s\":{\"keys\":%uL,\"bytes\":%uL,"
+                                   "\"quota\":%uL}",
+                               ns ? "," : "", ngx_http_ferrokv_namespace(ns),
+                               stats->usage[ns].keys, stats->usage[ns].bytes,
+                               stats->quota[fkv_class(ns)]);
+    }
+}
+
+
 static void
 ngx_http_ferrokv_json_store(ngx_http_ferrokv_status_t *st, ngx_uint_t i)
 {
@@ -218,7 +265,10 @@ ngx_http_ferrokv_json_store(ngx_http_ferrokv_status_t *st, ngx_uint_t i)
         ngx_http_ferrokv_print(st, "%s%uD", n ? "," : "", stats->levels[n]);
     }
 
-    ngx_http_ferrokv_print(st, "],\"batch_mean\":%uL.%02uL",
+    ngx_http_ferrokv_print(st, "],\"namespaces\":{");
+    ngx_http_ferrokv_json_namespaces(st, stats);
+
+    ngx_http_ferrokv_print(st, "},\"batch_mean\":%uL.%02uL",
                            ngx_http_ferrokv_batch_x100(stats) / 100,
                            ngx_http_ferrokv_batch_x100(stats) % 100);
 
@@ -264,6 +314,55 @@ ngx_http_ferrokv_print_metric(ngx_http_ferrokv_status_t *st,
 }
 
 
+static uint64_t
+ngx_http_ferrokv_namespace_value(fkv_stats_t *stats, ngx_uint_t ns,
+    const char *what)
+{
+    switch (*what) {
+
+    case 'k':
+        return stats->usage[ns].keys;
+
+    case 'b':
+        return stats->usage[ns].bytes;
+
+    default: /* quota */
+        return stats->quota[fkv_class(ns)];
+    }
+}
+
+
+static void
+ngx_http_ferrokv_print_namespaces(ngx_http_ferrokv_status_t *st,
+    const char *what, const char *text)
+{
+    ngx_uint_t    i, ns;
+    fkv_stats_t  *stats;
+
+    ngx_http_ferrokv_print(st, "# HELP ferrokv_namespace_%s %s\n"
+                               "# TYPE ferrokv_namespace_%s gauge\n",
+                           what, text, what);
+
+    for (i = 0; i < st->n; i++) {
+        stats = &st->stats[i];
+
+        for (ns = 0; ns < FKV_NAMESPACES; ns++) {
+
+            if (!ngx_http_ferrokv_namespace_shown(stats, ns)) {
+                continue;
+            }
+
+            ngx_http_ferrokv_print(st, "ferrokv_namespace_%s{store=\"%V\","
+                                       "namespace=\"%s\"} %uL\n",
+                                   what, &st->store[i]->name,
+                                   ngx_http_ferrokv_namespace(ns),
+                                   ngx_http_ferrokv_namespace_value(stats, ns,
+                                                                    what));
+        }
+    }
+}
+
+
 static void
 ngx_http_ferrokv_print_prometheus(ngx_http_ferrokv_status_t *st)
 {
@@ -289,6 +388,12 @@ ngx_http_ferrokv_print_prometheus(ngx_http_ferrokv_status_t *st)
                                    st->stats[i].levels[n]);
         }
     }
+
+    ngx_http_ferrokv_print_namespaces(st, "keys", "keys of a namespace, about");
+    ngx_http_ferrokv_print_namespaces(st, "bytes",
+                                      "bytes of disk it needs, about");
+    ngx_http_ferrokv_print_namespaces(st, "quota_bytes",
+                                      "what its class may need, 0: no bound");
 
     ngx_http_ferrokv_print(st, "# HELP ferrokv_info what the module runs on\n"
                                "# TYPE ferrokv_info gauge\n");
@@ -325,6 +430,17 @@ ngx_http_ferrokv_text_store(ngx_http_ferrokv_status_t *st, ngx_uint_t i)
         if (stats->levels[n]) {
             ngx_http_ferrokv_print(st, "%20uD  tables of level %ui\n",
                                    stats->levels[n], n);
+        }
+    }
+
+    for (n = 0; n < FKV_NAMESPACES; n++) {
+
+        if (ngx_http_ferrokv_namespace_shown(stats, n)) {
+            ngx_http_ferrokv_print(st, "%20uL  keys in namespace %s, about\n"
+                                       "%20uL  bytes of disk for them\n",
+                                   stats->usage[n].keys,
+                                   ngx_http_ferrokv_namespace(n),
+                                   stats->usage[n].bytes);
         }
     }
 
@@ -376,7 +492,7 @@ ngx_http_ferrokv_status_collect(ngx_http_request_t *r,
 
     for (i = 0; i < st->n; i++) {
         fkv_stats(st->store[i]->fkv, &st->stats[i]);
-        size += st->store[i]->name.len * 64;
+        size += st->store[i]->name.len * 128;
     }
 
     st->pos = ngx_pnalloc(r->pool, size);

@@ -37,7 +37,8 @@
     X(FKV_EVERSION,    -9,   "written by a newer version")                    \
     X(FKV_EOWNERDEAD,  -10,  "its owner died; repaired")                      \
     X(FKV_ECANCELED,   -11,  "canceled")                                      \
-    X(FKV_EMAXSIZE,    -12,  "the store has reached its max_size")
+    X(FKV_EMAXSIZE,    -12,  "the store has reached its max_size")           \
+    X(FKV_EQUOTA,      -13,  "its namespace has reached its quota")
 
 enum {
 #define FKV_CODE_ENUM(name, value, text)  name = value,

@@ -31,6 +31,7 @@
 #define FKV__USAGES           19      /* one a namespace: format/key.h */
 #define FKV__BLOBS_OPEN       64      /* blob files a process appends to */
 #define FKV__BLOB_FROM        (1ull << 63)      /* see fkv__slot_shm_t.blobs */
+#define FKV__QUOTAS           4       /* one a class of them: fkv.h */
 
 #define FKV__JOBS             8       /* for the helper, at once */
 #define FKV__JOB_TEXT_MAX     1024
@@ -159,6 +160,7 @@ typedef struct {
     fkv__usage_shm_t  usage[FKV__USAGES];   /* of tables ... */
     uint64_t  usage_file[FKV__USAGES];      /* ... which need so much disk */
     uint64_t  usage_raw[FKV__USAGES];       /* ... for so many bytes */
+    uint64_t  quota[FKV__QUOTAS];           /* store/quota.h */
 } fkv__state_shm_t;
 
 

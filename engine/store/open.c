@@ -13,6 +13,7 @@
 #include "store/catalog.h"
 #include "store/directory.h"
 #include "store/expire.h"
+#include "store/quota.h"
 #include "store/helper.h"
 #include "store/recover.h"
 #include "store/table_file.h"
@@ -27,6 +28,7 @@
 #include <unistd.h>
 
 #define SIZE_MIN           (1024 * 1024)
+#define QUOTA_MIN          (1024 * 1024)
 #define VALUE_DEFAULT_MIN  (1024 * 1024)
 #define VALUE_DEFAULT_MAX  (16 * 1024 * 1024)
 #define VALUE_OVERHEAD   (FKV__FRAME_HEADER_BYTES + FKV__RECORD_HEAD_MAX      \
@@ -117,6 +119,18 @@ fkv_options_check(const fkv_options_t *opt, char *error)
                         (unsigned long long) opt->max_size, SIZE_MIN,
                         (unsigned long long) value_max);
         return FKV_EINVAL;
+    }
+
+    for (unsigned class = 0; class < FKV_CLASSES; class++) {
+        if (opt->quota[class] != 0
+            && opt->quota[class] < fkv__max(value_max, QUOTA_MIN))
+        {
+            (void) snprintf(error, FKV_ERROR_BYTES, "a quota of %llu is too "
+                            "small, it must be at least %u and max_value=%llu",
+                            (unsigned long long) opt->quota[class], QUOTA_MIN,
+                            (unsigned long long) value_max);
+            return FKV_EINVAL;
+        }
     }
 
     return FKV_OK;
@@ -297,6 +311,7 @@ segment_begin(fkv_t *store, const fkv__recovered_t *recovered)
     seg->state.max_size = store->options.max_size;
     seg->state.evict = store->options.evict;
     seg->state.memtables = fkv__set_make(0, 1, 1);
+    fkv__quota_set(seg, &store->options);
 
     fkv__clock_init(store, recovered->stopped_ms);
     fkv__announce(store, &(fkv__catalog_t) {
@@ -496,6 +511,7 @@ fkv_change(fkv_t *store, const fkv_options_t *opt)
     {
         fkv__sketch_clear(store->seg);      /* it means something else now */
     }
+    fkv__quota_set(store->seg, opt);
 }
 
 

@@ -6,6 +6,7 @@
 #include "shared/blocks.h"
 #include "shared/lease.h"
 #include "store/keep.h"
+#include "store/quota.h"
 #include "store/usage.h"
 
 #include <string.h>
@@ -75,6 +76,10 @@ stats_usage(fkv_t *store, fkv_stats_t *stats)
         if (ns < FKV_NAMESPACE_USERS) {
             stats->keys_estimated += stats->usage[ns].keys;
         }
+    }
+
+    for (unsigned class = 0; class < FKV_CLASSES; class++) {
+        stats->quota[class] = fkv__quota(store, class);
     }
 }
 

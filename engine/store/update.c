@@ -17,6 +17,7 @@
 #include "shared/latch.h"
 #include "store/blob_update.h"
 #include "store/frame.h"
+#include "store/quota.h"
 #include "store/read.h"
 #include "store/reap.h"
 #include "store/size.h"
@@ -504,7 +505,7 @@ write_allowed(const fkv_update_t *u)
     }
 
     if (!__atomic_load_n(&state->disk_full, __ATOMIC_RELAXED)) {
-        return FKV_OK;
+        return fkv__quota_admit(u);
     }
 
     for (unsigned i = 0; i < u->n; i++) {

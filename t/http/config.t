@@ -89,6 +89,10 @@ refused(stores => "$store compression=gzip;",
 refused(stores => "$store index=hashed;", qr/invalid value "index=hashed"/);
 refused(stores => "$store compaction=lazy;",
         qr/invalid value "compaction=lazy" in "ferrokv_store"/);
+refused(stores => "$store cache_quota=much;",
+        qr/invalid value "cache_quota=much" in "ferrokv_store"/);
+refused(stores => "$store cache_quota=64k;",
+        qr/"ferrokv_store" "main": a quota of 65536 is too small/);
 refused(stores => "$store compression=;", qr/invalid value "compression="/);
 refused(stores => "$store max_size=much;",
         qr/invalid value "max_size=much" in "ferrokv_store"/);
@@ -102,12 +106,6 @@ refused(stores => "$store max_size=64k;",
 refused(stores => "$store colour=red;",
         qr/invalid parameter "colour=red" in "ferrokv_store"/);
 
-for my $later (qw(cache_quota=1g))
-{
-    refused(stores => "$store $later;",
-            qr/"$later" of "ferrokv_store" is not supported yet/);
-}
-
 refused(stores => "$store; ferrokv_store main path=other;",
         qr/"ferrokv_store" "main" is defined twice/);
 refused(stores => "$store; ferrokv_store other path=store;",
@@ -119,6 +117,7 @@ refused(http => "proxy_cache_path $dir/store keys_zone=c:1m;",
 
 accepted(stores => "$store memory=64m sync=everysec max_value=1m;");
 accepted(stores => "$store memory=1g sync=off;");
+accepted(stores => "$store cache_quota=1g;");
 accepted(stores => "$store compression=$_;") for qw(lz4 zstd none);
 accepted(stores => "$store index=$_;") for qw(linear binary learned);
 accepted(stores => "$store compaction=$_;") for qw(leveled tiered adaptive);

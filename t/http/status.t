@@ -10,7 +10,7 @@ use Ferrokv::Nginx;
 
 my $nginx = Ferrokv::Nginx->new(<<'CONF', workers => 2);
 %%GLOBALS%%
-ferrokv_store main path=%%DIR%%/store memory=64m;
+ferrokv_store main path=%%DIR%%/store memory=64m cache_quota=8m;
 ferrokv_store other.one path=%%DIR%%/other memory=32m sync=off;
 events { }
 http {
@@ -64,6 +64,11 @@ is_deeply([ grep { ($main->{$_} // 'none') !~ /^\d+$/ } qw(
     arenas_sealed lsn_ready lsn_durable tables table_bytes
     edit leases leases_max snapshot_oldest expiry_late_max_ms processes) ], [], 'every figure');
 is(scalar @{ $main->{levels} }, 8, 'levels');
+is_deeply([ sort keys %{ $main->{namespaces} } ], [ 0, 'cache' ],
+          'namespaces that hold something or have a quota');
+is($main->{namespaces}{cache}{quota}, 8 * 1024 * 1024, 'a quota');
+is($main->{namespaces}{0}{keys}, $main->{keys_estimated}, 'keys');
+cmp_ok($main->{namespaces}{0}{bytes}, '>', 0, 'and bytes');
 is($main->{puts}, 10, 'writes of all workers');
 is($main->{gets}, 5, 'reads');
 is($main->{gets_found}, 5, 'that found something');
@@ -99,6 +104,9 @@ is_deeply([ grep { ($type{"ferrokv_${_}_total"} // '') ne 'counter' }
             counters() ], [], 'every counter');
 is(scalar(() = $r->body =~ /^# TYPE/mg), scalar keys %type, 'each type once');
 like($r->body, qr/^ferrokv_puts_total\{store="main"\} 10$/m, 'a value');
+like($r->body,
+     qr/^ferrokv_namespace_bytes\{store="main",namespace="cache"\} 0$/m,
+     'a namespace');
 
 
 # text
