@@ -244,7 +244,11 @@ live_get(live_t *live, const char *key, char *out, size_t size)
     if (rc == FKV_OK) {
         size_t  n = fkv__min(get.value.data.len, size - 1);
 
-        memcpy(out, get.value.data.data, n);
+        /* Of a large value that is not loaded there are no bytes. */
+        if (n > 0) {
+            memcpy(out, get.value.data.data, n);
+        }
+
         out[n] = '\0';
     }
 
