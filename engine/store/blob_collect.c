@@ -343,7 +343,11 @@ table_bytes(const fkv__table_t *table, const fkv__buf_t *victims)
 }
 
 
-/* The table that refers to most of them; NULL: none does. */
+/*
+ * The table that refers to most of them; NULL: none does.  Those that a merge
+ * has begun with go on together, or an older one would hide what a newer one
+ * has handed down.
+ */
 static fkv__table_t *
 look_table(const look_t *look, const fkv__buf_t *victims)
 {
@@ -356,7 +360,7 @@ look_table(const look_t *look, const fkv__buf_t *victims)
             fkv__table_t  *table = version->levels[level][i];
             uint64_t       bytes = table_bytes(table, victims);
 
-            if (bytes > most) {
+            if (bytes > most && table->info.merging == 0) {
                 most = bytes;
                 best = table;
             }

@@ -11,6 +11,7 @@
 #include "store/iter.h"
 #include "store/output.h"
 #include "store/source_file.h"
+#include "store/usage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -401,6 +402,17 @@ move_table(move_t *m, fkv__table_t *table, fkv__edit_t *edit)
 }
 
 
+/* What the table made the store grow by is what its successors did. */
+static void
+move_usage(const fkv__table_t *table, fkv__edit_t *edit)
+{
+    fkv__usage_shm_t  nets[FKV_NAMESPACES] = { 0 };
+
+    fkv__usage_gone(nets, &table->info, UINT64_MAX);
+    fkv__usage_merge(edit, edit->n_adds, nets);
+}
+
+
 int
 fkv__blob_move(fkv__helper_t *helper, fkv__table_t *table, fkv__buf_t *files)
 {
@@ -419,6 +431,7 @@ fkv__blob_move(fkv__helper_t *helper, fkv__table_t *table, fkv__buf_t *files)
     }
 
     if (rc == FKV_OK) {
+        move_usage(table, &edit);
         FKV_STEP("blob_move.3");
         rc = fkv__helper_edit(helper, &edit);
     }
