@@ -260,5 +260,103 @@ is($http->get('/kv/?count')->status, 200, 'and nobody waits for ever');
 my ($n) = $load->finish;
 is($http->get('/kv/?count&prefix=n:')->json->{count}, $n, 'an exact count');
 
+
+# Another directory needs a restart, and a reload says so.
+
+my $conf = $nginx->{conf};
+
+$nginx->write_conf($conf =~ s{saved/;}{elsewhere;}r);
+ok(!$nginx->reload, 'a reload with another checkpoints= is refused');
+like($nginx->error_log, qr/\[emerg\] .*"checkpoints=" of "ferrokv_store" "main"/,
+    'and why');
+is($http->post('/kv/?checkpoint=again')->status, 201, 'the old one goes on');
+$nginx->write_conf($conf);
+ok($nginx->reload, 'a reload with the same');
+
+$nginx->allow(qr/"checkpoints="/);
 $nginx->finish;
+
+
+# Tables can be linked on their own file system only.
+
+SKIP: {
+    my $dir = "/dev/shm/ferrokv-$$";
+
+    skip 'no other file system', 3
+        if !-w '/dev/shm' || (stat '/dev/shm')[0] == (stat $nginx->dir)[0];
+
+    my $nginx = Ferrokv::Nginx->new(<<'CONF', vars => { OTHER => $dir });
+%%GLOBALS%%
+ferrokv_store main path=%%DIR%%/store memory=8m checkpoints=%%OTHER%%;
+events { }
+http {
+    %%HTTP%%
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        location /kv/ { ferrokv_rest write=on danger=on; }
+    }
+}
+CONF
+    $nginx->start;
+    my $http = Ferrokv::Http->new($nginx->port);
+
+    $http->put("/kv/$_", 'x' x 10000) for 1 .. 500;
+    $nginx->wait_until(sub { glob $nginx->dir . '/store/sst/*' });
+    is($http->post('/kv/?checkpoint=x')->status, 503, 'another file system');
+    ok($nginx->wait_log(qr{\[error\].*"$dir" is not on the store's file system}),
+        'the log says so');
+    is(join(' ', glob "$dir/{*,.partial*}"), '', 'nothing is left');
+
+    rmdir $dir;
+    $nginx->allow(qr/checkpoint=x/);
+    $nginx->finish;
+}
+
+
+# A full disk.
+
+SKIP: {
+    my $nginx = Ferrokv::Nginx->new(<<'CONF');
+%%GLOBALS%%
+ferrokv_store main path=%%DIR%%/disk/store memory=8m compression=none
+                   checkpoints=%%DIR%%/disk/saved;
+events { }
+http {
+    %%HTTP%%
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        location /kv/ { ferrokv_rest write=on danger=on; }
+    }
+}
+CONF
+    my $disk = $nginx->dir . '/disk';
+
+    mkdir $disk;
+    if ($> != 0 || system("mount -t tmpfs -o size=48m,mode=0755 none $disk"
+                          . ' 2> /dev/null') != 0)
+    {
+        $nginx->end;
+        skip 'cannot mount', 4;
+    }
+
+    $nginx->start;
+    my $http = Ferrokv::Http->new($nginx->port);
+
+    $http->put("/kv/$_", 'x' x 10000) for 1 .. 200;
+
+    # Room for all but the copy of the log.
+    system("fallocate -l 100M $disk/filler 2> /dev/null");
+    system("head -c 100M /dev/zero > $disk/filler2 2> /dev/null");
+
+    is($http->post('/kv/?checkpoint=x')->status, 507, 'a full disk');
+    is(join(' ', glob "$disk/saved/{*,.partial*}"), '', 'nothing is left');
+    unlink "$disk/filler", "$disk/filler2";
+    is($http->post('/kv/?checkpoint=x')->status, 201, 'with room again');
+    is($http->get('/kv/200')->body, 'x' x 10000, 'the store goes on');
+
+    $nginx->allow(qr/checkpoint=x/);
+    $nginx->finish;
+    system('umount', '-l', $disk);
+}
+
 done_testing();
