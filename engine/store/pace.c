@@ -47,6 +47,23 @@ load(const uint64_t *word)
 }
 
 
+/*
+ * Bytes of the log that are in no table.  LSNs below those of all memtables are
+ * none: where a store is opened, they go on some way behind the floor.
+ */
+static uint64_t
+flush_debt(const fkv__segment_shm_t *seg)
+{
+    uint64_t  set = load(&seg->state.memtables);
+    unsigned  oldest = fkv__set_arena(set, fkv__set_count(set) - 1);
+    uint64_t  ready = load(&seg->log.ready);
+    uint64_t  from = fkv__max(load(&seg->state.floor),
+                              load(&seg->arenas[oldest].base));
+
+    return ready - fkv__min(from, ready);
+}
+
+
 /* All that is read here may be a little old: it is a rate, not a limit. */
 static uint64_t
 rate_now(const fkv_t *store)
@@ -54,12 +71,9 @@ rate_now(const fkv_t *store)
     const fkv__segment_shm_t  *seg = store->seg;
     const fkv__state_shm_t    *state = &seg->state;
     uint64_t                   half = seg->arena_bytes / 2, rate, paid, batch;
-    uint64_t                   ready = load(&seg->log.ready);
-    uint64_t                   floor = load(&state->floor);
 
     paid = load(&state->pace_flush);
-    rate = fkv__pace_rate(paid != 0 ? paid : FLUSH_GUESS,
-                          ready - fkv__min(floor, ready),
+    rate = fkv__pace_rate(paid != 0 ? paid : FLUSH_GUESS, flush_debt(seg),
                           FKV__PACE_FLUSH_LOW * half,
                           FKV__PACE_FLUSH_HIGH * half);
 
