@@ -18,7 +18,8 @@ MODULE  := ngx_ferrokv_module.so
 CC_OPT  := -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 -MMD -MP
 LD_OPT  := -Wl,-z,relro -Wl,-z,now
 jobs    := -j$(shell nproc)
-sources := $(wildcard engine/*/*.c ngx_ferrokv_module/*.c)
+sources := $(wildcard engine/*/*.c ngx_ferrokv_module/*.c \
+               ngx_ferrokv_module/rules/*.c)
 
 all: build/modules/$(MODULE)
 

@@ -15,11 +15,13 @@ my %may_include = (
     shared => ['base'],
     store  => [qw(base format io shared fkv.h)],
     'fkv.h' => [qw(base format io shared)],
+    rules  => ['base'],
 );
 
 my $unsafe = 'strcpy|strcat|v?sprintf|gets|strtok|sleep|usleep';
 my %banned = (
     engine             => "$unsafe|printf|fprintf|puts",
+    rules              => "$unsafe|printf|fprintf|puts",
     ngx_ferrokv_module => $unsafe,
 );
 
@@ -80,7 +82,8 @@ sub lines {
 
 sub calls {
     my ($path, $text) = @_;
-    my ($tree) = $path =~ m{^([^/]+)};
+    my ($tree) = grep defined,
+        $path =~ m{^ngx_ferrokv_module/(rules)/|^([^/]+)};
     my $banned = $banned{$tree} or return;
 
     return each_line(code_of($text),
@@ -93,11 +96,11 @@ sub includes {
     my @includes = $text =~ /^\s*#\s*include\s*([<"][^>"]+)/mg;
     my @wrong;
 
-    if ($path =~ m{^engine/([^/]+)}) {
+    if ($path =~ m{^(?:engine|ngx_ferrokv_module(?=/rules/))/([^/]+)}) {
         my $layer = $1;
         my %ok = map { $_ => 1 } $layer, @{ $may_include{$layer} // [] };
 
-        push @wrong, "engine/$layer is no layer" if !$may_include{$layer};
+        push @wrong, "$layer is no layer" if !$may_include{$layer};
 
         for (map { /^"(.+)/ ? $1 : () } @includes) {
             my ($of) = m{^([^/]+)};
@@ -107,15 +110,15 @@ sub includes {
         push @wrong, own_header($path, @includes);
     }
 
-    if ($path =~ m{^ngx_ferrokv_module/}) {
+    if ($path =~ m{^ngx_ferrokv_module/[^/]+$}) {
         push @wrong, map { "includes $_: of the engine only fkv.h" }
             grep { m{^["<](?:\.\./|engine/|(?:base|format|io|shared|store)/)} }
             @includes;
     }
 
     push @wrong, map { "includes $_\"" } grep { /\.c$/ } @includes;
-    push @wrong, map { "the engine includes $_" } grep { /ngx_/ } @includes
-        if $path =~ m{^engine/};
+    push @wrong, map { "includes nginx: $_" } grep { /ngx_/ } @includes
+        if $path =~ m{^engine/|/rules/};
 
     return @wrong;
 }

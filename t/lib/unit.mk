@@ -1,5 +1,6 @@
 # Unit tests: every t/unit/NAME.c is one program, build/unit/t/NAME, linked with
-# the whole engine.  A second B= and SAN= give a second set (see check-asan).
+# the whole engine and the module's rules.  A second B= and SAN= give a second
+# set (see check-asan).
 
 B       ?= build/unit
 SAN     ?=
@@ -8,9 +9,11 @@ CC      ?= cc
 STRICT  := -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wmissing-prototypes
 MACHINE := $(if $(filter x86_64,$(shell uname -m)),-mcx16)
 FLAGS   := -std=gnu11 -O2 -g -fPIC $(MACHINE) -DFKV_STEPS -DFKV_DEBUG \
-           -Iengine -MMD -MP $(SAN)
+           -Iengine -Ingx_ferrokv_module -MMD -MP $(SAN)
 
-objects := $(patsubst engine/%.c,$B/%.o,$(wildcard engine/*/*.c))
+objects := $(patsubst engine/%.c,$B/%.o,$(wildcard engine/*/*.c)) \
+           $(patsubst ngx_ferrokv_module/%.c,$B/%.o, \
+               $(wildcard ngx_ferrokv_module/rules/*.c))
 tests   := $(patsubst t/unit/%.c,$B/t/%,$(wildcard t/unit/*.c))
 
 all: $B/libfkv.a $(tests)
@@ -26,6 +29,11 @@ $B/objects: FORCE
 	@echo $(objects) | cmp -s - $@ || echo $(objects) > $@
 
 $B/%.o: engine/%.c t/lib/unit.mk
+	@mkdir -p $(@D)
+	@echo "cc $@"
+	@$(CC) $(FLAGS) $(STRICT) -c $< -o $@
+
+$B/%.o: ngx_ferrokv_module/%.c t/lib/unit.mk
 	@mkdir -p $(@D)
 	@echo "cc $@"
 	@$(CC) $(FLAGS) $(STRICT) -c $< -o $@
