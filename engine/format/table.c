@@ -244,6 +244,16 @@ fkv__table_data_end(const fkv__table_info_t *info)
 }
 
 
+uint64_t
+fkv__table_expired(const fkv__table_info_t *info, uint64_t now_ms)
+{
+    return (now_ms >= info->expire_at_max)
+           ? info->expiring
+           : fkv__expiry_passed(fkv__buf_str(&info->expiry), info->created_ms,
+                                now_ms);
+}
+
+
 static bool
 table_filter_ok(const fkv__table_info_t *info)
 {

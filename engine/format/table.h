@@ -236,5 +236,8 @@ int fkv__table_place(const fkv__table_info_t *info, unsigned depth,
 /* Where data blocks end: the filter, or without one the index, begins. */
 uint64_t fkv__table_data_end(const fkv__table_info_t *info);
 
+/* How many of its records have expired at now_ms, at least. */
+uint64_t fkv__table_expired(const fkv__table_info_t *info, uint64_t now_ms);
+
 
 #endif /* FKV_FORMAT_TABLE_H */

@@ -306,7 +306,10 @@ fkv__duty_flush(fkv__helper_t *helper)
 }
 
 
-/* Until *due is set, which is cleared; the mutex protects it. */
+/*
+ * Until *due is set, which is cleared; the mutex protects it.  NULL: until the
+ * time is over.
+ */
 static void
 due_wait(fkv__helper_t *helper, pthread_cond_t *wake, bool *due, uint64_t ms)
 {
@@ -324,13 +327,16 @@ due_wait(fkv__helper_t *helper, pthread_cond_t *wake, bool *due, uint64_t ms)
 
     (void) pthread_mutex_lock(&helper->mutex);
 
-    while (!*due && !fkv__helper_stopping(helper)) {
+    while ((due == NULL || !*due) && !fkv__helper_stopping(helper)) {
         if (pthread_cond_timedwait(wake, &helper->mutex, &until) != 0) {
             break;
         }
     }
 
-    *due = false;
+    if (due != NULL) {
+        *due = false;
+    }
+
     (void) pthread_mutex_unlock(&helper->mutex);
 }
 
@@ -443,6 +449,6 @@ fkv__duty_evict(fkv__helper_t *helper)
             fkv__evict_run(helper);
         }
 
-        due_wait(helper, &helper->evict_wake, &helper->evict_due, SECOND_MS);
+        due_wait(helper, &helper->evict_wake, NULL, SECOND_MS);
     }
 }

@@ -52,7 +52,6 @@ struct fkv__helper_s {
     bool              jobs_due;         /* the same for JOBS */
     pthread_cond_t    compact_wake;     /* with mutex */
     pthread_cond_t    jobs_wake;        /* with mutex */
-    bool              evict_due;        /* never: EVICT looks each second */
     pthread_cond_t    evict_wake;       /* with mutex */
     pthread_cond_t    ended;            /* with mutex */
 

@@ -815,21 +815,12 @@ pick_damaged(fkv__pick_t *pick, const fkv__version_t *version)
 static double
 dead_share(const fkv__table_info_t *info, uint64_t floor, uint64_t now_ms)
 {
-    uint64_t  expired;
-
     if (info->version_max >= floor) {
         return 0;
     }
 
-    if (now_ms >= info->expire_at_max) {
-        expired = info->expiring;
-
-    } else {
-        expired = fkv__expiry_passed(fkv__buf_str(&info->expiry),
-                                     info->created_ms, now_ms);
-    }
-
-    return (double) (info->tombstones + expired) / (double) info->entries;
+    return (double) (info->tombstones + fkv__table_expired(info, now_ms))
+           / (double) info->entries;
 }
 
 

@@ -54,17 +54,8 @@ class_growth(const fkv_update_t *u, fkv_class_e class, int64_t *growth)
             continue;
         }
 
-        if (change->action == FKV_PUT) {
-            puts = true;
-            *growth += (int64_t) (key->ikey.len + change->content_type.len
-                                  + change->value.len);
-        }
-
-        if (!change->blind && change->exists) {
-            *growth -= (int64_t) (key->ikey.len
-                                  + change->current.content_type.len
-                                  + change->current.data.len);
-        }
+        puts = puts || change->action == FKV_PUT;
+        *growth += fkv__usage_growth(change, key->ikey.len, key->read);
     }
 
     return puts;

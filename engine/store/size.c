@@ -27,15 +27,9 @@ update_growth(const fkv_update_t *u, int64_t *growth)
 
         if (change->action == FKV_PUT) {
             rc = FKV_OK;
-            *growth += (int64_t) (key->ikey.len + change->content_type.len
-                                  + change->value.len);
         }
 
-        if (key->read && change->exists) {
-            *growth -= (int64_t) (key->ikey.len
-                                  + change->current.content_type.len
-                                  + change->current.data.len);
-        }
+        *growth += fkv__usage_growth(change, key->ikey.len, key->read);
     }
 
     return rc;

@@ -29,26 +29,12 @@ fkv__usage_write(fkv__arena_shm_t *arena, const fkv_change_t *change,
     size_t key_bytes, bool fresh, bool known)
 {
     fkv__usage_shm_t  *usage = &arena->usage[change->ns];
-    int64_t            keys = 0, bytes = 0;
 
-    if (change->prefix || (!known && !fresh)) {
-        return;
+    if (!change->prefix && (known || fresh)) {
+        usage_add(&usage->keys, (change->action == FKV_PUT)
+                                - (known && change->exists));
+        usage_add(&usage->bytes, fkv__usage_growth(change, key_bytes, known));
     }
-
-    if (change->action == FKV_PUT) {
-        keys++;
-        bytes += (int64_t) (key_bytes + change->content_type.len
-                            + change->value.len);
-    }
-
-    if (known && change->exists) {
-        keys--;
-        bytes -= (int64_t) (key_bytes + change->current.content_type.len
-                            + change->current.size);
-    }
-
-    usage_add(&usage->keys, keys);
-    usage_add(&usage->bytes, bytes);
 }
 
 
@@ -197,24 +183,6 @@ fkv__usage_replay(fkv__table_info_t *info)
 }
 
 
-/* What part of the table's records has not expired. */
-static double
-table_alive(const fkv__table_info_t *info, uint64_t now_ms)
-{
-    double  expired;
-
-    if (info->expiring == 0 || now_ms <= info->expire_at_min) {
-        return 1;
-    }
-
-    expired = (now_ms >= info->expire_at_max) ? 1
-              : (double) (now_ms - info->expire_at_min)
-                / (double) (info->expire_at_max - info->expire_at_min);
-
-    return 1 - expired * (double) info->expiring / (double) info->entries;
-}
-
-
 static bool
 table_hidden(const fkv__version_t *version, const fkv__table_info_t *info)
 {
@@ -227,11 +195,20 @@ table_hidden(const fkv__version_t *version, const fkv__table_info_t *info)
 }
 
 
+/* What part of its records is neither taken off its front nor expired? */
+static double
+table_alive(const fkv__table_info_t *info, uint64_t now_ms)
+{
+    return (1 - part_before(info, info->taken))
+           * (1 - (double) fkv__table_expired(info, now_ms)
+                  / (double) info->entries);
+}
+
+
 static void
 table_sum(sum_t *sums, const fkv__table_info_t *info, uint64_t now_ms)
 {
-    double               alive = table_alive(info, now_ms)
-                                 * (1 - part_before(info, info->taken));
+    double               alive = table_alive(info, now_ms);
     uint64_t             raw = 0, bytes = info->bytes;
     size_t               n;
     const fkv__share_t  *shares = known_shares(info, &n);

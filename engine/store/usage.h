@@ -44,10 +44,34 @@ uint64_t fkv__usage_bytes(const fkv_t *store);
 
 
 /*
- * A change is written to the arena, before its frame is READY.
+ * By how many bytes a change that is written makes its namespace grow, large
+ * values included.
  *   key_bytes   of its internal key
- *   fresh       the arena had no such key
  *   known       what it replaces has been read
+ */
+static inline int64_t
+fkv__usage_growth(const fkv_change_t *change, size_t key_bytes, bool known)
+{
+    int64_t  growth = 0;
+
+    if (change->action == FKV_PUT) {
+        growth += (int64_t) (key_bytes + change->content_type.len
+                             + change->value.len);
+    }
+
+    if (known && change->exists) {
+        growth -= (int64_t) (key_bytes + change->current.content_type.len
+                             + change->current.size);
+    }
+
+    return growth;
+}
+
+
+/*
+ * A change is written to the arena, before its frame is READY.
+ *   fresh       the arena had no such key
+ *   others      as above
  */
 void fkv__usage_write(fkv__arena_shm_t *arena, const fkv_change_t *change,
     size_t key_bytes, bool fresh, bool known);

@@ -149,6 +149,34 @@ what_does_not_add_goes_on(void **state)
 }
 
 
+/* Its bytes are in no memory when they are replaced, but they are known. */
+static void
+large_value_is_overwritten_at_the_edge(void **state)
+{
+    static uint8_t  large[200 * 1024];
+    uint64_t        written;
+    fkv_change_t    c = { .ns = FKV_NAMESPACE_CACHE, .key = FKV_STR("large"),
+                          .action = FKV_PUT,
+                          .value = { large, sizeof(large) } };
+
+    (void) state;
+
+    assert_int_equal(change(&c, 1), FKV_OK);
+    (void) fill(FKV_NAMESPACE_CACHE);
+    written = disk_count(&disk, FKV__STAT_blob_writes);
+
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(change(&c, 1), FKV_OK);
+        disk_flush(&disk);
+    }
+
+    assert_int_equal(disk_count(&disk, FKV__STAT_blob_writes), written + 3);
+
+    c.key = FKV_STR("another");
+    assert_int_equal(change(&c, 1), FKV_EQUOTA);
+}
+
+
 /* One of two in a batch is of another class: all or nothing. */
 static void
 batch_is_refused_as_a_whole(void **state)
@@ -236,6 +264,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         QUOTA_TEST(class_holds_its_quota_and_no_more),
         QUOTA_TEST(what_does_not_add_goes_on),
+        QUOTA_TEST(large_value_is_overwritten_at_the_edge),
         QUOTA_TEST(batch_is_refused_as_a_whole),
         QUOTA_TEST(users_databases_share_theirs),
         QUOTA_TEST(range_delete_makes_room_once_it_is_flushed),

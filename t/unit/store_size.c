@@ -13,7 +13,7 @@
 #define RECORD   (9 + 3 + VALUE)
 
 static disk_t   disk;
-static uint8_t  bytes[8192];
+static uint8_t  bytes[300 * 1024];
 
 
 static int
@@ -248,6 +248,34 @@ a_full_store_takes_deletes_and_what_does_not_grow(void **state)
 }
 
 
+/* Of what is replaced only the size is known. */
+static void
+a_large_value_is_overwritten_in_a_full_store(void **state)
+{
+    size_t    large = 300 * 1024;
+    unsigned  n = 2;
+
+    (void) state;
+    fkv_change(disk.store, &(fkv_options_t) { .max_size = 1024 * 1024 });
+
+    assert_int_equal(write_key(0, large, false), FKV_OK);
+    assert_int_equal(write_key(1, large, false), FKV_OK);
+
+    while (write_key(n, VALUE, false) == FKV_OK) {
+        n++;
+    }
+
+    assert_true(disk_count(&disk, FKV__STAT_blob_writes) == 2);
+
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(write_key(0, large, false), FKV_OK);
+        assert_int_equal(write_key(1, large, true), FKV_OK);
+    }
+
+    assert_int_equal(write_key(n, large, false), FKV_EMAXSIZE);
+}
+
+
 static void
 garbage_that_nobody_knows_of_is_looked_for(void **state)
 {
@@ -287,6 +315,7 @@ main(void)
         TEST(a_merge_in_slices_counts_nothing_twice),
         TEST(expired_records_do_not_count),
         TEST(a_full_store_takes_deletes_and_what_does_not_grow),
+        TEST(a_large_value_is_overwritten_in_a_full_store),
         TEST(garbage_that_nobody_knows_of_is_looked_for),
     };
 
