@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define PAGE            4096
-#define LAZY_BYTES_MAX  (128 * 1024)    /* sync=off: written at the latest */
+#define LAZY_BYTES      (1024 * 1024)   /* sync=off: of one write, about */
 #define DRAIN_MS        5000            /* a leaving process waits so long */
 #define DRAIN_STEP_MS   10
 
@@ -172,7 +172,7 @@ static bool
 work_wanted(fkv_t *store, uint64_t ready)
 {
     const fkv__log_shm_t  *log = &store->seg->log;
-    uint64_t               set, written, wanted, durable;
+    uint64_t               written, wanted, durable;
 
     written = __atomic_load_n(&log->written, __ATOMIC_ACQUIRE);
     wanted = __atomic_load_n(&log->sync_wanted, __ATOMIC_SEQ_CST);
@@ -182,16 +182,11 @@ work_wanted(fkv_t *store, uint64_t ready)
         return true;
     }
 
-    if (store->options.sync != FKV_SYNC_OFF || store->lazy_due) {
+    if (store->options.sync != FKV_SYNC_OFF) {
         return ready > written;
     }
 
-    /* A sealed arena is not kept from its flush. */
-    set = __atomic_load_n(&store->seg->state.memtables, __ATOMIC_ACQUIRE);
-
-    return ready > written
-           && (ready - written >= LAZY_BYTES_MAX
-               || written < store->seg->arenas[fkv__set_arena(set, 0)].base);
+    return ready > written && store->lazy_due && written < store->lazy_lsn;
 }
 
 
@@ -352,6 +347,31 @@ sync_is_next(const fkv_t *store, uint64_t written)
 }
 
 
+/*
+ * Where this write shall end, and how many frames were ready then.  With
+ * sync=off much may have gathered, of which a flush may yet make the rest
+ * superfluous, so that goes in pieces.
+ */
+static void
+lead_until(fkv_t *store, unsigned id, uint64_t from, uint64_t to)
+{
+    fkv__commit_t         *commit = &store->commit;
+    const fkv__log_shm_t  *log = &store->seg->log;
+
+    if (store->options.sync != FKV_SYNC_OFF) {
+        commit->to = to;
+        commit->frames = __atomic_load_n(&log->ready_frames,
+                                         __ATOMIC_RELAXED);
+        return;
+    }
+
+    commit->frames = log->written_frames;
+    commit->to = complete_until(store, id, from,
+                                fkv__min(to, from + LAZY_BYTES),
+                                &commit->frames);
+}
+
+
 /* As leader: starts what there is to do; false if there is nothing. */
 static bool
 lead_start(fkv_t *store)
@@ -375,11 +395,7 @@ lead_start(fkv_t *store)
         uint64_t  base = store->seg->arenas[id].base;
 
         from = fkv__max(written, base);
-        commit->to = fkv__min(ready, end);
-        commit->frames = __atomic_load_n(&log->ready_frames,
-                                         __ATOMIC_RELAXED);
-        store->lazy_since_ms = 0;
-        store->lazy_due = false;
+        lead_until(store, (unsigned) id, from, fkv__min(ready, end));
         write_start(store, (unsigned) id, from - base, commit->to - base);
 
     } else if (store->options.sync != FKV_SYNC_ALWAYS) {
@@ -599,19 +615,20 @@ void
 fkv__commit_lazy(fkv_t *store)
 {
     const fkv__log_shm_t  *log = &store->seg->log;
-    uint64_t               now;
+    uint64_t               ready, written, now;
 
-    if (__atomic_load_n(&log->ready, __ATOMIC_RELAXED)
-        <= __atomic_load_n(&log->written, __ATOMIC_RELAXED))
-    {
-        store->lazy_since_ms = 0;
-        store->lazy_due = false;
+    ready = __atomic_load_n(&log->ready, __ATOMIC_RELAXED);
+    written = __atomic_load_n(&log->written, __ATOMIC_RELAXED);
+    store->lazy_due = false;
+
+    if (ready <= written) {
         return;
     }
 
     now = store->clock->boot_ms(store->clock);
 
-    if (store->lazy_since_ms == 0) {
+    if (written >= store->lazy_lsn) {
+        store->lazy_lsn = ready;
         store->lazy_since_ms = now;
     }
 

@@ -9,6 +9,10 @@
  *            write may still land, the bytes are the same that the next leader
  *            writes; leadership passes when its slot is reaped
  *
+ * With sync=off the log is the second best way to the disk: what a flush brings
+ * there within a second is never written (log_sync.h), and a leader writes the
+ * rest.
+ *
  * Three store-load pairs need sequential consistency, else a wakeup is lost:
  *   1  a writer stores READY, then looks for a leader; a leader leaves, then
  *      looks for READY frames
@@ -26,7 +30,8 @@
 
 #include "fkv.h"
 
-#define FKV__LAZY_MS  1000      /* sync=off: the log is written after it */
+#define FKV__LAZY_MS  1000      /* sync=off: what nobody has flushed by then is
+                                   written */
 
 /* A leader's private state. */
 typedef struct {
@@ -77,10 +82,7 @@ void fkv__commit_header(const fkv_t *store, unsigned arena, uint64_t edit,
 /* Runs waiters whose position has been reached. */
 void fkv__commit_run_waiters(fkv_t *store);
 
-/*
- * sync=off: from now on what is ready and not written counts as waiting, and
- * after a second as due.
- */
+/* sync=off: what is ready and not written begins to wait, or is due. */
 void fkv__commit_lazy(fkv_t *store);
 
 /*

@@ -158,6 +158,8 @@ flush_turn(fkv__helper_t *helper, retry_t *retry)
         (void) fkv__log_sync(store);
     }
 
+    fkv__flush_pass(store);
+
     rc = disk_work(helper);
 
     if (rc == FKV_EFULL) {

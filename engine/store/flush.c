@@ -6,6 +6,7 @@
 #include "shared/arena.h"
 #include "store/dead.h"
 #include "store/keep.h"
+#include "store/log_sync.h"
 #include "store/memtable.h"
 #include "store/output.h"
 #include "store/pace.h"
@@ -73,9 +74,20 @@ fkv__flush_needs_sync(fkv_t *store)
     unsigned               arena;
     uint64_t               end;
 
-    return flush_oldest(store, &arena, &end)
+    return store->options.sync != FKV_SYNC_OFF
+           && flush_oldest(store, &arena, &end)
            && __atomic_load_n(&log->written, __ATOMIC_ACQUIRE) >= end
            && __atomic_load_n(&log->durable, __ATOMIC_ACQUIRE) < end;
+}
+
+
+void
+fkv__flush_pass(fkv_t *store)
+{
+    if (store->options.sync == FKV_SYNC_OFF) {
+        (void) fkv__log_pass(store, __atomic_load_n(&store->seg->state.floor,
+                                                    __ATOMIC_ACQUIRE));
+    }
 }
 
 
@@ -85,7 +97,8 @@ flush_allowed(fkv_t *store, uint64_t end)
     const fkv__log_shm_t  *log = &store->seg->log;
 
     return __atomic_load_n(&log->ready, __ATOMIC_ACQUIRE) >= end
-           && __atomic_load_n(&log->durable, __ATOMIC_ACQUIRE) >= end;
+           && (store->options.sync == FKV_SYNC_OFF
+               || __atomic_load_n(&log->durable, __ATOMIC_ACQUIRE) >= end);
 }
 
 
@@ -270,6 +283,7 @@ flush_arena(fkv__helper_t *helper, unsigned arena, uint64_t end,
 
     if (rc == FKV_OK) {
         FKV_STEP("flush.4");
+        fkv__flush_pass(store);
         flush_dead(store, arena, &edit);
         fkv__count(store, flushes, 1);
         fkv__count(store, flush_bytes, bytes);

@@ -3,6 +3,7 @@
  *
  * Shape      sealed arena, ready and durable to its end -> tables, synced
  *            -> directory synced -> edit {add tables, log_floor = its end}
+ *            With sync=off the tables make it durable: log_sync.h
  *            The arena stays in the set as a cache of what it holds, until
  *            recycle.h needs it.
  * Processes  the owner of the helper role, FLUSH thread
@@ -14,8 +15,8 @@
  * Its range tombstones go into the edit, but for those that hide nothing in
  * older tables; in its own records they are applied.
  *
- * Only what is durable is flushed, else a table would outrun the log and
- * recovery would find a later write without an earlier one.
+ * Where the log is what answers wait for, only what is durable is flushed:
+ * nothing becomes visible by being in a table.
  */
 
 #ifndef FKV_STORE_FLUSH_H
@@ -30,6 +31,9 @@ bool fkv__flush_wanted(fkv_t *store);
 
 /* Does the oldest of them wait for nothing but a sync of the log? */
 bool fkv__flush_needs_sync(fkv_t *store);
+
+/* sync=off: the log passes over what is in tables, unless it is written now. */
+void fkv__flush_pass(fkv_t *store);
 
 /*
  * Flushes the oldest arena, if it may be.

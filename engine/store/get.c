@@ -14,10 +14,10 @@
  *
  * A read at a snapshot holds it (hold.h) until its record is found.
  *
- * Tables hold only what was durable, thus visible, when they were written, so
- * a read of "now" takes the newest it finds there.  Data move from memtables
- * to tables only, and the edit that names the table is announced before the
- * memtable leaves the set: whoever looks in that order misses nothing.
+ * Tables hold only what was visible when they were written, so a read of "now"
+ * takes the newest it finds there.  Data move from memtables to tables only,
+ * and the edit that names the table is announced before the memtable leaves
+ * the set: whoever looks in that order misses nothing.
  */
 
 #include "store/read.h"

@@ -1,5 +1,5 @@
 /*
- * log_sync.c - one fdatasync of every log file that needs it.
+ * log_sync.c - one fdatasync of every log file that needs it, or none.
  */
 
 #include "store/log_sync.h"
@@ -104,4 +104,34 @@ fkv__log_sync(fkv_t *store)
     wake_waiters(store, written);
 
     return FKV_OK;
+}
+
+
+/* Also those whose turn to lead we have taken: they look again. */
+bool
+fkv__log_pass(fkv_t *store, uint64_t lsn)
+{
+    fkv__log_shm_t  *log = &store->seg->log;
+    uint32_t         nobody = FKV__NOBODY;
+
+    if (__atomic_load_n(&log->durable, __ATOMIC_ACQUIRE) >= lsn) {
+        return true;
+    }
+
+    if (!__atomic_compare_exchange_n(&log->leader, &nobody, store->slot + 1,
+                                     false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST))
+    {
+        return false;
+    }
+
+    FKV_STEP("log_sync.2");
+    fkv__raise(&log->written, lsn);
+    FKV_STEP("log_sync.3");
+    fkv__raise(&log->durable, lsn);
+
+    __atomic_store_n(&log->leader, FKV__NOBODY, __ATOMIC_SEQ_CST);
+    wake_waiters(store, UINT64_MAX);
+
+    return true;
 }

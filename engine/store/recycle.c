@@ -212,7 +212,10 @@ arena_clean(fkv__helper_t *helper, unsigned id)
 }
 
 
-/* Takes the oldest arena out of the set if its data are in tables. */
+/*
+ * Takes the oldest arena out of the set if its data are in tables, and nobody
+ * writes the log from it: commit.c, lead_start.
+ */
 static int
 set_shrink(fkv__segment_shm_t *seg)
 {
@@ -231,6 +234,8 @@ set_shrink(fkv__segment_shm_t *seg)
     floor = __atomic_load_n(&seg->state.floor, __ATOMIC_ACQUIRE);
 
     if (!w.sealed || oldest->base + w.top > floor
+        || __atomic_load_n(&seg->log.durable, __ATOMIC_SEQ_CST)
+           < oldest->base + w.top
         || arena_state(oldest) != FKV__ARENA_USED)
     {
         return FKV_END;

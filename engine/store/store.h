@@ -65,9 +65,10 @@ struct fkv_s {
     fkv_link_t           runnable;      /* ops that yielded */
     fkv_link_t           paced;         /* fkv__pace_t, pace.h */
 
-    uint64_t             lazy_since_ms; /* sync=off: frames wait to be written
-                                           since then; 0 = none do */
-    bool                 lazy_due;      /* they have waited long enough */
+    uint64_t             lazy_lsn;      /* sync=off: what is not written up to
+                                           here has been waiting ... */
+    uint64_t             lazy_since_ms; /* ... since then, or longer */
+    bool                 lazy_due;      /* that is long enough */
     fkv_link_t           updates;       /* fkv__update_t, not ended */
     fkv_link_t           updates_spare;
     fkv_link_t           update_blobs;  /* fkv__update_blob_t */

@@ -408,9 +408,10 @@ static inline void
 disk_settle(disk_t *disk)
 {
     fkv__log_shm_t  *log = &disk->store->seg->log;
-    uint64_t         until = live_ms() + 10000;
+    uint64_t         until = live_ms() + 10000, ready;
 
-    while (log->written < fkv__commit_advance(disk->store)) {
+    while (log->written < (ready = fkv__commit_advance(disk->store))) {
+        disk->store->lazy_lsn = ready;
         disk->store->lazy_since_ms = 1;         /* long ago: it is due */
         fkv__want_turn(disk->store);
         live_loop(&disk->live, 10);

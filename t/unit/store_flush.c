@@ -35,6 +35,7 @@ only_what_is_sealed_and_durable_is_flushed(void **state)
     uint64_t  end;
 
     (void) state;
+    disk.store->options.sync = FKV_SYNC_EVERYSEC;
 
     for (unsigned key = 0; key < 50; key++) {
         disk_put(&disk, key);
@@ -69,6 +70,90 @@ only_what_is_sealed_and_durable_is_flushed(void **state)
 
     assert_int_equal(disk_check(&disk, UINT64_MAX), 50);
     disk_check_gets(&disk);
+}
+
+
+/* sync=off: what is in a table never goes through the log. */
+static void
+a_flush_needs_no_log(void **state)
+{
+    fkv__log_shm_t  *log = &disk.store->seg->log;
+    uint64_t         end;
+
+    (void) state;
+
+    for (unsigned key = 0; key < 50; key++) {
+        disk_put(&disk, key);
+    }
+
+    end = fkv__commit_advance(disk.store);
+    disk_seal(&disk);
+    assert_false(fkv__flush_needs_sync(disk.store));
+    assert_int_equal(fkv__flush(disk.helper), FKV_OK);
+
+    assert_int_equal(disk_state(&disk)->floor, end);
+    assert_int_equal(log->written, end);
+    assert_int_equal(log->durable, end);
+    assert_int_equal(log->leader, FKV__NOBODY);
+    assert_int_equal(disk_count(&disk, FKV__STAT_commits), 0);
+
+    /* The next memtable's log goes on where no file has ended. */
+
+    for (unsigned key = 25; key < 100; key++) {
+        disk_put(&disk, key);
+    }
+
+    disk_settle(&disk);
+    assert_true(disk_count(&disk, FKV__STAT_commits) > 0);
+
+    disk_close(&disk);
+    disk_open(&disk, MEMORY);
+    disk_attach(&disk);
+    disk_check_gets(&disk);
+    assert_int_equal(disk_check(&disk, UINT64_MAX), 125);
+}
+
+
+/* An arena from which somebody writes is not used anew. */
+static void
+the_log_is_not_passed_over_while_it_is_written(void **state)
+{
+    fkv__segment_shm_t  *seg;
+    uint64_t             set;
+
+    (void) state;
+    seg = disk.store->seg;
+
+    disk_put(&disk, 1);
+    disk_seal(&disk);
+
+    seg->log.leader = 9 + 1;
+    assert_int_equal(fkv__flush(disk.helper), FKV_OK);
+    assert_true(seg->log.durable < disk_state(&disk)->floor);
+
+    /* All but the two in the set are in use: it would be asked to leave. */
+
+    for (unsigned id = 0; id < FKV__ARENAS; id++) {
+        if (seg->arenas[id].state == FKV__ARENA_FREE) {
+            seg->arenas[id].state = FKV__ARENA_CLAIMED;
+        }
+    }
+
+    set = seg->state.memtables;
+    assert_int_not_equal(fkv__recycle(disk.helper), FKV_ECANCELED);
+    assert_int_equal(seg->state.memtables, set);
+
+    seg->log.leader = FKV__NOBODY;
+    fkv__flush_pass(disk.store);
+    assert_int_equal(seg->log.durable, disk_state(&disk)->floor);
+    assert_int_equal(fkv__recycle(disk.helper), FKV_OK);
+    assert_int_not_equal(seg->state.memtables, set);
+
+    for (unsigned id = 0; id < FKV__ARENAS; id++) {
+        if (seg->arenas[id].state == FKV__ARENA_CLAIMED) {
+            seg->arenas[id].state = FKV__ARENA_FREE;
+        }
+    }
 }
 
 
@@ -325,6 +410,8 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         TEST(only_what_is_sealed_and_durable_is_flushed),
+        TEST(a_flush_needs_no_log),
+        TEST(the_log_is_not_passed_over_while_it_is_written),
         TEST(an_empty_memtable_needs_no_flush),
         TEST(shadowed_versions_stay_behind),
         TEST(tombstones_go_unless_they_hide_something),

@@ -294,6 +294,10 @@ survive(const char *step)
 
     (void) helper_setup(NULL);
 
+    if (strcmp(step, "log_sync.1") == 0) {
+        disk.store->options.sync = FKV_SYNC_EVERYSEC;
+    }
+
     helper_fork(0, step, false);
     helper_fork(1, NULL, false);
     live_attach(&disk.live, FKV_WORKER);
@@ -344,7 +348,8 @@ the_helper_may_die_at_any_step(void **state)
         "recycle.1", "recycle.1:3", "recycle.2:9", "recycle.3:9", "recycle.4",
         "recycle.5:3", "recycle.5:9",
         "compact.1", "compact.2:200", "compact.3", "compact.4",
-        "log_sync.1", "table_file.1:2", "table_file.2:3", "table_file.3:5",
+        "log_sync.1", "log_sync.2:2", "log_sync.3:3",
+        "table_file.1:2", "table_file.2:3", "table_file.3:5",
         "catalog.1:2", "catalog.2:3", "catalog.2:6", "catalog.3:4",
         "catalog.4:3",
     };
