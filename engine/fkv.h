@@ -444,6 +444,9 @@ void fkv_upload_close(fkv_upload_t *upload);
  *               and value are valid during the call; any other answer than
  *               FKV_OK ends the scan before this entry with that code, which
  *               must not be FKV_AGAIN
+ *   seek        on_entry may set it: the next entry wanted is the first at or
+ *               behind this key; what lies between costs nothing.  Its bytes
+ *               are taken when on_entry has answered
  * FKV_OK complete says whether the range is known to be exhausted · FKV_AGAIN
  * · FKV_GONE the lease has ended, or versions of that snapshot may have been
  * dropped · FKV_EFULL all leases are taken · FKV_ECORRUPT · FKV_EVERSION
@@ -470,6 +473,7 @@ struct fkv_scan_s {
     uint64_t      load_max;     /* as of fkv_get_t; value->blob is NULL */
     int         (*on_entry)(fkv_scan_t *scan, fkv_str_t key,
                       const fkv_value_t *value);
+    fkv_str_t     seek;         /* empty before each on_entry */
 
     bool          complete;
 

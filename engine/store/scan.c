@@ -130,6 +130,8 @@ scan_give(fkv_scan_t *scan, const fkv__record_t *rec, const fkv_value_t *value)
         return scan_end(scan, FKV_OK);
     }
 
+    scan->seek.len = 0;
+
     rc = scan->on_entry(scan, key, value);
     FKV_ASSERT(rc != FKV_AGAIN);
 
@@ -186,6 +188,21 @@ scan_load(fkv_scan_t *scan, const fkv__record_t *rec, fkv_value_t *value)
 }
 
 
+/* On behind the key, or, if it was given out, to where on_entry wants to go. */
+static fkv__turn_e
+scan_pass(fkv_scan_t *scan, fkv_str_t ikey, bool given)
+{
+    fkv__walk_t  *walk = &scan->own->walk;
+    int           rc = fkv__walk_pass(walk, ikey);
+
+    if (rc == FKV_OK && given && scan->seek.len > 0) {
+        rc = fkv__walk_seek(walk, scan->ns, scan->seek);
+    }
+
+    return (rc == FKV_OK) ? FKV__TURN_NEXT : scan_end(scan, rc);
+}
+
+
 /* A key with a version to see.  NEXT if the walk may go on. */
 static fkv__turn_e
 scan_key(fkv_scan_t *scan, const fkv__record_t *rec)
@@ -227,9 +244,7 @@ scan_key(fkv_scan_t *scan, const fkv__record_t *rec)
         fkv__walk_dead(&scan->own->walk);
     }
 
-    rc = fkv__walk_pass(&scan->own->walk, rec->key);
-
-    return (rc == FKV_OK) ? FKV__TURN_NEXT : scan_end(scan, rc);
+    return scan_pass(scan, rec->key, rc == FKV_OK);
 }
 
 

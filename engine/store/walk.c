@@ -523,3 +523,37 @@ fkv__walk_pass(fkv__walk_t *walk, fkv_str_t ikey)
 
     return FKV_OK;
 }
+
+
+int
+fkv__walk_seek(fkv__walk_t *walk, unsigned ns, fkv_str_t key)
+{
+    fkv__buf_t  to = { 0 };
+
+    if (walk_encode(&to, ns, key) != FKV_OK) {
+        return FKV_ENOMEM;
+    }
+
+    if (fkv__str_cmp(fkv__buf_str(&to), fkv__buf_str(&walk->at)) <= 0) {
+        fkv__buf_done(&to);
+        return FKV_OK;
+    }
+
+    fkv__buf_done(&walk->at);
+    walk->at = to;
+    walk->after = false;
+
+    for (unsigned i = 0; i < walk->memtables_n; i++) {
+        fkv__memtable_iter_t  *it = &walk->at_memtable[i];
+
+        if (it->node != 0
+            && fkv__str_cmp(fkv__memtable_iter_key(it), fkv__buf_str(&to)) < 0)
+        {
+            fkv__memtable_iter_seek(it, it->mt, fkv__buf_str(&to));
+        }
+    }
+
+    fkv__merge_seek(&walk->merge, fkv__buf_str(&to), UINT64_MAX);
+
+    return FKV_OK;
+}

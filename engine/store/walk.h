@@ -91,5 +91,11 @@ void fkv__walk_dead(fkv__walk_t *walk);
 /* The key that step found has been dealt with.  FKV_OK or FKV_ENOMEM. */
 int fkv__walk_pass(fkv__walk_t *walk, fkv_str_t ikey);
 
+/*
+ * After pass, within the same turn: on to the first key at or behind this one.
+ * A key that the walk is through with changes nothing.  FKV_OK or FKV_ENOMEM.
+ */
+int fkv__walk_seek(fkv__walk_t *walk, unsigned ns, fkv_str_t key);
+
 
 #endif /* FKV_STORE_WALK_H */

@@ -58,6 +58,9 @@ typedef struct {
     fkv__buf_t  got;
     unsigned    entries;
     unsigned    stop_at;        /* on_entry answers FKV_GONE to this entry */
+    unsigned    leap;           /* on_entry wants none of the next so many */
+    fkv_str_t   seek;           /* what on_entry says, if not empty */
+    char        to[16];         /* zeros behind it at first */
 } walk_t;
 
 
@@ -79,6 +82,17 @@ on_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
     assert_int_equal(fkv__buf_append(&walk->got, data.data, data.len),
                      FKV_OK);
     assert_int_equal(fkv__buf_append(&walk->got, "\n", 1), FKV_OK);
+
+    assert_int_equal(scan->seek.len, 0);
+    scan->seek = walk->seek;
+
+    if (walk->leap != 0) {
+        assert_int_equal(key.len, strlen("key000000"));
+        memcpy(walk->to, key.data, key.len);
+        (void) sprintf(walk->to, "key%06u", 1 + walk->leap
+                       + (unsigned) atoi(walk->to + strlen("key")));
+        scan->seek = live_str(walk->to);
+    }
 
     return FKV_OK;
 }
@@ -298,6 +312,46 @@ on_entry_may_end_it(void **state)
 
 
 static void
+on_entry_may_say_where_to_go_on(void **state)
+{
+    walk_t  walk;
+
+    (void) state;
+
+    fruit();
+    walk_init(&walk, live.store);
+
+    walk.seek = live_str("blackberry");
+    assert_int_equal(walk_run(&walk), FKV_OK);
+    check_got(&walk, "apple=5\nblackberry=6\nblueberry=8\ncherry=4\n", true);
+
+    walk.seek = live_str("apple");
+    assert_int_equal(walk_run(&walk), FKV_OK);
+    check_got(&walk, ALL, true);
+
+    walk.seek = live_str("banana");
+    walk.scan.limit = 2;
+    assert_int_equal(walk_run(&walk), FKV_OK);
+    check_got(&walk, "apple=5\nblackberry=6\n", false);
+
+    walk.scan.limit = 0;
+    walk.scan.end = live_str("blackberry");
+    assert_int_equal(walk_run(&walk), FKV_OK);
+    check_got(&walk, "apple=5\n", true);
+
+    walk.seek = live_str("zucchini");
+    walk.scan.end = FKV_STR_NULL;
+    assert_int_equal(walk_run(&walk), FKV_OK);
+    check_got(&walk, "apple=5\n", true);
+
+    walk.seek = live_str("b");
+    walk.scan.prefix = live_str("a");
+    assert_int_equal(walk_run(&walk), FKV_OK);
+    check_got(&walk, "apple=5\n", true);
+}
+
+
+static void
 keys_of_any_bytes_come_as_they_are(void **state)
 {
     static const fkv_str_t  keys[] = {
@@ -379,7 +433,7 @@ static unsigned  model[MODEL_KEYS];         /* 0 = absent, else the value */
 
 
 static void
-model_text(fkv__buf_t *text, const unsigned *values)
+model_text(fkv__buf_t *text, const unsigned *values, unsigned leap)
 {
     char  line[32];
 
@@ -388,6 +442,7 @@ model_text(fkv__buf_t *text, const unsigned *values)
             int  n = sprintf(line, "key%06u=%u\n", k, values[k]);
 
             assert_int_equal(fkv__buf_append(text, line, (size_t) n), FKV_OK);
+            k += leap;
         }
     }
 }
@@ -398,7 +453,7 @@ check_model(walk_t *walk, const unsigned *values)
 {
     fkv__buf_t  text = { 0 };
 
-    model_text(&text, values);
+    model_text(&text, values, walk->leap);
     assert_true(walk->scan.complete);
     check_str(fkv__buf_str(&walk->got), fkv__buf_str(&text));
 
@@ -493,6 +548,7 @@ flush_and_compaction_do_not_disturb_it(void **state)
         (void) fkv_helper(live.store);
         memcpy(before, model, sizeof(model));
 
+        walk.leap = (round % 2 == 0) ? 0 : round / 2;
         assert_int_equal(walk_start(&walk), FKV_AGAIN);
 
         while (!walk.ended) {
@@ -568,9 +624,11 @@ every_level_is_part_of_it(void **state)
         shelf_put(&table, &edit, t < 6 ? 6 - t : 0);
         shelf_edit(&shelf, &edit);
 
-        forget_blocks(shelf.store.seg);
-        assert_int_equal(walk_run(&walk), FKV_OK);
-        check_model(&walk, model);
+        for (walk.leap = 0; walk.leap < 1000; walk.leap = 4 * walk.leap + 3) {
+            forget_blocks(shelf.store.seg);
+            assert_int_equal(walk_run(&walk), FKV_OK);
+            check_model(&walk, model);
+        }
     }
 
     assert_int_equal(shelf.logs, 0);
@@ -796,6 +854,7 @@ main(void)
         LIVE(a_range_is_what_was_asked_for),
         LIVE(limits_end_it_early),
         LIVE(on_entry_may_end_it),
+        LIVE(on_entry_may_say_where_to_go_on),
         LIVE(keys_of_any_bytes_come_as_they_are),
         LIVE(a_snapshot_below_the_floor_is_gone),
         LIVE(a_scan_sees_one_moment_while_others_write),
