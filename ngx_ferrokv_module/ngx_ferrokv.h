@@ -33,6 +33,7 @@ typedef struct {
     fkv_options_t              options;     /* value_max is never 0 */
     fkv_t                     *fkv;
     ngx_ferrokv_open_t        *open;        /* the entry in the table */
+    ngx_array_t                zones;       /* of ngx_ferrokv_zone_t * */
 
     u_char                    *file;        /* where it was configured */
     ngx_uint_t                 line;
@@ -53,6 +54,8 @@ typedef struct {
 typedef struct {
     ngx_array_t                stores;      /* of ngx_ferrokv_store_t * */
     ngx_array_t                refs;        /* of ngx_ferrokv_ref_t * */
+    ngx_array_t                zones;       /* of ngx_ferrokv_zone_t * */
+    ngx_array_t                zone_refs;   /* of ngx_ferrokv_zone_ref_t * */
 } ngx_ferrokv_conf_t;
 
 
@@ -61,6 +64,9 @@ typedef struct {
  * empty: there must be one store.  NULL: out of memory.
  */
 ngx_ferrokv_ref_t *ngx_ferrokv_store_ref(ngx_conf_t *cf, ngx_str_t *name);
+
+/* Where the directive stands that is being parsed. */
+u_char *ngx_ferrokv_conf_file(ngx_conf_t *cf);
 
 /* After parsing.  NULL: no such store. */
 ngx_ferrokv_store_t *ngx_ferrokv_store_by_name(ngx_cycle_t *cycle,
@@ -124,6 +130,9 @@ void ngx_ferrokv_exit_process(ngx_cycle_t *cycle);
 
 /* ngx_ferrokv_parse.c: the grammar that all faces share. */
 
+/* Is arg name=value?  name comes without the "="; value may be empty. */
+ngx_uint_t ngx_ferrokv_arg(ngx_str_t *arg, const char *name, ngx_str_t *value);
+
 /* 100 years of 365 days: sums with it stay exact in JSON and in int64_t. */
 #define NGX_FERROKV_TTL_MAX   (100ULL * 365 * 86400 * 1000)
 
@@ -156,6 +165,10 @@ ngx_uint_t ngx_ferrokv_http_status(int rc);
 
 /* The level at which a failed operation is logged. */
 ngx_uint_t ngx_ferrokv_log_level(int rc);
+
+/* One line about an operation that failed; what is the directive's name. */
+void ngx_ferrokv_log_failure(ngx_log_t *log, ngx_str_t *what,
+    ngx_ferrokv_store_t *store, fkv_str_t key, int rc);
 
 
 /* ngx_ferrokv_counter.c: atomic addition, for every face that has one. */

@@ -9,7 +9,7 @@
  * too and must not touch the disk.
  */
 
-#include "ngx_ferrokv.h"
+#include "ngx_ferrokv_zone.h"
 
 
 #define NGX_FERROKV_MEMORY  (256 * 1024 * 1024)
@@ -129,11 +129,18 @@ ngx_ferrokv_create_conf(ngx_cycle_t *cycle)
         return NULL;
     }
 
+    if (ngx_array_init(&fcf->zones, cycle->pool, 4, sizeof(void *)) != NGX_OK
+        || ngx_array_init(&fcf->zone_refs, cycle->pool, 4, sizeof(void *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
     return fcf;
 }
 
 
-static u_char *
+u_char *
 ngx_ferrokv_conf_file(ngx_conf_t *cf)
 {
     if (cf->conf_file->file.name.data == NULL) {
@@ -351,6 +358,10 @@ ngx_ferrokv_init_conf(ngx_cycle_t *cycle, void *conf)
         if (ngx_ferrokv_resolve(cycle, fcf, ref[i]) != NGX_CONF_OK) {
             return NGX_CONF_ERROR;
         }
+    }
+
+    if (ngx_ferrokv_resolve_zones(cycle, fcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
     if (fcf->stores.nelts

@@ -25,6 +25,27 @@ static ngx_ferrokv_unit_t  ngx_ferrokv_units[] = {
 };
 
 
+ngx_uint_t
+ngx_ferrokv_arg(ngx_str_t *arg, const char *name, ngx_str_t *value)
+{
+    size_t  len;
+
+    len = ngx_strlen(name);
+
+    if (arg->len <= len
+        || arg->data[len] != '='
+        || ngx_strncmp(arg->data, name, len) != 0)
+    {
+        return 0;
+    }
+
+    value->data = arg->data + len + 1;
+    value->len = arg->len - len - 1;
+
+    return 1;
+}
+
+
 ngx_int_t
 ngx_ferrokv_parse_ttl(ngx_str_t *text, uint64_t *ttl_ms)
 {
@@ -211,4 +232,18 @@ ngx_ferrokv_log_level(int rc)
     }
 
     return NGX_LOG_ERR;
+}
+
+
+void
+ngx_ferrokv_log_failure(ngx_log_t *log, ngx_str_t *what,
+    ngx_ferrokv_store_t *store, fkv_str_t key, int rc)
+{
+    u_char     buf[NGX_FERROKV_LOG_KEY_SIZE];
+    ngx_str_t  text;
+
+    ngx_log_error(ngx_ferrokv_log_level(rc), log, 0,
+                  "\"%V\": key \"%V\" of store \"%V\": %s", what,
+                  ngx_ferrokv_log_key(&text, buf, key.data, key.len),
+                  &store->name, fkv_code_text(rc));
 }

@@ -31,9 +31,14 @@
 #define _NGX_HTTP_FERROKV_H_INCLUDED_
 
 
-#include "ngx_ferrokv.h"
+#include "ngx_ferrokv_lookup.h"
 
 #include <ngx_http.h>
+
+
+/* What all faces share, by the name that http code knows. */
+#define ngx_http_ferrokv_arg          ngx_ferrokv_arg
+#define ngx_http_ferrokv_log_failure  ngx_ferrokv_log_failure
 
 
 typedef struct ngx_http_ferrokv_action_s     ngx_http_ferrokv_action_t;
@@ -45,11 +50,9 @@ typedef struct ngx_http_ferrokv_rest_conf_s  ngx_http_ferrokv_rest_conf_t;
 
 
 typedef struct {
-    ngx_array_t                   zones;    /* ngx_http_ferrokv_zone_t * */
     ngx_array_t                   pairs;    /* ngx_http_ferrokv_pair_t * */
     ngx_array_t                   actions;  /* ngx_http_ferrokv_action_t * */
     ngx_uint_t                    log;      /* some action has phase=log */
-    ngx_uint_t                    timeouts; /* some zone has a timeout */
     ngx_uint_t                    load;     /* some pair's variable is used */
 } ngx_http_ferrokv_main_conf_t;
 
@@ -73,7 +76,7 @@ typedef struct {
     ngx_uint_t                    waiting;  /* phases: an operation goes on */
 
     ngx_uint_t                    pair;     /* how many have been loaded */
-    fkv_get_t                    *get;      /* of pairs; may be NULL */
+    ngx_ferrokv_lookup_t         *lookup;   /* of pairs; may be NULL */
 
     ngx_http_ferrokv_run_t       *run;      /* of actions; may be NULL */
     u_char                       *done;     /* bitmap of actions; may be NULL */
@@ -100,10 +103,6 @@ ngx_http_ferrokv_hold(ngx_http_request_t *r)
 /* From on_done, after hold(); the last thing on_done does. */
 void ngx_http_ferrokv_resume(ngx_http_request_t *r);
 
-/* Is arg name=value?  name comes without the "="; value may be empty. */
-ngx_uint_t ngx_http_ferrokv_arg(ngx_str_t *arg, const char *name,
-    ngx_str_t *value);
-
 /* NULL: [emerg] has been logged. */
 ngx_http_complex_value_t *ngx_http_ferrokv_compile(ngx_conf_t *cf,
     ngx_str_t *value);
@@ -114,10 +113,6 @@ ngx_int_t ngx_http_ferrokv_variable(ngx_conf_t *cf, ngx_str_t *name);
 /* Sets an indexed variable; len 0 is a valid empty value. */
 void ngx_http_ferrokv_set_variable(ngx_http_request_t *r, ngx_int_t index,
     u_char *data, size_t len);
-
-/* One line about an operation that failed; what is the directive's name. */
-void ngx_http_ferrokv_log_failure(ngx_log_t *log, ngx_str_t *what,
-    ngx_ferrokv_store_t *store, fkv_str_t key, int rc);
 
 
 /* ngx_http_ferrokv_actions.c: ferrokv_get, _set, _incr, _ttl, _del. */
@@ -136,25 +131,9 @@ ngx_int_t ngx_http_ferrokv_preaccess_handler(ngx_http_request_t *r);
 ngx_int_t ngx_http_ferrokv_log_handler(ngx_http_request_t *r);
 
 
-/* ngx_http_ferrokv_zone.c */
-
-char *ngx_http_ferrokv_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-/*
- * The TTL of a record that is created or set without one: the timeout= of the
- * zone its key lies in, in milliseconds; 0 = none.
- */
-uint64_t ngx_http_ferrokv_default_ttl(ngx_http_request_t *r,
-    ngx_ferrokv_store_t *store, fkv_str_t key);
-
-
 /* ngx_http_ferrokv_pair.c: ferrokv $key $var zone=NAME. */
 
 char *ngx_http_ferrokv_pair(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-/* After the http block: which zone a pair names. */
-char *ngx_http_ferrokv_resolve_pairs(ngx_conf_t *cf,
-    ngx_http_ferrokv_main_conf_t *fmcf);
 
 /* Before variables are counted: gives all of them an index if need be. */
 ngx_int_t ngx_http_ferrokv_index_pairs(ngx_conf_t *cf,

@@ -12,7 +12,6 @@
 
 
 static void *ngx_http_ferrokv_create_main_conf(ngx_conf_t *cf);
-static char *ngx_http_ferrokv_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_ferrokv_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_ferrokv_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -66,8 +65,8 @@ static ngx_command_t  ngx_http_ferrokv_commands[] = {
 
     { ngx_string("ferrokv_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_ferrokv_zone,
-      NGX_HTTP_MAIN_CONF_OFFSET,
+      ngx_ferrokv_zone,
+      0,
       0,
       NULL },
 
@@ -101,7 +100,7 @@ static ngx_http_module_t  ngx_http_ferrokv_module_ctx = {
     ngx_http_ferrokv_init,                 /* postconfiguration */
 
     ngx_http_ferrokv_create_main_conf,     /* create main configuration */
-    ngx_http_ferrokv_init_main_conf,       /* init main configuration */
+    NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
@@ -225,27 +224,6 @@ ngx_http_ferrokv_resume(ngx_http_request_t *r)
 }
 
 
-ngx_uint_t
-ngx_http_ferrokv_arg(ngx_str_t *arg, const char *name, ngx_str_t *value)
-{
-    size_t  len;
-
-    len = ngx_strlen(name);
-
-    if (arg->len <= len
-        || arg->data[len] != '='
-        || ngx_strncmp(arg->data, name, len) != 0)
-    {
-        return 0;
-    }
-
-    value->data = arg->data + len + 1;
-    value->len = arg->len - len - 1;
-
-    return 1;
-}
-
-
 ngx_http_complex_value_t *
 ngx_http_ferrokv_compile(ngx_conf_t *cf, ngx_str_t *value)
 {
@@ -327,20 +305,6 @@ ngx_http_ferrokv_set_variable(ngx_http_request_t *r, ngx_int_t index,
 }
 
 
-void
-ngx_http_ferrokv_log_failure(ngx_log_t *log, ngx_str_t *what,
-    ngx_ferrokv_store_t *store, fkv_str_t key, int rc)
-{
-    u_char     buf[NGX_FERROKV_LOG_KEY_SIZE];
-    ngx_str_t  text;
-
-    ngx_log_error(ngx_ferrokv_log_level(rc), log, 0,
-                  "\"%V\": key \"%V\" of store \"%V\": %s", what,
-                  ngx_ferrokv_log_key(&text, buf, key.data, key.len),
-                  &store->name, fkv_code_text(rc));
-}
-
-
 static void *
 ngx_http_ferrokv_create_main_conf(ngx_conf_t *cf)
 {
@@ -357,22 +321,11 @@ ngx_http_ferrokv_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (ngx_array_init(&fmcf->zones, cf->pool, 4, sizeof(void *)) != NGX_OK) {
-        return NULL;
-    }
-
     if (ngx_array_init(&fmcf->pairs, cf->pool, 4, sizeof(void *)) != NGX_OK) {
         return NULL;
     }
 
     return fmcf;
-}
-
-
-static char *
-ngx_http_ferrokv_init_main_conf(ngx_conf_t *cf, void *conf)
-{
-    return ngx_http_ferrokv_resolve_pairs(cf, conf);
 }
 
 

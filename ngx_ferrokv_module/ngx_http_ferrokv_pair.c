@@ -12,7 +12,7 @@
  * pairs get an index, and SSI, where the log says what to do.
  */
 
-#include "ngx_http_ferrokv_zone.h"
+#include "ngx_http_ferrokv.h"
 
 
 #define NGX_HTTP_FERROKV_UNUSED  (-1)
@@ -24,11 +24,7 @@ typedef struct {
     ngx_int_t                     index;
     ngx_http_complex_value_t     *fallback;
 
-    ngx_str_t                     zone_name;
-    ngx_http_ferrokv_zone_t      *zone;
-
-    u_char                       *file;
-    ngx_uint_t                    line;
+    ngx_ferrokv_zone_ref_t       *ref;
 } ngx_http_ferrokv_pair_t;
 
 
@@ -90,7 +86,8 @@ ngx_http_ferrokv_pair_param(ngx_conf_t *cf, ngx_http_ferrokv_pair_t *pair,
     ngx_str_t  value;
 
     if (ngx_http_ferrokv_arg(arg, "zone", &value)) {
-        return ngx_http_ferrokv_zone_name(cf, &value, &pair->zone_name);
+        pair->ref = ngx_ferrokv_zone_ref(cf, &value);
+        return pair->ref ? NGX_OK : NGX_ERROR;
     }
 
     if (ngx_http_ferrokv_arg(arg, "default", &value)) {
@@ -128,8 +125,6 @@ ngx_http_ferrokv_pair(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     *slot = pair;
 
     pair->index = NGX_HTTP_FERROKV_UNUSED;
-    pair->line = cf->conf_file->line;
-    pair->file = cf->conf_file->file.name.data;
 
     pair->key = ngx_http_ferrokv_compile(cf, &value[1]);
     if (pair->key == NULL) {
@@ -146,35 +141,10 @@ ngx_http_ferrokv_pair(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    if (pair->zone_name.len == 0) {
+    if (pair->ref == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"ferrokv\" \"%V\" has no \"zone=\"", &value[2]);
         return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_ferrokv_resolve_pairs(ngx_conf_t *cf,
-    ngx_http_ferrokv_main_conf_t *fmcf)
-{
-    ngx_uint_t                 i;
-    ngx_http_ferrokv_pair_t  **pair;
-
-    pair = fmcf->pairs.elts;
-
-    for (i = 0; i < fmcf->pairs.nelts; i++) {
-        pair[i]->zone = ngx_http_ferrokv_find_zone(fmcf, &pair[i]->zone_name);
-
-        if (pair[i]->zone == NULL) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "\"ferrokv\" names the unknown zone \"%V\" "
-                          "in %s:%ui", &pair[i]->zone_name, pair[i]->file,
-                          pair[i]->line);
-            return NGX_CONF_ERROR;
-        }
     }
 
     return NGX_CONF_OK;
@@ -286,45 +256,29 @@ ngx_http_ferrokv_current_pair(ngx_http_request_t *r,
 }
 
 
-static void
-ngx_http_ferrokv_pair_found(ngx_http_request_t *r,
-    ngx_http_ferrokv_pair_t *pair, fkv_get_t *get)
-{
-    size_t   len;
-    u_char  *p;
-
-    len = get->value.data.len;
-
-    p = ngx_pnalloc(r->pool, len);
-
-    if (p) {
-        ngx_memcpy(p, get->value.data.data, len);
-        ngx_http_ferrokv_set_variable(r, pair->index, p, len);
-    }
-
-    fkv_get_done(get);
-}
-
-
 /* After a failure the variable is empty; the default is for absent keys. */
 
 static void
 ngx_http_ferrokv_pair_finish(ngx_http_request_t *r,
     ngx_http_ferrokv_ctx_t *ctx, ngx_http_ferrokv_pair_t *pair, int rc)
 {
-    ngx_str_t  value;
+    ngx_str_t              value;
+    ngx_ferrokv_lookup_t  *lookup;
 
     ctx->pair++;
+    lookup = ctx->lookup;
 
     if (rc == FKV_OK) {
-        ngx_http_ferrokv_pair_found(r, pair, ctx->get);
+        ngx_http_ferrokv_set_variable(r, pair->index, lookup->value.data,
+                                      lookup->value.len);
         return;
     }
 
     if (rc != FKV_NOTFOUND) {
         ngx_http_ferrokv_log_failure(r->connection->log,
                                      &ngx_http_ferrokv_pair_name,
-                                     pair->zone->ref->store, ctx->get->key, rc);
+                                     lookup->zone->ref->store, lookup->name,
+                                     rc);
         return;
     }
 
@@ -337,55 +291,21 @@ ngx_http_ferrokv_pair_finish(ngx_http_request_t *r,
 
 
 static void
-ngx_http_ferrokv_pair_done(fkv_op_t *op)
+ngx_http_ferrokv_pair_done(ngx_ferrokv_lookup_t *lookup, int rc)
 {
     ngx_http_request_t       *r;
     ngx_http_ferrokv_ctx_t   *ctx;
     ngx_http_ferrokv_pair_t  *pair;
 
-    ctx = op->data;
+    ctx = lookup->data;
     r = ctx->request;
     pair = ngx_http_ferrokv_current_pair(r, ctx);
 
-    ngx_http_ferrokv_pair_finish(r, ctx, pair, op->rc);
+    ngx_http_ferrokv_pair_finish(r, ctx, pair, rc);
 
     ctx->waiting = 0;
 
     ngx_http_ferrokv_resume(r);
-}
-
-
-/* "NAME:" and the key; NGX_DECLINED: there is no such entry for sure. */
-
-static ngx_int_t
-ngx_http_ferrokv_pair_key(ngx_http_request_t *r, ngx_http_ferrokv_pair_t *pair,
-    fkv_str_t *key)
-{
-    u_char     *p;
-    ngx_str_t   value, *prefix;
-
-    if (ngx_http_complex_value(r, pair->key, &value) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    prefix = &pair->zone->prefix;
-
-    if (value.len == 0 || value.len > FKV_KEY_BYTES_MAX - prefix->len) {
-        return NGX_DECLINED;
-    }
-
-    p = ngx_pnalloc(r->pool, prefix->len + value.len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    key->data = p;
-    key->len = prefix->len + value.len;
-
-    p = ngx_cpymem(p, prefix->data, prefix->len);
-    ngx_memcpy(p, value.data, value.len);
-
-    return NGX_OK;
 }
 
 
@@ -395,39 +315,29 @@ static ngx_int_t
 ngx_http_ferrokv_load_pair(ngx_http_request_t *r, ngx_http_ferrokv_ctx_t *ctx,
     ngx_http_ferrokv_pair_t *pair)
 {
-    int         rc;
-    fkv_get_t  *get;
-    ngx_int_t   named;
+    int                    rc;
+    ngx_ferrokv_lookup_t  *lookup;
 
-    if (ctx->get == NULL) {
-        ctx->get = ngx_palloc(r->pool, sizeof(fkv_get_t));
-        if (ctx->get == NULL) {
+    if (ctx->lookup == NULL) {
+        ctx->lookup = ngx_palloc(r->pool, sizeof(ngx_ferrokv_lookup_t));
+        if (ctx->lookup == NULL) {
             return NGX_ERROR;
         }
     }
 
-    get = ctx->get;
-    ngx_memzero(get, sizeof(fkv_get_t));
+    lookup = ctx->lookup;
+    ngx_memzero(lookup, sizeof(ngx_ferrokv_lookup_t));
 
-    named = ngx_http_ferrokv_pair_key(r, pair, &get->key);
-
-    if (named == NGX_ERROR) {
+    if (ngx_http_complex_value(r, pair->key, &lookup->key) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (named == NGX_DECLINED) {
-        ngx_http_ferrokv_pair_finish(r, ctx, pair, FKV_NOTFOUND);
-        return NGX_OK;
-    }
+    lookup->pool = r->pool;
+    lookup->zone = pair->ref->zone;
+    lookup->on_done = ngx_http_ferrokv_pair_done;
+    lookup->data = ctx;
 
-    get->op.on_done = ngx_http_ferrokv_pair_done;
-    get->op.data = ctx;
-    get->store = pair->zone->ref->store->fkv;
-    get->ns = FKV_NAMESPACE_USER;
-    get->now_ms = fkv_now_ms(get->store);
-    get->load_max = NGX_MAX_OFF_T_VALUE;
-
-    rc = fkv_get(get);
+    rc = ngx_ferrokv_lookup(lookup);
 
     if (rc == FKV_AGAIN) {
         ctx->waiting = 1;

@@ -10,6 +10,8 @@ static ngx_int_t ngx_http_ferrokv_batch_body(ngx_http_request_t *r,
 static ngx_int_t ngx_http_ferrokv_batch_cleanup(
     ngx_http_ferrokv_batch_t *batch);
 static void ngx_http_ferrokv_batch_free(void *data);
+static ngx_int_t ngx_http_ferrokv_batch_keys(ngx_http_ferrokv_batch_t *batch,
+    ngx_http_ferrokv_problem_t *problem);
 static ngx_int_t ngx_http_ferrokv_batch_slots(ngx_http_ferrokv_batch_t *batch);
 static ngx_uint_t ngx_http_ferrokv_batch_slot(ngx_http_ferrokv_batch_t *batch,
     uint16_t *table, ngx_uint_t mask, ngx_str_t *key);
@@ -184,7 +186,9 @@ ngx_http_ferrokv_batch_body(ngx_http_request_t *r,
 
     batch->update.now_ms = fkv_now_ms(batch->target.store->fkv);
 
-    if (ngx_http_ferrokv_batch_parse(batch, &bad) != NGX_OK) {
+    if (ngx_http_ferrokv_batch_parse(batch, &bad) != NGX_OK
+        || ngx_http_ferrokv_batch_keys(batch, &bad) != NGX_OK)
+    {
         return ngx_http_ferrokv_send_problem(r, &bad);
     }
 
@@ -199,6 +203,39 @@ ngx_http_ferrokv_batch_body(ngx_http_request_t *r,
     ngx_http_ferrokv_batch_expiry(batch);
 
     return ngx_http_ferrokv_batch_start(batch);
+}
+
+
+static ngx_uint_t
+ngx_http_ferrokv_batch_creates(ngx_http_ferrokv_operation_t *op)
+{
+    return op->kind == NGX_HTTP_FERROKV_OP_SET
+           || op->kind == NGX_HTTP_FERROKV_OP_INCR;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_batch_keys(ngx_http_ferrokv_batch_t *batch,
+    ngx_http_ferrokv_problem_t *problem)
+{
+    char        error[NGX_FERROKV_ZONE_ERROR_BYTES];
+    ngx_uint_t  i;
+
+    for (i = 0; i < batch->n; i++) {
+
+        if (ngx_http_ferrokv_batch_creates(&batch->ops[i])
+            && ngx_ferrokv_check_key(batch->target.store,
+                                     ngx_ferrokv_str(&batch->ops[i].key),
+                                     error)
+               != NGX_OK)
+        {
+            return ngx_http_ferrokv_fail(problem, NGX_HTTP_BAD_REQUEST,
+                                         "bad_key", "operation %ui: %s", i,
+                                         error);
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -279,13 +316,9 @@ ngx_http_ferrokv_batch_expiry(ngx_http_ferrokv_batch_t *batch)
 
         ttl_ms = op->ttl_ms;
 
-        if (ttl_ms == 0
-            && (op->kind == NGX_HTTP_FERROKV_OP_SET
-                || op->kind == NGX_HTTP_FERROKV_OP_INCR))
-        {
-            ttl_ms = ngx_http_ferrokv_default_ttl(batch->target.request,
-                                                  batch->target.store,
-                                                  ngx_ferrokv_str(&op->key));
+        if (ttl_ms == 0 && ngx_http_ferrokv_batch_creates(op)) {
+            ttl_ms = ngx_ferrokv_default_ttl(batch->target.store,
+                                             ngx_ferrokv_str(&op->key));
         }
 
         op->expire_at = ttl_ms ? batch->update.now_ms + ttl_ms : 0;

@@ -36,6 +36,8 @@ static ngx_http_ferrokv_write_t *ngx_http_ferrokv_write_create(
 static ngx_int_t ngx_http_ferrokv_write_query(ngx_http_ferrokv_write_t *write,
     ngx_http_ferrokv_query_t *query, ngx_uint_t allowed,
     ngx_http_ferrokv_problem_t *problem);
+static ngx_int_t ngx_http_ferrokv_write_key(ngx_http_ferrokv_write_t *write,
+    ngx_http_ferrokv_problem_t *problem);
 static uint64_t ngx_http_ferrokv_write_expire_at(
     ngx_http_ferrokv_write_t *write, uint64_t now_ms);
 static ngx_int_t ngx_http_ferrokv_write_start(
@@ -87,6 +89,7 @@ ngx_http_ferrokv_rest_put(ngx_http_ferrokv_target_t *target)
                                      |ngx_http_ferrokv_bit(SYNC),
                                      &problem)
         != NGX_OK
+        || ngx_http_ferrokv_write_key(write, &problem) != NGX_OK
         || ngx_http_ferrokv_put_type(write, &problem) != NGX_OK)
     {
         return ngx_http_ferrokv_send_problem(r, &problem);
@@ -229,7 +232,8 @@ ngx_http_ferrokv_rest_post(ngx_http_ferrokv_target_t *target)
                                      |ngx_http_ferrokv_bit(EXPIRES_AT)
                                      |ngx_http_ferrokv_bit(SYNC),
                                      &problem)
-        != NGX_OK)
+        != NGX_OK
+        || ngx_http_ferrokv_write_key(write, &problem) != NGX_OK)
     {
         return ngx_http_ferrokv_send_problem(r, &problem);
     }
@@ -382,6 +386,23 @@ ngx_http_ferrokv_write_query(ngx_http_ferrokv_write_t *write,
 }
 
 
+static ngx_int_t
+ngx_http_ferrokv_write_key(ngx_http_ferrokv_write_t *write,
+    ngx_http_ferrokv_problem_t *problem)
+{
+    char  error[NGX_FERROKV_ZONE_ERROR_BYTES];
+
+    if (ngx_ferrokv_check_key(write->target.store, write->change.key, error)
+        == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_ferrokv_fail(problem, NGX_HTTP_BAD_REQUEST, "bad_key",
+                                 "%s", error);
+}
+
+
 static uint64_t
 ngx_http_ferrokv_write_expire_at(ngx_http_ferrokv_write_t *write,
     uint64_t now_ms)
@@ -395,9 +416,8 @@ ngx_http_ferrokv_write_expire_at(ngx_http_ferrokv_write_t *write,
     ttl_ms = write->expiry.ttl_ms;
 
     if (ttl_ms == 0) {
-        ttl_ms = ngx_http_ferrokv_default_ttl(write->target.request,
-                                              write->target.store,
-                                              write->change.key);
+        ttl_ms = ngx_ferrokv_default_ttl(write->target.store,
+                                         write->change.key);
     }
 
     return ttl_ms ? now_ms + ttl_ms : 0;

@@ -134,8 +134,8 @@ ngx_http_ferrokv_eval_ttl(ngx_http_request_t *r, ngx_http_ferrokv_run_t *run)
     rc = ngx_http_ferrokv_eval(r, run->action->ttl, &value);
 
     if (rc == NGX_DECLINED) {
-        run->ttl_ms = ngx_http_ferrokv_default_ttl(r, run->action->ref->store,
-                                                   run->key);
+        run->ttl_ms = ngx_ferrokv_default_ttl(run->action->ref->store,
+                                              run->key);
         return NGX_OK;
     }
 
@@ -219,6 +219,7 @@ ngx_http_ferrokv_eval_filter(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_ferrokv_prepare(ngx_http_request_t *r, ngx_http_ferrokv_run_t *run)
 {
+    char                        error[NGX_FERROKV_ZONE_ERROR_BYTES];
     ngx_int_t                   rc;
     ngx_str_t                   value;
     ngx_http_ferrokv_action_t  *action;
@@ -244,6 +245,14 @@ ngx_http_ferrokv_prepare(ngx_http_request_t *r, ngx_http_ferrokv_run_t *run)
 
     if (run->key.len > FKV_KEY_BYTES_MAX) {
         ngx_http_ferrokv_refuse(run, "the key is too long");
+        return NGX_DECLINED;
+    }
+
+    if ((action->kind->params & NGX_HTTP_FERROKV_PARAM_TTL)
+        && ngx_ferrokv_check_key(action->ref->store, run->key, error)
+           != NGX_OK)
+    {
+        ngx_http_ferrokv_refuse(run, error);
         return NGX_DECLINED;
     }
 

@@ -189,8 +189,8 @@ refused(http => 'ferrokv_zone;', qr/number of arguments in "ferrokv_zone"/);
 refused(http => 'ferrokv_zone zone=;', qr/invalid zone name ""/);
 refused(http => 'ferrokv_zone a:lots;', qr/invalid zone size "a:lots"/);
 refused(http => 'ferrokv_zone a timeout=0;', qr/invalid value "timeout=0"/);
-refused(http => 'ferrokv_zone a type=ip;', qr/"type=ip" .* not supported yet/);
-refused(http => 'ferrokv_zone a type=prefix;', qr/not supported yet/);
+refused(http => 'ferrokv_zone a type=cidr;', qr/invalid value "type=cidr"/);
+refused(http => 'ferrokv_zone a sync;', qr/a store is of one machine/);
 refused(http => 'ferrokv_zone a state=/tmp/x;', qr/needs no "state="/);
 refused(http => 'ferrokv_zone a; ferrokv_zone a:1m;', qr/"a" is defined twice/);
 refused(http => 'ferrokv_zone a store=other;',
