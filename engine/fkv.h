@@ -321,7 +321,9 @@ void fkv_get_done(fkv_get_t *get);
  * is written and the update ends with that code.  What decide() saw was there
  * at one moment, also of keys that are kept: at that of the write, or, if
  * nothing is written, at one during the update.  Either end waits until what
- * decide() saw is visible, so no answer tells of a write that could be lost.
+ * decide() saw is visible, so no answer tells of a write that could be lost;
+ * unless sync asks for less than the store's FKV_SYNC_ALWAYS: then neither
+ * waits for the disk.
  *
  *   now_ms      a current that has expired does not exist
  *   sync        FKV_SYNC_DEFAULT or more or less than the store's

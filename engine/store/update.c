@@ -148,6 +148,20 @@ update_answer(fkv_update_t *u, int rc, fkv__wait_e what, uint64_t lsn)
 }
 
 
+/* Nothing is written: what decide() saw may be waited for. */
+static fkv__turn_e
+update_unwritten(fkv_update_t *u, int rc)
+{
+    if (u->store->options.sync == FKV_SYNC_ALWAYS
+        && (u->sync == FKV_SYNC_EVERYSEC || u->sync == FKV_SYNC_OFF))
+    {
+        return update_end(u, rc);           /* less was asked for */
+    }
+
+    return update_answer(u, rc, FKV__WAIT_VISIBLE, u->own->depends);
+}
+
+
 static fkv__turn_e
 update_waited(fkv_update_t *u)
 {
@@ -605,7 +619,7 @@ update_attempt(fkv_update_t *u)
             return update_conflict(u);
         }
 
-        return update_answer(u, rc, FKV__WAIT_VISIBLE, u->own->depends);
+        return update_unwritten(u, rc);
     }
 
     rc = write_allowed(u);

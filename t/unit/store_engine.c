@@ -777,6 +777,42 @@ one_write_may_ask_for_more_or_less_than_the_store(void **state)
 }
 
 
+static int
+exists_already(fkv_update_t *u)
+{
+    return u->changes[0].exists ? FKV_EXISTS : FKV_OK;
+}
+
+
+/* What it saw is not on disk yet, and it asked for no disk. */
+static void
+who_asks_for_less_does_not_wait_for_what_it_saw(void **state)
+{
+    int           rc;
+    bool          done = false;
+    fkv_change_t  change = { .key = FKV_STR("k"), .action = FKV_PUT,
+                             .value = FKV_STR("v") };
+    fkv_update_t  u = { .changes = &change, .n = 1,
+                        .sync = FKV_SYNC_EVERYSEC, .decide = exists_already,
+                        .op = { .on_done = live_done, .data = &done } };
+
+    (void) state;
+
+    live_open(&live, MEMORY, FKV_SYNC_ALWAYS);
+    live_attach(&live, FKV_WORKER);
+    u.store = live.store;
+    assert_int_equal(fkv_update(&u), FKV_OK);
+    assert_int_equal(fkv_update(&u), FKV_EXISTS);
+    check_absent("k");
+
+    u.sync = FKV_SYNC_DEFAULT;
+    rc = fkv_update(&u);
+    assert_int_equal(rc, FKV_AGAIN);
+    assert_int_equal(live_wait(&live, &u.op, rc, &done), FKV_EXISTS);
+    check_value("k", "v");
+}
+
+
 static void
 a_store_that_is_left_in_peace_loses_nothing(void **state)
 {
@@ -1082,6 +1118,7 @@ main(void)
         TEST(a_failed_log_write_makes_the_store_read_only),
         TEST(both_back_ends_write_and_read),
         TEST(one_write_may_ask_for_more_or_less_than_the_store),
+        TEST(who_asks_for_less_does_not_wait_for_what_it_saw),
         TEST(a_store_that_is_left_in_peace_loses_nothing),
         TEST(a_lazy_store_writes_within_some_seconds),
         TEST(what_a_dead_leader_left_is_written_by_who_is_idle),
