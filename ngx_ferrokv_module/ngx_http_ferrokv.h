@@ -44,6 +44,7 @@
 typedef struct ngx_http_ferrokv_action_s     ngx_http_ferrokv_action_t;
 typedef struct ngx_http_ferrokv_kind_s       ngx_http_ferrokv_kind_t;
 typedef struct ngx_http_ferrokv_run_s        ngx_http_ferrokv_run_t;
+typedef struct ngx_http_ferrokv_limit_run_s  ngx_http_ferrokv_limit_run_t;
 
 /* Complete in ngx_http_ferrokv_rest.h and known to ngx_http_ferrokv_rest*.c. */
 typedef struct ngx_http_ferrokv_rest_conf_s  ngx_http_ferrokv_rest_conf_t;
@@ -52,14 +53,33 @@ typedef struct ngx_http_ferrokv_rest_conf_s  ngx_http_ferrokv_rest_conf_t;
 typedef struct {
     ngx_array_t                   pairs;    /* ngx_http_ferrokv_pair_t * */
     ngx_array_t                   actions;  /* ngx_http_ferrokv_action_t * */
+    ngx_array_t                   limits;   /* ngx_http_ferrokv_limit_t * */
+    ngx_array_t                   limit_zones;  /* ..._limit_zone_t * */
     ngx_uint_t                    log;      /* some action has phase=log */
     ngx_uint_t                    load;     /* some pair's variable is used */
 } ngx_http_ferrokv_main_conf_t;
 
 
+/* ferrokv_limit and ferrokv_limit_*; the values in ngx_http_ferrokv_limit.h */
+typedef struct {
+    ngx_array_t                  *limits;   /* ngx_http_ferrokv_limit_t * */
+    ngx_uint_t                    status;
+    ngx_flag_t                    dry_run;
+    ngx_uint_t                    log_level;
+    ngx_uint_t                    headers;
+    ngx_uint_t                    body;
+    ngx_uint_t                    on_error;
+    ngx_uint_t                    late;     /* phase=miss is not for preaccess:
+                                               ngx_http_ferrokv_limit_miss()
+                                               will be called */
+} ngx_http_ferrokv_limit_conf_t;
+
+
 typedef struct {
     ngx_array_t                  *actions;  /* ngx_http_ferrokv_action_t * */
     ngx_flag_t                    inherit;
+
+    ngx_http_ferrokv_limit_conf_t  limit;
 
     ngx_http_ferrokv_rest_conf_t *rest;     /* NULL: no ferrokv_rest here */
 
@@ -80,6 +100,8 @@ typedef struct {
 
     ngx_http_ferrokv_run_t       *run;      /* of actions; may be NULL */
     u_char                       *done;     /* bitmap of actions; may be NULL */
+
+    ngx_http_ferrokv_limit_run_t *limit;    /* may be NULL */
 
     void                         *rest;     /* the content handler's own */
 } ngx_http_ferrokv_ctx_t;
@@ -143,6 +165,51 @@ ngx_int_t ngx_http_ferrokv_index_pairs(ngx_conf_t *cf,
 void ngx_http_ferrokv_init_pairs(ngx_http_core_main_conf_t *cmcf,
     ngx_http_ferrokv_main_conf_t *fmcf);
 ngx_int_t ngx_http_ferrokv_post_read_handler(ngx_http_request_t *r);
+
+
+/* ngx_http_ferrokv_limit_conf.c: ferrokv_limit_zone, ferrokv_limit. */
+
+char *ngx_http_ferrokv_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_ferrokv_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* After the http block: which zone a limit names.  conf: the main one. */
+char *ngx_http_ferrokv_resolve_limits(ngx_conf_t *cf, void *conf);
+
+void ngx_http_ferrokv_init_limits(ngx_http_ferrokv_limit_conf_t *conf);
+char *ngx_http_ferrokv_merge_limits(ngx_conf_t *cf,
+    ngx_http_ferrokv_limit_conf_t *prev, ngx_http_ferrokv_limit_conf_t *conf);
+
+
+/* ngx_http_ferrokv_limit.c */
+
+ngx_int_t ngx_http_ferrokv_limit_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_ferrokv_limit_log_handler(ngx_http_request_t *r);
+
+/*
+ * The limits of phase=miss, for a phase handler that has found no answer for r
+ * and would let it go on to the content handler.  Calling it again is harmless.
+ * NGX_DECLINED go on · else return it: NGX_AGAIN, and the handler is called
+ * again · NGX_DONE · a status
+ */
+ngx_int_t ngx_http_ferrokv_limit_miss(ngx_http_request_t *r);
+
+
+/* ngx_http_ferrokv_limit_answer.c */
+
+ngx_int_t ngx_http_ferrokv_limit_add_variables(ngx_conf_t *cf);
+
+
+/* ngx_http_ferrokv_limit_count.c: what zones have counted, for the status. */
+
+size_t ngx_http_ferrokv_limit_status_size(ngx_http_ferrokv_main_conf_t *fmcf);
+
+u_char *ngx_http_ferrokv_limit_status_json(u_char *p, u_char *end,
+    ngx_http_ferrokv_main_conf_t *fmcf);
+u_char *ngx_http_ferrokv_limit_status_prometheus(u_char *p, u_char *end,
+    ngx_http_ferrokv_main_conf_t *fmcf);
+u_char *ngx_http_ferrokv_limit_status_text(u_char *p, u_char *end,
+    ngx_http_ferrokv_main_conf_t *fmcf);
 
 
 /* ngx_http_ferrokv_status.c */

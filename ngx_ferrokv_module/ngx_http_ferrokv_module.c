@@ -8,7 +8,7 @@
  * request that limit_req or limit_conn has refused counts nowhere.
  */
 
-#include "ngx_http_ferrokv.h"
+#include "ngx_http_ferrokv_limit.h"
 
 
 static void *ngx_http_ferrokv_create_main_conf(ngx_conf_t *cf);
@@ -17,6 +17,44 @@ static char *ngx_http_ferrokv_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_http_ferrokv_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_ferrokv_init_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_num_bounds_t  ngx_http_ferrokv_limit_status_bounds = {
+    ngx_conf_check_num_bounds, 400, 599
+};
+
+
+static ngx_conf_enum_t  ngx_http_ferrokv_limit_log_levels[] = {
+    { ngx_string("info"), NGX_LOG_INFO },
+    { ngx_string("notice"), NGX_LOG_NOTICE },
+    { ngx_string("warn"), NGX_LOG_WARN },
+    { ngx_string("error"), NGX_LOG_ERR },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_ferrokv_limit_headers[] = {
+    { ngx_string("off"), NGX_HTTP_FERROKV_LIMIT_NONE },
+    { ngx_string("draft"), NGX_HTTP_FERROKV_LIMIT_DRAFT },
+    { ngx_string("legacy"), NGX_HTTP_FERROKV_LIMIT_LEGACY },
+    { ngx_string("all"),
+      NGX_HTTP_FERROKV_LIMIT_DRAFT|NGX_HTTP_FERROKV_LIMIT_LEGACY },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_ferrokv_limit_bodies[] = {
+    { ngx_string("off"), NGX_HTTP_FERROKV_LIMIT_NONE },
+    { ngx_string("problem"), NGX_HTTP_FERROKV_LIMIT_PROBLEM },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_ferrokv_limit_on_errors[] = {
+    { ngx_string("allow"), NGX_HTTP_FERROKV_LIMIT_ALLOW },
+    { ngx_string("reject"), NGX_HTTP_FERROKV_LIMIT_REJECT },
+    { ngx_null_string, 0 }
+};
 
 
 static ngx_command_t  ngx_http_ferrokv_commands[] = {
@@ -63,6 +101,62 @@ static ngx_command_t  ngx_http_ferrokv_commands[] = {
       offsetof(ngx_http_ferrokv_loc_conf_t, inherit),
       NULL },
 
+    { ngx_string("ferrokv_limit_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_http_ferrokv_limit_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ferrokv_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_ferrokv_limit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ferrokv_limit_status"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ferrokv_loc_conf_t, limit.status),
+      &ngx_http_ferrokv_limit_status_bounds },
+
+    { ngx_string("ferrokv_limit_dry_run"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ferrokv_loc_conf_t, limit.dry_run),
+      NULL },
+
+    { ngx_string("ferrokv_limit_log_level"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ferrokv_loc_conf_t, limit.log_level),
+      &ngx_http_ferrokv_limit_log_levels },
+
+    { ngx_string("ferrokv_limit_headers"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ferrokv_loc_conf_t, limit.headers),
+      &ngx_http_ferrokv_limit_headers },
+
+    { ngx_string("ferrokv_limit_body"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ferrokv_loc_conf_t, limit.body),
+      &ngx_http_ferrokv_limit_bodies },
+
+    { ngx_string("ferrokv_limit_on_error"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ferrokv_loc_conf_t, limit.on_error),
+      &ngx_http_ferrokv_limit_on_errors },
+
     { ngx_string("ferrokv_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_ferrokv_zone,
@@ -96,11 +190,11 @@ static ngx_command_t  ngx_http_ferrokv_commands[] = {
 
 
 static ngx_http_module_t  ngx_http_ferrokv_module_ctx = {
-    NULL,                                  /* preconfiguration */
+    ngx_http_ferrokv_limit_add_variables,  /* preconfiguration */
     ngx_http_ferrokv_init,                 /* postconfiguration */
 
     ngx_http_ferrokv_create_main_conf,     /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_http_ferrokv_resolve_limits,       /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
@@ -325,6 +419,16 @@ ngx_http_ferrokv_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    if (ngx_array_init(&fmcf->limits, cf->pool, 4, sizeof(void *)) != NGX_OK) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&fmcf->limit_zones, cf->pool, 4, sizeof(void *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
     return fmcf;
 }
 
@@ -349,6 +453,8 @@ ngx_http_ferrokv_create_loc_conf(ngx_conf_t *cf)
 
     conf->inherit = NGX_CONF_UNSET;
 
+    ngx_http_ferrokv_init_limits(&conf->limit);
+
     return conf;
 }
 
@@ -362,6 +468,11 @@ ngx_http_ferrokv_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     char  *rv;
 
     rv = ngx_http_ferrokv_merge_actions(cf, prev, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rv = ngx_http_ferrokv_merge_limits(cf, &prev->limit, &conf->limit);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -400,6 +511,25 @@ ngx_http_ferrokv_run_last(ngx_http_core_main_conf_t *cmcf,
 }
 
 
+/* Before the actions: what is rejected does and counts nothing. */
+
+static ngx_int_t
+ngx_http_ferrokv_init_limit_phases(ngx_http_core_main_conf_t *cmcf)
+{
+    ngx_http_handler_pt  *h;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_ferrokv_limit_log_handler;
+
+    return ngx_http_ferrokv_run_last(cmcf, NGX_HTTP_PREACCESS_PHASE,
+                                     ngx_http_ferrokv_limit_handler);
+}
+
+
 static ngx_int_t
 ngx_http_ferrokv_init(ngx_conf_t *cf)
 {
@@ -422,6 +552,12 @@ ngx_http_ferrokv_init(ngx_conf_t *cf)
         {
             return NGX_ERROR;
         }
+    }
+
+    if (fmcf->limits.nelts
+        && ngx_http_ferrokv_init_limit_phases(cmcf) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (fmcf->actions.nelts == 0) {

@@ -28,6 +28,8 @@ typedef struct {
     u_char                       *last;
     u_char                       *end;
 
+    ngx_http_ferrokv_main_conf_t *fmcf;
+
     ngx_uint_t                    n;        /* of stores */
     ngx_ferrokv_store_t         **store;
     fkv_stats_t                  *stats;
@@ -293,6 +295,8 @@ ngx_http_ferrokv_print_json(ngx_http_ferrokv_status_t *st)
         ngx_http_ferrokv_json_store(st, i);
     }
 
+    ngx_http_ferrokv_print(st, "},\"limits\":{");
+    st->last = ngx_http_ferrokv_limit_status_json(st->last, st->end, st->fmcf);
     ngx_http_ferrokv_print(st, "}}\n");
 }
 
@@ -395,6 +399,9 @@ ngx_http_ferrokv_print_prometheus(ngx_http_ferrokv_status_t *st)
     ngx_http_ferrokv_print_namespaces(st, "quota_bytes",
                                       "what its class may need, 0: no bound");
 
+    st->last = ngx_http_ferrokv_limit_status_prometheus(st->last, st->end,
+                                                        st->fmcf);
+
     ngx_http_ferrokv_print(st, "# HELP ferrokv_info what the module runs on\n"
                                "# TYPE ferrokv_info gauge\n");
 
@@ -466,6 +473,8 @@ ngx_http_ferrokv_print_text(ngx_http_ferrokv_status_t *st)
     for (i = 0; i < st->n; i++) {
         ngx_http_ferrokv_text_store(st, i);
     }
+
+    st->last = ngx_http_ferrokv_limit_status_text(st->last, st->end, st->fmcf);
 }
 
 
@@ -488,7 +497,10 @@ ngx_http_ferrokv_status_collect(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    size = (st->n + 1) * NGX_HTTP_FERROKV_STATUS_SIZE;
+    st->fmcf = ngx_http_get_module_main_conf(r, ngx_http_ferrokv_module);
+
+    size = (st->n + 1) * NGX_HTTP_FERROKV_STATUS_SIZE
+           + ngx_http_ferrokv_limit_status_size(st->fmcf);
 
     for (i = 0; i < st->n; i++) {
         fkv_stats(st->store[i]->fkv, &st->stats[i]);
