@@ -34,14 +34,9 @@
  * older lies below it, is written anew in its place, if the share is large,
  * and with it neighbours that have become small.
  *
- * Tiered: each level that holds something is one run.  Level 0 becomes a run
- * above the others, without touching them, until there are as many as may be
- * (pick->runs above the deepest); then it goes together with the first of them
- * and those behind that are no larger than all before them.  Once they are as
- * large as the deepest run, all become one, so that no more than twice the
- * data is on disk.  A record is written fewer times, and a read looks into
- * more tables.  Several levels that a merge has begun with bear its number
- * too, so the next slice finds them.  While a table is damaged, leveled.
+ * Tiered, pick_runs.h: each level that holds something is one run, and level 0
+ * becomes another.  A record is written fewer times, and a read looks into more
+ * tables.  While a table is damaged, leveled.
  *
  * Damaged tables stay where they are, with what they hide: nothing that is
  * newer and overlaps may pass below them.  A damaged table of level 0 that
