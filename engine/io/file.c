@@ -108,6 +108,24 @@ linux_push(const fkv__fs_t *fs, int fd, uint64_t offset, uint64_t len,
 
 
 static int
+linux_allocate(const fkv__fs_t *fs, int fd, uint64_t bytes)
+{
+    (void) fs;
+
+    return (fallocate(fd, 0, 0, (off_t) bytes) != 0) ? -errno : 0;
+}
+
+
+static int
+linux_truncate(const fkv__fs_t *fs, int fd, uint64_t bytes)
+{
+    (void) fs;
+
+    return (ftruncate(fd, (off_t) bytes) != 0) ? -errno : 0;
+}
+
+
+static int
 linux_fsync(const fkv__fs_t *fs, int fd)
 {
     (void) fs;
@@ -185,6 +203,8 @@ const fkv__fs_t  fkv__fs_linux = {
     .fdatasync = linux_fdatasync,
     .fsync = linux_fsync,
     .push = linux_push,
+    .allocate = linux_allocate,
+    .truncate = linux_truncate,
     .rename = linux_rename,
     .unlink = linux_unlink,
     .mkdir = linux_mkdir,

@@ -30,6 +30,9 @@ struct fkv__fs_s {
     int      (*fsync)(const fkv__fs_t *fs, int fd);    /* directories too */
     int      (*push)(const fkv__fs_t *fs, int fd, uint64_t offset,
                   uint64_t len, bool wait);     /* see fkv__file_push() */
+    int      (*allocate)(const fkv__fs_t *fs, int fd, uint64_t bytes);
+                                        /* from 0 on; -EOPNOTSUPP: it cannot */
+    int      (*truncate)(const fkv__fs_t *fs, int fd, uint64_t bytes);
     int      (*rename)(const fkv__fs_t *fs, int dir, const char *from,
                   const char *to);
     int      (*unlink)(const fkv__fs_t *fs, int dir, const char *path);

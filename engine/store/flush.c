@@ -154,7 +154,7 @@ flush_keys(fkv__helper_t *helper, const fkv__memtable_t *mt,
 
         /* What fails now is tried again, and told, after the flush. */
 
-        if (!fkv__recycle_free(helper->store)) {
+        if (fkv__recycle_free(helper->store) < FKV__ARENAS_SPARE) {
             (void) fkv__recycle(helper);
         }
     }

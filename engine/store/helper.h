@@ -59,6 +59,7 @@ struct fkv__helper_s {
     bool              stop;             /* atomic */
     bool              log_held;         /* atomic: no arena leaves the set */
     uint64_t          populated;        /* FLUSH's own: of the segment */
+    uint32_t          log_cut;          /* FLUSH's own: files of no length */
     fkv__pick_t       pick;             /* COMPACT's own, but for base_bytes */
     fkv__mix_t        mix;              /* COMPACT's own */
     uint64_t          asked;            /* FLUSH's own: warm.h */

@@ -136,10 +136,26 @@ file_extend(fkv__helper_t *helper, int fd, uint64_t at, uint64_t bytes)
 }
 
 
-/*
- * Into a file whose blocks have all been written before, direct writes are
- * faster than into one that is merely allocated, and cannot fail for space.
- */
+/* FKV_OK · FKV_END the file system knows no such thing · FKV_EFULL · FKV_EIO */
+static int
+file_allocate(const fkv__fs_t *fs, int fd, uint64_t bytes)
+{
+    int  rc;
+
+    do {
+        rc = fs->allocate(fs, fd, bytes);
+    } while (rc == -EINTR);
+
+    if (rc == 0 || rc == -EOPNOTSUPP) {
+        return (rc == 0) ? FKV_OK : FKV_END;
+    }
+
+    errno = -rc;
+
+    return (errno == ENOSPC || errno == EDQUOT) ? FKV_EFULL : FKV_EIO;
+}
+
+
 static int
 file_prepare(fkv__helper_t *helper, unsigned id)
 {
@@ -156,6 +172,14 @@ file_prepare(fkv__helper_t *helper, unsigned id)
 
     if ((uint64_t) size >= bytes) {
         return FKV_OK;
+    }
+
+    if (store->options.sync == FKV_SYNC_OFF) {
+        rc = file_allocate(fs, fd, bytes);
+
+        if (rc != FKV_END) {
+            return rc;
+        }
     }
 
     rc = file_extend(helper, fd, (uint64_t) size, bytes);
@@ -204,6 +228,7 @@ arena_clean(fkv__helper_t *helper, unsigned id)
         return rc;
     }
 
+    helper->log_cut &= ~(1u << id);
     __atomic_store_n(&arena->state, FKV__ARENA_FREE, __ATOMIC_SEQ_CST);
     FKV_STEP("recycle.5");
     wake_waiters(store);
@@ -254,6 +279,48 @@ set_shrink(fkv__segment_shm_t *seg)
 }
 
 
+/* Is all that the file may hold in tables, and does nobody write to it? */
+static bool
+file_useless(const fkv__segment_shm_t *seg, unsigned id)
+{
+    const fkv__arena_shm_t  *arena = &seg->arenas[id];
+    uint32_t                 state = arena_state(arena);
+    fkv__arena_word_t        w;
+    uint64_t                 end;
+
+    if (state != FKV__ARENA_USED) {
+        return state == FKV__ARENA_DIRTY;
+    }
+
+    w = fkv__arena_word(arena);
+    end = arena->base + w.top;
+
+    return w.sealed
+           && end <= __atomic_load_n(&seg->state.floor, __ATOMIC_ACQUIRE)
+           && end <= __atomic_load_n(&seg->log.durable, __ATOMIC_SEQ_CST);
+}
+
+
+/* What cannot be cut takes its space on. */
+static void
+files_cut(fkv__helper_t *helper)
+{
+    const fkv_t  *store = helper->store;
+
+    if (store->options.sync != FKV_SYNC_OFF) {
+        return;
+    }
+
+    for (unsigned id = 0; id < FKV__ARENAS; id++) {
+        if (!(helper->log_cut & 1u << id) && file_useless(store->seg, id)) {
+            (void) store->fs->truncate(store->fs, store->log_fds[id], 0);
+            helper->log_cut |= 1u << id;
+            FKV_STEP("recycle.6");
+        }
+    }
+}
+
+
 /*
  * The next piece of the segment that no process has touched yet.  What is in
  * use stays as it is.
@@ -278,16 +345,16 @@ segment_fault_in(fkv__helper_t *helper)
 }
 
 
-bool
+unsigned
 fkv__recycle_free(const fkv_t *store)
 {
+    unsigned  n = 0;
+
     for (unsigned id = 0; id < FKV__ARENAS; id++) {
-        if (arena_state(&store->seg->arenas[id]) == FKV__ARENA_FREE) {
-            return true;
-        }
+        n += (arena_state(&store->seg->arenas[id]) == FKV__ARENA_FREE);
     }
 
-    return false;
+    return n;
 }
 
 
@@ -295,9 +362,14 @@ int
 fkv__recycle(fkv__helper_t *helper)
 {
     fkv__segment_shm_t  *seg = helper->store->seg;
-    unsigned             spare = 0;
+    unsigned             spare = fkv__recycle_free(helper->store);
+    unsigned             wanted = FKV__ARENAS;
     uint64_t             number;
     int                  rc = FKV_END;
+
+    if (helper->store->options.sync == FKV_SYNC_OFF) {
+        wanted = FKV__ARENAS_SPARE;
+    }
 
     for (unsigned id = 0; id < FKV__ARENAS; id++) {
         fkv__arena_shm_t  *arena = &seg->arenas[id];
@@ -313,7 +385,7 @@ fkv__recycle(fkv__helper_t *helper)
                              __ATOMIC_SEQ_CST);
         }
 
-        if (arena_state(arena) == FKV__ARENA_DIRTY) {
+        if (arena_state(arena) == FKV__ARENA_DIRTY && spare < wanted) {
             int  cleaned = arena_clean(helper, id);
 
             if (cleaned == FKV_OK) {
@@ -322,11 +394,10 @@ fkv__recycle(fkv__helper_t *helper)
 
             /* Another one's file may need nothing that the disk lacks. */
             rc = cleaned;
-
-        } else if (arena_state(arena) == FKV__ARENA_FREE) {
-            spare++;
         }
     }
+
+    files_cut(helper);
 
     if (spare < FKV__ARENAS_SPARE
         && !__atomic_load_n(&helper->log_held, __ATOMIC_ACQUIRE)

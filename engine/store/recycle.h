@@ -3,9 +3,16 @@
  *
  *     in the set, USED --flushed, oldest, others are needed--> out of it, USED
  *     out of it, USED  --no pin is older than that-->          DIRTY
- *     DIRTY            --zeroed, file written in full-->       FREE
+ *     DIRTY            --zeroed, file as long as it-->         FREE
  *
  * None leaves while a checkpoint copies the log (helper->log_held).
+ *
+ * The file of a store whose log is written all the time is written with zeros
+ * before its first use: direct writes into blocks that are merely allocated are
+ * slower.  With sync=off hardly anything is written (log_sync.h), so no more
+ * than FKV__ARENAS_SPARE are made ready, their blocks are allocated, which lets
+ * no later write fail for space, and the file of an arena that is in tables is
+ * cut: beside little data eight files as large as the memtables are much.
  *
  * When there is nothing else to do the rest of the segment is faulted in, piece
  * by piece: the master leaves that out, so that opening does not wait for it.
@@ -19,7 +26,8 @@
  *            on from it, every step may be repeated.  Steps: recycle.1 an
  *            arena has left the set; recycle.2 it is DIRTY, its memory as it
  *            was; recycle.3 the memory is zero, the reserve word is the old;
- *            recycle.4 within its file; recycle.5 it is FREE, nobody is woken
+ *            recycle.4 within its file; recycle.5 it is FREE, nobody is woken;
+ *            recycle.6 the file of an arena in tables has been cut
  *
  * A process with the set pinned may still read an arena that has left it.
  * It publishes its pin, then looks at the set again; we change the set, then
@@ -33,8 +41,8 @@
 
 #define FKV__ARENAS_SPARE  2
 
-/* Is there an arena that a writer could claim now? */
-bool fkv__recycle_free(const fkv_t *store);
+/* How many arenas a writer could claim now. */
+unsigned fkv__recycle_free(const fkv_t *store);
 
 /*
  * Does the next thing there is to do, one arena at a time.

@@ -39,7 +39,7 @@ my %way = (
 my @also_opening = map { ("catalog." . ($_ + 4), "table_file.$_") } 1 .. 3;
 
 my %sync = ('log_sync.1' => 'everysec', 'log_sync.2' => 'off',
-            'log_sync.3' => 'off');
+            'log_sync.3' => 'off', 'recycle.6' => 'off');
 
 # Taken only in the first life of a log file.
 my %fresh = ('recycle.4' => 1);

@@ -142,6 +142,15 @@ disk_push(const fkv__fs_t *fs, int fd, uint64_t offset, uint64_t len,
 
 
 static inline int
+disk_allocate(const fkv__fs_t *fs, int fd, uint64_t bytes)
+{
+    return disk_fails(fs, "allocate")
+           ? -((disk_t *) fs->data)->fail_errno
+           : fkv__fs_linux.allocate(&fkv__fs_linux, fd, bytes);
+}
+
+
+static inline int
 disk_fsync(const fkv__fs_t *fs, int fd)
 {
     (void) fd;
@@ -233,6 +242,7 @@ disk_open(disk_t *disk, uint64_t memory)
     fs.link = disk_link;
     fs.rename_new = disk_rename_new;
     fs.push = disk_push;
+    fs.allocate = disk_allocate;
 
     rc = live_open_with(&disk->live, (fkv_options_t) {
                             .compression = FKV_COMPRESSION_NONE,

@@ -134,7 +134,7 @@ the_log_is_not_passed_over_while_it_is_written(void **state)
     /* All but the two in the set are in use: it would be asked to leave. */
 
     for (unsigned id = 0; id < FKV__ARENAS; id++) {
-        if (seg->arenas[id].state == FKV__ARENA_FREE) {
+        if (seg->arenas[id].state != FKV__ARENA_USED) {
             seg->arenas[id].state = FKV__ARENA_CLAIMED;
         }
     }
@@ -151,7 +151,7 @@ the_log_is_not_passed_over_while_it_is_written(void **state)
 
     for (unsigned id = 0; id < FKV__ARENAS; id++) {
         if (seg->arenas[id].state == FKV__ARENA_CLAIMED) {
-            seg->arenas[id].state = FKV__ARENA_FREE;
+            seg->arenas[id].state = FKV__ARENA_DIRTY;
         }
     }
 }

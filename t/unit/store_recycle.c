@@ -18,6 +18,7 @@ recycle_setup(void **state)
 {
     (void) state;
     disk_begin(&disk, MEMORY);
+    disk.store->options.sync = FKV_SYNC_EVERYSEC;
 
     return 0;
 }
@@ -292,6 +293,89 @@ a_preparation_that_is_asked_to_stop_goes_on_later(void **state)
 }
 
 
+static int
+lazy_setup(void **state)
+{
+    (void) state;
+    disk_begin(&disk, MEMORY);
+
+    return 0;
+}
+
+
+static uint64_t
+file_blocks(unsigned id)
+{
+    struct stat  st;
+
+    assert_int_equal(fstat(disk.store->log_fds[id], &st), 0);
+
+    return (uint64_t) st.st_blocks * 512;
+}
+
+
+static void
+sync_off_has_files_for_what_is_not_in_tables(void **state)
+{
+    fkv__segment_shm_t  *seg = disk.store->seg;
+
+    (void) state;
+
+    assert_int_equal(recycle_all(), FKV_END);
+    assert_int_equal(count_state(FKV__ARENA_FREE), FKV__ARENAS_SPARE);
+    assert_int_equal(count_state(FKV__ARENA_DIRTY),
+                     FKV__ARENAS - 1 - FKV__ARENAS_SPARE);
+
+    for (unsigned round = 0; round < 12; round++) {
+        grow(5 + round % 3);
+        assert_int_equal(recycle_all(), FKV_END);
+        assert_int_equal(count_state(FKV__ARENA_FREE), FKV__ARENAS_SPARE);
+
+        for (unsigned id = 0; id < FKV__ARENAS; id++) {
+            bool  newest = (id == fkv__set_arena(seg->state.memtables, 0));
+
+            if (newest || seg->arenas[id].state == FKV__ARENA_FREE) {
+                assert_true(file_blocks(id) >= seg->arena_bytes);
+
+            } else {
+                assert_int_equal(file_blocks(id), 0);
+            }
+        }
+    }
+
+    /* What is in no table keeps its file. */
+
+    disk_churn(&disk, 20, false);
+    disk_settle(&disk);
+    disk_seal(&disk);
+    assert_int_equal(recycle_all(), FKV_END);
+    assert_true(file_blocks(fkv__set_arena(seg->state.memtables, 1)) > 0);
+
+    disk_close(&disk);
+    disk_open(&disk, MEMORY);
+    disk_attach(&disk);
+    disk_check_gets(&disk);
+}
+
+
+/* Also where space cannot be allocated but by writing. */
+static void
+sync_off_has_space_for_what_it_may_write(void **state)
+{
+    (void) state;
+
+    disk_break(&disk, "allocate", ENOSPC, 0);
+    assert_int_equal(recycle_all(), FKV_EFULL);
+    assert_int_equal(count_state(FKV__ARENA_FREE), 0);
+
+    disk_break(&disk, "allocate", EOPNOTSUPP, 0);
+    assert_int_equal(recycle_all(), FKV_END);
+    assert_int_equal(count_state(FKV__ARENA_FREE), FKV__ARENAS_SPARE);
+    check_clean(1);
+    assert_true(file_blocks(1) >= disk.store->seg->arena_bytes);
+}
+
+
 int
 main(void)
 {
@@ -308,6 +392,12 @@ main(void)
         TEST(without_space_for_one_file_the_others_are_prepared),
         TEST(who_waits_for_an_arena_is_woken),
         TEST(a_preparation_that_is_asked_to_stop_goes_on_later),
+        cmocka_unit_test_setup_teardown(
+            sync_off_has_files_for_what_is_not_in_tables, lazy_setup,
+            recycle_teardown),
+        cmocka_unit_test_setup_teardown(
+            sync_off_has_space_for_what_it_may_write, lazy_setup,
+            recycle_teardown),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
