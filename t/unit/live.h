@@ -168,7 +168,7 @@ live_done(fkv_op_t *op)
 static inline int
 live_wait(live_t *live, fkv_op_t *op, int rc, bool *done)
 {
-    uint64_t  until = live_ms() + 20000;
+    uint64_t  until = live_ms() + 60000;
 
     if (rc != FKV_AGAIN) {
         return rc;
@@ -178,7 +178,8 @@ live_wait(live_t *live, fkv_op_t *op, int rc, bool *done)
         live_loop(live, 100);
 
         if (live_ms() > until) {
-            fail_msg("%s does not end", op->name);
+            fail_msg("%s does not end, it is in state %d", op->name,
+                     op->state);
         }
     }
 
