@@ -31,7 +31,8 @@
 #define _NGX_HTTP_FERROKV_H_INCLUDED_
 
 
-#include "ngx_ferrokv_lookup.h"
+#include "ngx_ferrokv_action.h"
+#include "ngx_ferrokv_pair.h"
 
 #include <ngx_http.h>
 
@@ -41,9 +42,6 @@
 #define ngx_http_ferrokv_log_failure  ngx_ferrokv_log_failure
 
 
-typedef struct ngx_http_ferrokv_action_s     ngx_http_ferrokv_action_t;
-typedef struct ngx_http_ferrokv_kind_s       ngx_http_ferrokv_kind_t;
-typedef struct ngx_http_ferrokv_run_s        ngx_http_ferrokv_run_t;
 typedef struct ngx_http_ferrokv_limit_run_s  ngx_http_ferrokv_limit_run_t;
 
 /* Complete in ngx_http_ferrokv_rest.h and known to ngx_http_ferrokv_rest*.c. */
@@ -51,8 +49,8 @@ typedef struct ngx_http_ferrokv_rest_conf_s  ngx_http_ferrokv_rest_conf_t;
 
 
 typedef struct {
-    ngx_array_t                   pairs;    /* ngx_http_ferrokv_pair_t * */
-    ngx_array_t                   actions;  /* ngx_http_ferrokv_action_t * */
+    ngx_array_t                   pairs;    /* of ngx_ferrokv_pair_t * */
+    ngx_array_t                   actions;  /* of ngx_ferrokv_action_t * */
     ngx_array_t                   limits;   /* ngx_http_ferrokv_limit_t * */
     ngx_array_t                   limit_zones;  /* ..._limit_zone_t * */
     ngx_uint_t                    log;      /* some action has phase=log */
@@ -76,7 +74,7 @@ typedef struct {
 
 
 typedef struct {
-    ngx_array_t                  *actions;  /* ngx_http_ferrokv_action_t * */
+    ngx_array_t                  *actions;  /* of ngx_ferrokv_action_t * */
     ngx_flag_t                    inherit;
 
     ngx_http_ferrokv_limit_conf_t  limit;
@@ -95,10 +93,8 @@ typedef struct {
     ngx_http_request_t           *request;
     ngx_uint_t                    waiting;  /* phases: an operation goes on */
 
-    ngx_uint_t                    pair;     /* how many have been loaded */
-    ngx_ferrokv_lookup_t         *lookup;   /* of pairs; may be NULL */
-
-    ngx_http_ferrokv_run_t       *run;      /* of actions; may be NULL */
+    ngx_ferrokv_load_t           *load;     /* of pairs; may be NULL */
+    ngx_ferrokv_run_t            *run;      /* of actions; may be NULL */
     u_char                       *done;     /* bitmap of actions; may be NULL */
 
     ngx_http_ferrokv_limit_run_t *limit;    /* may be NULL */
@@ -108,6 +104,8 @@ typedef struct {
 
 
 /* ngx_http_ferrokv_module.c */
+
+extern ngx_ferrokv_face_t  ngx_http_ferrokv_face;
 
 /* NULL: there is none yet. */
 ngx_http_ferrokv_ctx_t *ngx_http_ferrokv_get_ctx(ngx_http_request_t *r);
@@ -138,12 +136,6 @@ void ngx_http_ferrokv_set_variable(ngx_http_request_t *r, ngx_int_t index,
 
 
 /* ngx_http_ferrokv_actions.c: ferrokv_get, _set, _incr, _ttl, _del. */
-
-extern ngx_http_ferrokv_kind_t  ngx_http_ferrokv_kind_get;
-extern ngx_http_ferrokv_kind_t  ngx_http_ferrokv_kind_set;
-extern ngx_http_ferrokv_kind_t  ngx_http_ferrokv_kind_incr;
-extern ngx_http_ferrokv_kind_t  ngx_http_ferrokv_kind_ttl;
-extern ngx_http_ferrokv_kind_t  ngx_http_ferrokv_kind_del;
 
 /* cmd->post is the kind. */
 char *ngx_http_ferrokv_action(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

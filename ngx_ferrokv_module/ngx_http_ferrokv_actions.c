@@ -1,7 +1,7 @@
 
 /*
- * ngx_http_ferrokv_actions.c - the directives ferrokv_get, _set, _incr, _ttl
- * and _del, and when they run.
+ * ngx_http_ferrokv_actions.c - when ferrokv_get, _set, _incr, _ttl and _del run
+ * in http.
  *
  * All actions are numbered.  Each runs at most once for a client request, in
  * the order of its location's list, however often internal redirects bring the
@@ -11,164 +11,14 @@
  * the response.
  */
 
-#include "ngx_http_ferrokv_action.h"
-
-
-typedef struct {
-    char                         *name;
-    ngx_uint_t                    param;
-    size_t                        offset;   /* of a complex value */
-    ngx_int_t                   (*check)(ngx_str_t *value);
-} ngx_http_ferrokv_param_t;
-
-
-static ngx_int_t ngx_http_ferrokv_check_ttl(ngx_str_t *value);
-static ngx_int_t ngx_http_ferrokv_check_int(ngx_str_t *value);
-
-
-static ngx_http_ferrokv_param_t  ngx_http_ferrokv_params[] = {
-    { "default", NGX_HTTP_FERROKV_PARAM_DEFAULT,
-      offsetof(ngx_http_ferrokv_action_t, fallback), NULL },
-
-    { "ttl", NGX_HTTP_FERROKV_PARAM_TTL,
-      offsetof(ngx_http_ferrokv_action_t, ttl), ngx_http_ferrokv_check_ttl },
-
-    { "by", NGX_HTTP_FERROKV_PARAM_BY,
-      offsetof(ngx_http_ferrokv_action_t, by), ngx_http_ferrokv_check_int },
-
-    { "init", NGX_HTTP_FERROKV_PARAM_INIT,
-      offsetof(ngx_http_ferrokv_action_t, init), ngx_http_ferrokv_check_int },
-
-    { "if", NGX_HTTP_FERROKV_PARAM_IF,
-      offsetof(ngx_http_ferrokv_action_t, filter), NULL },
-
-    { NULL, 0, 0, NULL }
-};
-
-
-/* What the configuration says */
-
-static ngx_int_t
-ngx_http_ferrokv_check_ttl(ngx_str_t *value)
-{
-    uint64_t  ttl_ms;
-
-    return value->len ? ngx_ferrokv_parse_ttl(value, &ttl_ms) : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_ferrokv_check_int(ngx_str_t *value)
-{
-    int64_t  n;
-
-    return value->len ? ngx_ferrokv_parse_int(value->data, value->len, &n)
-                      : NGX_OK;
-}
-
-
-/* NGX_DECLINED: it is no parameter with an expression. */
-
-static ngx_int_t
-ngx_http_ferrokv_expression_param(ngx_conf_t *cf,
-    ngx_http_ferrokv_action_t *action, ngx_str_t *arg)
-{
-    ngx_str_t                   value;
-    ngx_http_complex_value_t   *cv, **slot;
-    ngx_http_ferrokv_param_t   *param;
-
-    for (param = ngx_http_ferrokv_params; param->name; param++) {
-
-        if (!(action->kind->params & param->param)
-            || !ngx_http_ferrokv_arg(arg, param->name, &value))
-        {
-            continue;
-        }
-
-        cv = ngx_http_ferrokv_compile(cf, &value);
-        if (cv == NULL) {
-            return NGX_ERROR;
-        }
-
-        if (param->check && cv->lengths == NULL
-            && param->check(&cv->value) != NGX_OK)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid value \"%V\" in \"%V\"", arg,
-                               &action->kind->name);
-            return NGX_ERROR;
-        }
-
-        slot = (ngx_http_complex_value_t **)
-                   ((u_char *) action + param->offset);
-        *slot = cv;
-
-        return NGX_OK;
-    }
-
-    return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_http_ferrokv_param(ngx_conf_t *cf, ngx_http_ferrokv_action_t *action,
-    ngx_str_t *store, ngx_str_t *arg)
-{
-    ngx_int_t   rc;
-    ngx_str_t   value;
-    ngx_uint_t  params;
-
-    params = action->kind->params;
-
-    if (ngx_http_ferrokv_arg(arg, "store", &value) && value.len) {
-        *store = value;
-        return NGX_OK;
-    }
-
-    if (params & NGX_HTTP_FERROKV_PARAM_CONDITION) {
-
-        if (ngx_strcmp(arg->data, "nx") == 0) {
-            action->condition = NGX_HTTP_FERROKV_NX;
-            return NGX_OK;
-        }
-
-        if (ngx_strcmp(arg->data, "xx") == 0) {
-            action->condition = NGX_HTTP_FERROKV_XX;
-            return NGX_OK;
-        }
-    }
-
-    if (params & NGX_HTTP_FERROKV_PARAM_PHASE) {
-
-        if (ngx_strcmp(arg->data, "phase=access") == 0) {
-            action->log = 0;
-            return NGX_OK;
-        }
-
-        if (ngx_strcmp(arg->data, "phase=log") == 0) {
-            action->log = 1;
-            return NGX_OK;
-        }
-    }
-
-    rc = ngx_http_ferrokv_expression_param(cf, action, arg);
-
-    if (rc == NGX_DECLINED) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" in \"%V\"", arg,
-                           &action->kind->name);
-        return NGX_ERROR;
-    }
-
-    return rc;
-}
+#include "ngx_http_ferrokv.h"
 
 
 static ngx_int_t
 ngx_http_ferrokv_add_action(ngx_conf_t *cf, ngx_http_ferrokv_loc_conf_t *flcf,
-    ngx_http_ferrokv_action_t *action)
+    ngx_ferrokv_action_t *action)
 {
-    ngx_http_ferrokv_action_t     **slot;
+    ngx_ferrokv_action_t          **slot;
     ngx_http_ferrokv_main_conf_t   *fmcf;
 
     fmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_ferrokv_module);
@@ -201,60 +51,16 @@ ngx_http_ferrokv_add_action(ngx_conf_t *cf, ngx_http_ferrokv_loc_conf_t *flcf,
 }
 
 
-/* DIRECTIVE [$var] KEY [VALUE] [PARAMETER]... */
-
 char *
 ngx_http_ferrokv_action(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_str_t                  *value, store;
-    ngx_uint_t                  i;
-    ngx_http_ferrokv_kind_t    *kind;
-    ngx_http_ferrokv_action_t  *action;
+    ngx_ferrokv_action_t  *action;
 
-    kind = cmd->post;
-    value = cf->args->elts;
-    i = 1;
+    action = ngx_ferrokv_parse_action(cf, &ngx_http_ferrokv_face, cmd->post);
 
-    action = ngx_pcalloc(cf->pool, sizeof(ngx_http_ferrokv_action_t));
-    if (action == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    action->kind = kind;
-
-    if (kind->variable) {
-        action->index = ngx_http_ferrokv_variable(cf, &value[i++]);
-        if (action->index == NGX_ERROR) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    action->key = ngx_http_ferrokv_compile(cf, &value[i++]);
-    if (action->key == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (kind->value) {
-        action->value = ngx_http_ferrokv_compile(cf, &value[i++]);
-        if (action->value == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    ngx_str_null(&store);
-
-    for ( /* void */ ; i < cf->args->nelts; i++) {
-        if (ngx_http_ferrokv_param(cf, action, &store, &value[i]) != NGX_OK) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    action->ref = ngx_ferrokv_store_ref(cf, &store);
-    if (action->ref == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_ferrokv_add_action(cf, conf, action) != NGX_OK) {
+    if (action == NULL
+        || ngx_http_ferrokv_add_action(cf, conf, action) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
@@ -328,7 +134,7 @@ ngx_http_ferrokv_actions_ctx(ngx_http_request_t *r)
 
 static ngx_uint_t
 ngx_http_ferrokv_is_marked(ngx_http_ferrokv_ctx_t *ctx,
-    ngx_http_ferrokv_action_t *action)
+    ngx_ferrokv_action_t *action)
 {
     return ctx->done[action->number / 8] & (1 << (action->number % 8));
 }
@@ -336,9 +142,52 @@ ngx_http_ferrokv_is_marked(ngx_http_ferrokv_ctx_t *ctx,
 
 static void
 ngx_http_ferrokv_mark(ngx_http_ferrokv_ctx_t *ctx,
-    ngx_http_ferrokv_action_t *action)
+    ngx_ferrokv_action_t *action)
 {
     ctx->done[action->number / 8] |= (1 << (action->number % 8));
+}
+
+
+static void
+ngx_http_ferrokv_run_done(ngx_ferrokv_run_t *run)
+{
+    ngx_http_request_t      *r;
+    ngx_http_ferrokv_ctx_t  *ctx;
+
+    r = run->of;
+
+    ctx = run->data;
+    ctx->waiting = 0;
+
+    ngx_http_ferrokv_resume(r);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_run(ngx_http_request_t *r, ngx_http_ferrokv_ctx_t *ctx,
+    ngx_ferrokv_action_t *action)
+{
+    ngx_int_t  rc;
+
+    if (ctx->run == NULL) {
+        ctx->run = ngx_palloc(r->pool, sizeof(ngx_ferrokv_run_t));
+        if (ctx->run == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ctx->run->of = r;
+    ctx->run->on_done = ngx_http_ferrokv_run_done;
+    ctx->run->data = ctx;
+
+    rc = ngx_ferrokv_run(ctx->run, action);
+
+    if (rc == NGX_AGAIN) {
+        ctx->waiting = 1;
+        ngx_http_ferrokv_hold(r);
+    }
+
+    return rc;
 }
 
 
@@ -348,7 +197,7 @@ ngx_http_ferrokv_preaccess_handler(ngx_http_request_t *r)
     ngx_int_t                      rc;
     ngx_uint_t                     i;
     ngx_http_ferrokv_ctx_t        *ctx;
-    ngx_http_ferrokv_action_t    **action;
+    ngx_ferrokv_action_t         **action;
     ngx_http_ferrokv_loc_conf_t   *flcf;
 
     flcf = ngx_http_get_module_loc_conf(r, ngx_http_ferrokv_module);
@@ -400,7 +249,7 @@ ngx_http_ferrokv_log_handler(ngx_http_request_t *r)
 {
     ngx_uint_t                      i;
     ngx_http_ferrokv_ctx_t         *ctx;
-    ngx_http_ferrokv_action_t     **action;
+    ngx_ferrokv_action_t          **action;
     ngx_http_ferrokv_loc_conf_t    *flcf;
     ngx_http_ferrokv_main_conf_t   *fmcf;
 
@@ -429,7 +278,7 @@ ngx_http_ferrokv_log_handler(ngx_http_request_t *r)
     for (i = 0; i < fmcf->actions.nelts; i++) {
 
         if (action[i]->log && ngx_http_ferrokv_is_marked(ctx, action[i])) {
-            ngx_http_ferrokv_run_detached(r, action[i]);
+            ngx_ferrokv_run_detached(r, action[i]);
         }
     }
 

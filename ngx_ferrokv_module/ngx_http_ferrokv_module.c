@@ -64,35 +64,35 @@ static ngx_command_t  ngx_http_ferrokv_commands[] = {
       ngx_http_ferrokv_action,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_ferrokv_kind_get },
+      &ngx_ferrokv_kind_get },
 
     { ngx_string("ferrokv_set"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
       ngx_http_ferrokv_action,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_ferrokv_kind_set },
+      &ngx_ferrokv_kind_set },
 
     { ngx_string("ferrokv_incr"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
       ngx_http_ferrokv_action,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_ferrokv_kind_incr },
+      &ngx_ferrokv_kind_incr },
 
     { ngx_string("ferrokv_ttl"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
       ngx_http_ferrokv_action,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_ferrokv_kind_ttl },
+      &ngx_ferrokv_kind_ttl },
 
     { ngx_string("ferrokv_del"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_ferrokv_action,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      &ngx_http_ferrokv_kind_del },
+      &ngx_ferrokv_kind_del },
 
     { ngx_string("ferrokv_inherit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -397,6 +397,65 @@ ngx_http_ferrokv_set_variable(ngx_http_request_t *r, ngx_int_t index,
     vv->no_cacheable = 0;
     vv->not_found = 0;
 }
+
+
+/* What http and stream share sees us through these. */
+
+static void *
+ngx_http_ferrokv_face_compile(ngx_conf_t *cf, ngx_str_t *value)
+{
+    return ngx_http_ferrokv_compile(cf, value);
+}
+
+
+static ngx_str_t *
+ngx_http_ferrokv_face_constant(void *expression)
+{
+    ngx_http_complex_value_t  *cv;
+
+    cv = expression;
+
+    return cv->lengths ? NULL : &cv->value;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_face_eval(void *of, void *expression, ngx_str_t *value)
+{
+    return ngx_http_complex_value(of, expression, value);
+}
+
+
+static void
+ngx_http_ferrokv_face_set(void *of, ngx_int_t index, u_char *data, size_t len)
+{
+    ngx_http_ferrokv_set_variable(of, index, data, len);
+}
+
+
+static ngx_connection_t *
+ngx_http_ferrokv_face_connection(void *of)
+{
+    return ((ngx_http_request_t *) of)->connection;
+}
+
+
+static ngx_pool_t *
+ngx_http_ferrokv_face_pool(void *of)
+{
+    return ((ngx_http_request_t *) of)->pool;
+}
+
+
+ngx_ferrokv_face_t  ngx_http_ferrokv_face = {
+    ngx_http_ferrokv_face_compile,
+    ngx_http_ferrokv_face_constant,
+    ngx_http_ferrokv_variable,
+    ngx_http_ferrokv_face_eval,
+    ngx_http_ferrokv_face_set,
+    ngx_http_ferrokv_face_connection,
+    ngx_http_ferrokv_face_pool
+};
 
 
 static void *
