@@ -31,7 +31,7 @@ unit:
 deps:
 	@contrib/run/deps nginx nginx-dev gcc libc6-dev make perl curl \
 	    liburing-dev libjansson-dev libxxhash-dev liblz4-dev libzstd-dev \
-	    libjemalloc2 libcmocka-dev
+	    libjemalloc2 libcmocka-dev libnginx-mod-stream openssl
 
 bench-deps: deps
 	@contrib/run/deps libnginx-mod-http-lua lua-resty-core wrk

@@ -62,7 +62,7 @@ extern ngx_ferrokv_kind_t  ngx_ferrokv_kind_del;
 struct ngx_ferrokv_action_s {
     ngx_ferrokv_face_t         *face;
     ngx_ferrokv_kind_t         *kind;
-    ngx_uint_t                  number;     /* among all of its face */
+    ngx_uint_t                  number;     /* http: among all */
     ngx_ferrokv_ref_t          *ref;
     ngx_int_t                   index;      /* of the variable */
 

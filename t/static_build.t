@@ -21,7 +21,7 @@ plan skip_all => "nginx's full sources cannot be had: no deb-src, no network"
 plan tests => 4;
 
 ok(run('configure', './configure', "--add-module=$root", '--with-threads',
-       '--with-debug', '--without-http_rewrite_module',
+       '--with-debug', '--with-stream', '--without-http_rewrite_module',
        '--without-http_gzip_module'), 'configure');
 ok(run('make', 'make', '-j2'), 'make');
 
@@ -31,6 +31,13 @@ pid $dir/nginx.pid;
 error_log stderr;
 ferrokv_store main path=$dir/store;
 events { }
+stream {
+    server {
+        listen unix:$dir/socket;
+        ferrokv_incr \$n visits;
+        return \$n;
+    }
+}
 CONF
 
 my $said = `$bin -p $dir -c $dir/nginx.conf -t 2>&1`;

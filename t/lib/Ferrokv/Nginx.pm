@@ -38,8 +38,9 @@ $SIG{$_} ||= sub { exit 1 } for qw(INT TERM HUP);
 
 
 # Options: workers, user, module => 'test' (with kill points), 'modules' or '',
-# env => { NAME => value } (reaches the workers too), preload (jemalloc),
-# vars, log_level, globals => more lines for %%GLOBALS%%.
+# stream => 1 (our stream module too, and nginx's), env => { NAME => value }
+# (reaches the workers too), preload (jemalloc), vars, log_level, globals =>
+# more lines for %%GLOBALS%%.
 sub new {
     my ($class, $conf, %opt) = @_;
 
@@ -100,6 +101,27 @@ sub module {
 }
 
 
+sub _modules {
+    my ($self) = @_;
+
+    return '' if !$self->{module};
+
+    my @modules = $self->module;
+
+    if ($self->{stream}) {
+        my $nginx = $ENV{NGINX_BIN} || '/usr/sbin/nginx';
+        my $built = `$nginx -V 2>&1`;
+        my ($dir) = $built =~ /--modules-path=(\S+)/;
+
+        push @modules, "$dir/ngx_stream_module.so"
+            if $built =~ /--with-stream=dynamic/;
+        push @modules, $modules[0] =~ s/ngx_ferrokv/ngx_stream_ferrokv/r;
+    }
+
+    return join "\n", map { "load_module $_;" } @modules;
+}
+
+
 # The user and group of the workers: undef without root, who cannot choose.
 sub user {
     my ($self) = @_;
@@ -122,7 +144,7 @@ sub _globals {
         "worker_processes $self->{workers};",
         "pid $self->{dir}/nginx.pid;",
         "error_log $self->{dir}/error.log $self->{log_level};",
-        $self->{module} ? 'load_module ' . $self->module . ';' : '',
+        $self->_modules,
         (map { "env $_;" } sort keys %{ $self->{env} }),
         $self->{globals};
 }
