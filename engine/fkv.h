@@ -127,7 +127,6 @@ typedef struct {
 #define FKV_BLOB_MIN_DEFAULT  (64 * 1024)   /* but see fkv_options_check */
 #define FKV_BLOB_MIN_MIN    (4 * 1024)
 #define FKV_BATCH_KEYS_MAX  1024        /* changes in one update */
-#define FKV_ERROR_BYTES     512         /* room for one error sentence */
 
 /* memory / 16, from 1 to 16 MiB: some are whole in memory while they come. */
 uint64_t fkv_value_max_default(uint64_t memory);

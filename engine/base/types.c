@@ -1,5 +1,5 @@
 /*
- * types.c - texts of the return codes, assertion failure, kill points.
+ * types.c - texts of return codes, messages, assertion failure, kill points.
  */
 
 #include "base/types.h"
@@ -56,6 +56,19 @@ fkv__log(const fkv_log_t *log, fkv_log_level_e level, const char *fmt, ...)
     va_end(args);
 
     log->write(log->data, level, text);
+}
+
+
+int
+fkv__error(char *error, int rc, const char *fmt, ...)
+{
+    va_list  args;
+
+    va_start(args, fmt);
+    (void) vsnprintf(error, FKV_ERROR_BYTES, fmt, args);
+    va_end(args);
+
+    return rc;
 }
 
 

@@ -92,6 +92,12 @@ typedef struct {
 void fkv__log(const fkv_log_t *log, fkv_log_level_e level, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));
 
+#define FKV_ERROR_BYTES  512        /* room for one error sentence */
+
+/* Formats into error[FKV_ERROR_BYTES]; returns rc. */
+int fkv__error(char *error, int rc, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 
 /*
  * FKV_ASSERT is for a programmer's error and is on in release builds: the

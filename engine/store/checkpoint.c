@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,19 +36,6 @@ typedef struct {
 } checkpoint_t;
 
 
-static int __attribute__((format(printf, 3, 4)))
-checkpoint_failed(checkpoint_t *c, int rc, const char *fmt, ...)
-{
-    va_list  args;
-
-    va_start(args, fmt);
-    (void) vsnprintf(c->error, sizeof(c->error), fmt, args);
-    va_end(args);
-
-    return rc;
-}
-
-
 /* Of a call of the table. */
 static int
 checkpoint_cause(checkpoint_t *c, int res, const char *what, const char *name)
@@ -62,8 +48,8 @@ checkpoint_cause(checkpoint_t *c, int res, const char *what, const char *name)
     case ENOMEM:  rc = FKV_ENOMEM;  break;
     }
 
-    return checkpoint_failed(c, rc, "%s %s failed: %s", what, name,
-                             strerror(-res));
+    return fkv__error(c->error, rc, "%s %s failed: %s", what, name,
+                      strerror(-res));
 }
 
 
@@ -105,7 +91,7 @@ checkpoint_begin(checkpoint_t *c)
 
     if (fstatat(c->store->checkpoints, c->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
     {
-        return checkpoint_failed(c, FKV_EXISTS, "it exists");
+        return fkv__error(c->error, FKV_EXISTS, "it exists");
     }
 
     rc = partial_name(c);
@@ -151,13 +137,13 @@ link_table(checkpoint_t *c, const fkv__table_info_t *info)
                       name);
 
     if (res == -ENOENT) {
-        return checkpoint_failed(c, FKV_ECORRUPT, "sst/%s is missing", name);
+        return fkv__error(c->error, FKV_ECORRUPT, "sst/%s is missing", name);
     }
 
     if (res == -EXDEV) {
-        return checkpoint_failed(c, FKV_EIO, "\"%.200s\" is not on the store's"
-                                 " file system, which tables are linked on",
-                                 c->store->options.checkpoints);
+        return fkv__error(c->error, FKV_EIO, "\"%.200s\" is not on the store's"
+                          " file system, which tables are linked on",
+                          c->store->options.checkpoints);
     }
 
     if (res < 0) {
@@ -209,8 +195,8 @@ checkpoint_link_blobs(checkpoint_t *c)
     int         rc = fkv__blob_ids(c->store->blob_dir, &ids);
 
     if (rc != FKV_OK) {
-        rc = checkpoint_failed(c, rc, "listing blob/ failed: %s",
-                               fkv_code_text(rc));
+        rc = fkv__error(c->error, rc, "listing blob/ failed: %s",
+                        fkv_code_text(rc));
     }
 
     for (size_t at = 0; rc == FKV_OK && at < ids.len; at += sizeof(uint64_t)) {
@@ -366,7 +352,7 @@ checkpoint_manifest(checkpoint_t *c)
     if (rc != FKV_OK) {
         fkv__version_unpin(version);
         return (rc == FKV_ENOMEM)
-               ? checkpoint_failed(c, rc, "out of memory")
+               ? fkv__error(c->error, rc, "out of memory")
                : checkpoint_cause(c, -errno, "writing", "the manifest");
     }
 
@@ -404,7 +390,7 @@ checkpoint_name(checkpoint_t *c)
     res = c->fs->rename_new(c->fs, c->store->checkpoints, c->partial, c->name);
 
     if (res == -EEXIST || res == -ENOTEMPTY) {
-        return checkpoint_failed(c, FKV_EXISTS, "it exists");
+        return fkv__error(c->error, FKV_EXISTS, "it exists");
     }
 
     if (res < 0) {

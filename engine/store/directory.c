@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,19 +25,6 @@
 #define DYING_STEPS    200      /* two seconds for the dead to let go */
 #define DYING_STEP_MS  10
 #define NUMBER_MAX   20         /* digits */
-
-
-static int __attribute__((format(printf, 3, 4)))
-directory_failed(char *error, int rc, const char *fmt, ...)
-{
-    va_list  args;
-
-    va_start(args, fmt);
-    (void) vsnprintf(error, FKV_ERROR_BYTES, fmt, args);
-    va_end(args);
-
-    return rc;
-}
 
 
 /* res is what a call of the table answered. */
@@ -55,8 +41,8 @@ directory_cause(char *error, int res, const char *what, const char *path,
     default:      rc = FKV_EIO;
     }
 
-    return directory_failed(error, rc, "cannot %s \"%.256s%s\": %s", what,
-                            path, name, strerror(-res));
+    return fkv__error(error, rc, "cannot %s \"%.256s%s\": %s", what,
+                      path, name, strerror(-res));
 }
 
 
@@ -241,8 +227,8 @@ directory_check(int dir, const char *path, uid_t uid, gid_t gid, char *error)
     }
 
     if (!directory_suits(dir, &empty)) {
-        return directory_failed(error, FKV_EIO, "\"%.256s\" is not empty "
-                                "and holds no store", path);
+        return fkv__error(error, FKV_EIO, "\"%.256s\" is not empty "
+                          "and holds no store", path);
     }
 
     if (empty) {
@@ -254,9 +240,9 @@ directory_check(int dir, const char *path, uid_t uid, gid_t gid, char *error)
     }
 
     if (uid != (uid_t) -1 && st.st_uid != uid) {
-        return directory_failed(error, FKV_EIO, "\"%.256s\" belongs to uid "
-                                "%u, but the workers run as uid %u", path,
-                                (unsigned) st.st_uid, (unsigned) uid);
+        return fkv__error(error, FKV_EIO, "\"%.256s\" belongs to uid "
+                          "%u, but the workers run as uid %u", path,
+                          (unsigned) st.st_uid, (unsigned) uid);
     }
 
     return FKV_OK;
@@ -420,8 +406,8 @@ directory_lock(fkv__directory_t *d, const char *path, uid_t uid, gid_t gid,
     }
 
     if (rc == FKV_EBUSY) {
-        return directory_failed(error, rc, "\"%.160s\" is in use by another "
-                                "nginx%s", path, holders);
+        return fkv__error(error, rc, "\"%.160s\" is in use by another "
+                          "nginx%s", path, holders);
     }
 
     if (rc != FKV_OK) {

@@ -65,9 +65,8 @@ log_files_open(fkv_t *store, char *error)
         }
 
         if (fd < 0) {
-            (void) snprintf(error, FKV_ERROR_BYTES, "cannot open \"%s/log/%s\""
-                            ": %s", store->path, name, strerror(-fd));
-            return FKV_EIO;
+            return fkv__error(error, FKV_EIO, "cannot open \"%s/log/%s\""
+                              ": %s", store->path, name, strerror(-fd));
         }
 
         store->log_fds[i] = fd;
@@ -85,9 +84,8 @@ slot_take(fkv_t *store, char *error)
     int  slot = fkv__slot_claim(store->log_fds, FKV__ARENAS);
 
     if (slot < 0) {
-        (void) snprintf(error, FKV_ERROR_BYTES, "all %u process slots of "
-                        "\"%s\" are taken", FKV__SLOTS_MAX, store->path);
-        return FKV_EFULL;
+        return fkv__error(error, FKV_EFULL, "all %u process slots of "
+                          "\"%s\" are taken", FKV__SLOTS_MAX, store->path);
     }
 
     store->slot = (unsigned) slot;

@@ -37,19 +37,6 @@ typedef struct {
 } load_t;
 
 
-static int __attribute__((format(printf, 3, 4)))
-load_failed(char *error, int rc, const char *fmt, ...)
-{
-    va_list  args;
-
-    va_start(args, fmt);
-    (void) vsnprintf(error, FKV_ERROR_BYTES, fmt, args);
-    va_end(args);
-
-    return rc;
-}
-
-
 /* The first damage is the one that is told. */
 static void __attribute__((format(printf, 2, 3)))
 load_damaged(load_t *load, const char *fmt, ...)
@@ -71,11 +58,11 @@ static int
 load_unreadable(char *error, int rc, const char *name)
 {
     if (rc == FKV_ENOMEM) {
-        return load_failed(error, rc, "no memory to read %s", name);
+        return fkv__error(error, rc, "no memory to read %s", name);
     }
 
-    return load_failed(error, rc, "reading %s failed: %s", name,
-                       strerror(errno));
+    return fkv__error(error, rc, "reading %s failed: %s", name,
+                      strerror(errno));
 }
 
 
@@ -136,9 +123,9 @@ load_no_current(int dir, char *error)
         return FKV_NOTFOUND;
     }
 
-    return load_failed(error, FKV_ECORRUPT,
-                       "CURRENT is missing though %s exists: which manifest "
-                       "counts is unknown", manifest);
+    return fkv__error(error, FKV_ECORRUPT,
+                      "CURRENT is missing though %s exists: which manifest "
+                      "counts is unknown", manifest);
 }
 
 
@@ -166,8 +153,8 @@ load_current(load_t *load, uint64_t *number)
     fkv__buf_done(&file);
 
     if (rc != FKV_OK) {
-        (void) load_failed(load->error, FKV_ECORRUPT, "CURRENT is damaged: no "
-                           "name of a manifest with its sum at offset 0");
+        (void) fkv__error(load->error, FKV_ECORRUPT, "CURRENT is damaged: no "
+                          "name of a manifest with its sum at offset 0");
         return FKV_END;
     }
 
@@ -184,20 +171,20 @@ copy_header(copy_t *copy, uint64_t number, char *error)
     rc = fkv__manifest_header_get(fkv__buf_str(&copy->file), &found);
 
     if (rc == FKV_EVERSION) {
-        return load_failed(error, rc, "%s was written by a newer version",
-                           copy->name);
+        return fkv__error(error, rc, "%s was written by a newer version",
+                          copy->name);
     }
 
     if (rc != FKV_OK) {
-        return load_failed(error, rc, "%s is damaged: bad header at offset 0",
-                           copy->name);
+        return fkv__error(error, rc, "%s is damaged: bad header at offset 0",
+                          copy->name);
     }
 
     if (found != number) {
-        return load_failed(error, FKV_ECORRUPT,
-                           "%s is damaged: the header at offset 0 says that "
-                           "its number is %llu", copy->name,
-                           (unsigned long long) found);
+        return fkv__error(error, FKV_ECORRUPT,
+                          "%s is damaged: the header at offset 0 says that "
+                          "its number is %llu", copy->name,
+                          (unsigned long long) found);
     }
 
     copy->headed = true;
@@ -254,7 +241,7 @@ copy_read(load_t *load, copy_t *copy, uint64_t number)
     rc = copy_header(copy, number, why);
 
     if (rc == FKV_EVERSION) {
-        return load_failed(load->error, rc, "%s", why);
+        return fkv__error(load->error, rc, "%s", why);
     }
 
     if (rc != FKV_OK) {
@@ -287,12 +274,12 @@ copy_stopped(const copy_t *copy, uint64_t number, uint64_t offset, char *error)
         break;
 
     case FKV_EVERSION:
-        return load_failed(error, rc, "%s holds at offset %llu what only a "
-                           "newer version can read", name,
-                           (unsigned long long) offset);
+        return fkv__error(error, rc, "%s holds at offset %llu what only a "
+                          "newer version can read", name,
+                          (unsigned long long) offset);
 
     default:
-        return load_failed(error, rc, "no memory to read %s", name);
+        return fkv__error(error, rc, "no memory to read %s", name);
     }
 
     if (fkv__manifest_find_valid_after(fkv__buf_str(&copy->file), number,
@@ -303,15 +290,15 @@ copy_stopped(const copy_t *copy, uint64_t number, uint64_t offset, char *error)
     }
 
     if (found == offset) {
-        return load_failed(error, rc, "%s is damaged: the edit at offset %llu "
-                           "contradicts the tables before it", name,
-                           (unsigned long long) offset);
+        return fkv__error(error, rc, "%s is damaged: the edit at offset %llu "
+                          "contradicts the tables before it", name,
+                          (unsigned long long) offset);
     }
 
-    return load_failed(error, rc, "%s is damaged at offset %llu, and so is "
-                       "its other copy: a valid edit follows at offset %llu",
-                       name, (unsigned long long) offset,
-                       (unsigned long long) found);
+    return fkv__error(error, rc, "%s is damaged at offset %llu, and so is "
+                      "its other copy: a valid edit follows at offset %llu",
+                      name, (unsigned long long) offset,
+                      (unsigned long long) found);
 }
 
 
@@ -423,18 +410,18 @@ load_copies(load_t *load, uint64_t number)
         bool  io = (load->copies[0].rc == FKV_EIO
                     || load->copies[1].rc == FKV_EIO);
 
-        return load_failed(load->error, io ? FKV_EIO : FKV_ECORRUPT,
-                           "%s, and its other copy is no better",
-                           load->out->damage);
+        return fkv__error(load->error, io ? FKV_EIO : FKV_ECORRUPT,
+                          "%s, and its other copy is no better",
+                          load->out->damage);
     }
 
     rc = load_replay(load, number);
 
     /* CURRENT names a manifest only once its snapshot is on disk. */
     if (rc == FKV_OK && load->out->len == FKV__MANIFEST_HEADER_BYTES) {
-        return load_failed(load->error, FKV_ECORRUPT, "%s is damaged: no "
-                           "snapshot at offset %llu", load->copies[0].name,
-                           (unsigned long long) load->out->len);
+        return fkv__error(load->error, FKV_ECORRUPT, "%s is damaged: no "
+                          "snapshot at offset %llu", load->copies[0].name,
+                          (unsigned long long) load->out->len);
     }
 
     if (rc == FKV_OK) {
@@ -461,7 +448,7 @@ load_manifest(load_t *load, uint64_t number)
 
     rc = (out->version != NULL)
          ? load_copies(load, number)
-         : load_failed(load->error, FKV_ENOMEM, "no memory for a version");
+         : fkv__error(load->error, FKV_ENOMEM, "no memory for a version");
 
     for (unsigned c = 0; c < COPIES; c++) {
         fkv__buf_done(&load->copies[c].file);

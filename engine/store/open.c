@@ -70,66 +70,59 @@ fkv_options_check(const fkv_options_t *opt, char *error)
                                        : fkv_value_max_default(opt->memory);
 
     if (opt->memory < FKV_MEMORY_MIN) {
-        (void) snprintf(error, FKV_ERROR_BYTES, "memory=%llu is too small, "
-                        "a store needs at least %u bytes",
-                        (unsigned long long) opt->memory, FKV_MEMORY_MIN);
-        return FKV_EINVAL;
+        return fkv__error(error, FKV_EINVAL, "memory=%llu is too small, "
+                          "a store needs at least %u bytes",
+                          (unsigned long long) opt->memory, FKV_MEMORY_MIN);
     }
 
     fkv__segment_layout(opt->memory, &layout);
 
     if (layout.blocks_bytes > FKV__BLOCKS_BYTES_MAX) {
-        (void) snprintf(error, FKV_ERROR_BYTES, "memory=%llu is too large, "
-                        "a store takes at most 192g",
-                        (unsigned long long) opt->memory);
-        return FKV_EINVAL;
+        return fkv__error(error, FKV_EINVAL, "memory=%llu is too large, "
+                          "a store takes at most 192g",
+                          (unsigned long long) opt->memory);
     }
 
     if (opt->value_max > FKV_VALUE_MAX_MAX) {
-        (void) snprintf(error, FKV_ERROR_BYTES, "max_value=%llu is too large, "
-                        "it may be at most 1g",
-                        (unsigned long long) opt->value_max);
-        return FKV_EINVAL;
+        return fkv__error(error, FKV_EINVAL, "max_value=%llu is too large, "
+                          "it may be at most 1g",
+                          (unsigned long long) opt->value_max);
     }
 
     if (opt->blob_min != 0 && opt->blob_min < FKV_BLOB_MIN_MIN) {
-        (void) snprintf(error, FKV_ERROR_BYTES, "blob_min=%llu is too small, "
-                        "it must be at least 4k",
-                        (unsigned long long) opt->blob_min);
-        return FKV_EINVAL;
+        return fkv__error(error, FKV_EINVAL, "blob_min=%llu is too small, "
+                          "it must be at least 4k",
+                          (unsigned long long) opt->blob_min);
     }
 
     if (opt->blob_min > blob_min_limit(opt->memory)) {
-        (void) snprintf(error, FKV_ERROR_BYTES, "memory=%llu is too small for "
-                        "blob_min=%llu, which may be at most %llu with it",
-                        (unsigned long long) opt->memory,
-                        (unsigned long long) opt->blob_min,
-                        (unsigned long long) blob_min_limit(opt->memory));
-        return FKV_EINVAL;
+        return fkv__error(error, FKV_EINVAL, "memory=%llu is too small for "
+                          "blob_min=%llu, which may be at most %llu with it",
+                          (unsigned long long) opt->memory,
+                          (unsigned long long) opt->blob_min,
+                          (unsigned long long) blob_min_limit(opt->memory));
     }
 
     if (opt->evict != FKV_EVICT_NONE && opt->max_size == 0) {
-        (void) snprintf(error, FKV_ERROR_BYTES, "evict= needs max_size=");
-        return FKV_EINVAL;
+        return fkv__error(error, FKV_EINVAL, "evict= needs max_size=");
     }
 
     if (opt->max_size != 0 && opt->max_size < fkv__max(value_max, SIZE_MIN)) {
-        (void) snprintf(error, FKV_ERROR_BYTES, "max_size=%llu is too small, "
-                        "it must be at least %u and max_value=%llu",
-                        (unsigned long long) opt->max_size, SIZE_MIN,
-                        (unsigned long long) value_max);
-        return FKV_EINVAL;
+        return fkv__error(error, FKV_EINVAL, "max_size=%llu is too small, "
+                          "it must be at least %u and max_value=%llu",
+                          (unsigned long long) opt->max_size, SIZE_MIN,
+                          (unsigned long long) value_max);
     }
 
     for (unsigned class = 0; class < FKV_CLASSES; class++) {
         if (opt->quota[class] != 0
             && opt->quota[class] < fkv__max(value_max, QUOTA_MIN))
         {
-            (void) snprintf(error, FKV_ERROR_BYTES, "a quota of %llu is too "
-                            "small, it must be at least %u and max_value=%llu",
-                            (unsigned long long) opt->quota[class], QUOTA_MIN,
-                            (unsigned long long) value_max);
-            return FKV_EINVAL;
+            return fkv__error(error, FKV_EINVAL, "a quota of %llu is too "
+                              "small, it must be at least %u and "
+                              "max_value=%llu",
+                              (unsigned long long) opt->quota[class], QUOTA_MIN,
+                              (unsigned long long) value_max);
         }
     }
 
@@ -273,11 +266,10 @@ eventfds_open(fkv_t *store, char *error)
         store->eventfds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 
         if (store->eventfds[i] < 0) {
-            (void) snprintf(error, FKV_ERROR_BYTES, "\"%s\" needs %u file "
-                            "descriptors for wakeups, and eventfd() failed: "
-                            "%s", store->path, FKV__SLOTS_MAX,
-                            strerror(errno));
-            return FKV_EIO;
+            return fkv__error(error, FKV_EIO, "\"%s\" needs %u file "
+                              "descriptors for wakeups, and eventfd() failed: "
+                              "%s", store->path, FKV__SLOTS_MAX,
+                              strerror(errno));
         }
     }
 
@@ -479,8 +471,7 @@ fkv_open(fkv_t **out, const fkv_options_t *opt, const fkv_log_t *log,
 
     store = store_new(opt, log);
     if (store == NULL) {
-        (void) snprintf(error, FKV_ERROR_BYTES, "out of memory");
-        return FKV_ENOMEM;
+        return fkv__error(error, FKV_ENOMEM, "out of memory");
     }
 
     rc = store_open(store, error);

@@ -35,19 +35,6 @@ typedef struct {
 } recover_t;
 
 
-static int __attribute__((format(printf, 3, 4)))
-recover_failed(recover_t *r, int rc, const char *fmt, ...)
-{
-    va_list  args;
-
-    va_start(args, fmt);
-    (void) vsnprintf(r->error, FKV_ERROR_BYTES, fmt, args);
-    va_end(args);
-
-    return rc;
-}
-
-
 /* The first damage is the one that is told. */
 static void __attribute__((format(printf, 2, 3)))
 recover_damaged(recover_t *r, const char *fmt, ...)
@@ -80,8 +67,8 @@ recover_new(recover_t *r)
     rc = fkv__directory_numbers(r->in->directory->sst_dir, "", 6, ".sst",
                                 &tables);
     if (rc != FKV_OK) {
-        return recover_failed(r, rc, "listing sst/ failed: %s",
-                              fkv_code_text(rc));
+        return fkv__error(r->error, rc, "listing sst/ failed: %s",
+                          fkv_code_text(rc));
     }
 
     for (size_t i = 0; i < r->files.n; i++) {
@@ -92,14 +79,14 @@ recover_new(recover_t *r)
     fkv__buf_done(&tables);
 
     if (used) {
-        return recover_failed(r, FKV_ECORRUPT, "CURRENT and the manifest are "
-                              "missing though there are %s",
-                              r->files.n_valid > 0 ? "log files" : "tables");
+        return fkv__error(r->error, FKV_ECORRUPT, "CURRENT and the manifest "
+                          "are missing though there are %s",
+                          r->files.n_valid > 0 ? "log files" : "tables");
     }
 
     r->version = fkv__version_new();
     if (r->version == NULL) {
-        return recover_failed(r, FKV_ENOMEM, "out of memory");
+        return fkv__error(r->error, FKV_ENOMEM, "out of memory");
     }
 
     r->version->log_floor = LSN_FIRST;
@@ -195,8 +182,8 @@ table_size(recover_t *r, uint64_t id, uint64_t *size)
     }
 
     if (n < 0) {
-        return recover_failed(r, FKV_EIO, "opening sst/%s failed: %s", name,
-                              strerror((int) -n));
+        return fkv__error(r->error, FKV_EIO, "opening sst/%s failed: %s", name,
+                          strerror((int) -n));
     }
 
     *size = (uint64_t) n;
@@ -265,8 +252,8 @@ recover_orphans(recover_t *r)
     rc = fkv__directory_numbers(r->in->directory->sst_dir, "", 6, ".sst",
                                 &ids);
     if (rc != FKV_OK) {
-        return recover_failed(r, rc, "listing sst/ failed: %s",
-                              fkv_code_text(rc));
+        return fkv__error(r->error, rc, "listing sst/ failed: %s",
+                          fkv_code_text(rc));
     }
 
     for (size_t at = 0; at < ids.len; at += sizeof(id)) {
@@ -380,7 +367,7 @@ recover_edit(recover_t *r)
     uint64_t  now_ms = r->in->clock->wall_ms(r->in->clock);
 
     if (fkv__version_snapshot(r->version, &r->edit) != FKV_OK) {
-        return recover_failed(r, FKV_ENOMEM, "out of memory");
+        return fkv__error(r->error, FKV_ENOMEM, "out of memory");
     }
 
     r->n_tables = r->edit.n_adds;
@@ -417,16 +404,16 @@ recover_catalog(recover_t *r)
 
     rc = fkv__version_apply(r->version, &r->edit, &version);
     if (rc != FKV_OK) {
-        return recover_failed(r, rc, "the tables of the log do not fit: %s",
-                              fkv_code_text(rc));
+        return fkv__error(r->error, rc, "the tables of the log do not fit: %s",
+                          fkv_code_text(rc));
     }
 
     rc = fkv__catalog_rotate(&catalog, version);
 
     if (rc != FKV_OK) {
         fkv__version_unpin(version);
-        return recover_failed(r, rc, "writing a new manifest failed: %s",
-                              strerror(errno));
+        return fkv__error(r->error, rc, "writing a new manifest failed: %s",
+                          strerror(errno));
     }
 
     r->out->version = fkv__version_pin(version);
@@ -475,8 +462,8 @@ recover_stale(recover_t *r, const char *prefix, void (*name_of)(char *out,
     fkv__buf_done(&numbers);
 
     if (rc != FKV_OK) {
-        return recover_failed(r, rc, "listing the store failed: %s",
-                              fkv_code_text(rc));
+        return fkv__error(r->error, rc, "listing the store failed: %s",
+                          fkv_code_text(rc));
     }
 
     return FKV_OK;
@@ -519,8 +506,8 @@ recover_blobs(recover_t *r)
 
     rc = fkv__blob_ids(r->in->directory->blob_dir, &ids);
     if (rc != FKV_OK) {
-        return recover_failed(r, rc, "listing blob/ failed: %s",
-                              fkv_code_text(rc));
+        return fkv__error(r->error, rc, "listing blob/ failed: %s",
+                          fkv_code_text(rc));
     }
 
     r->edit.next_blob = fkv__max(r->version->next_blob, 1);
@@ -569,8 +556,8 @@ recover_tables(recover_t *r)
     if (rc == FKV_OK
         && fkv__file_sync_dir(r->fs, r->in->directory->sst_dir) != FKV_OK)
     {
-        rc = recover_failed(r, FKV_EIO, "syncing sst/ failed: %s",
-                            strerror(errno));
+        rc = fkv__error(r->error, FKV_EIO, "syncing sst/ failed: %s",
+                        strerror(errno));
     }
 
     if (rc != FKV_OK) {
