@@ -17,6 +17,7 @@
 
 #define FKV_RULES_DATE_LEN  29          /* of what is written, no NUL */
 #define FKV_RULES_DATE_MAX  253402300799        /* the end of year 9999 */
+#define FKV_RULES_NO_TIME   INT64_MIN           /* where there is none */
 
 /*
  * Seconds since 1970, negative before.  A year of two digits is at most 50
