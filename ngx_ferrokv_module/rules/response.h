@@ -23,12 +23,13 @@
 #include "rules/control.h"
 #include "rules/date.h"
 
-enum {                                  /* nginx's ..._ignore_headers */
-    FKV_RULES_IGNORE_ACCEL_EXPIRES = 1 << 0,
-    FKV_RULES_IGNORE_EXPIRES       = 1 << 1,
-    FKV_RULES_IGNORE_CACHE_CONTROL = 1 << 2,    /* and targeted fields */
-    FKV_RULES_IGNORE_SET_COOKIE    = 1 << 3,
-    FKV_RULES_IGNORE_VARY          = 1 << 4
+/* nginx's ..._ignore_headers; bit 0 says there that a mask has been set. */
+enum {
+    FKV_RULES_IGNORE_ACCEL_EXPIRES = 1 << 1,
+    FKV_RULES_IGNORE_EXPIRES       = 1 << 2,
+    FKV_RULES_IGNORE_CACHE_CONTROL = 1 << 3,    /* and targeted fields */
+    FKV_RULES_IGNORE_SET_COOKIE    = 1 << 4,
+    FKV_RULES_IGNORE_VARY          = 1 << 5
 };
 
 typedef struct {

@@ -7,7 +7,10 @@
 #define SECOND_MS  1000
 
 
-/* By the client's no-cache, max-age and min-fresh. */
+/*
+ * By the client's no-cache, max-age and min-fresh.  What has just come is not
+ * young enough for max-age=0, which means to ask.
+ */
 static bool
 wanted_younger(const fkv_rules_control_t *control, int64_t age_ms,
     int64_t left_ms)
@@ -17,7 +20,7 @@ wanted_younger(const fkv_rules_control_t *control, int64_t age_ms,
     }
 
     if (control->max_age_s != FKV_RULES_NONE
-        && age_ms / SECOND_MS > control->max_age_s)
+        && age_ms >= control->max_age_s * SECOND_MS)
     {
         return true;
     }

@@ -183,13 +183,19 @@ the_request_may_want_it_younger(void **state)
     assert_int_equal(served.how, FKV_RULES_VALIDATE);
     after(0, "max-age=1");
     assert_int_equal(served.how, FKV_RULES_VALIDATE);
-    after(0, "max-age=2");
+    after(0, "max-age=3");
     assert_int_equal(served.how, FKV_RULES_SERVE);
-    after(999, "max-age=2");
+    after(999, "max-age=3");
     assert_int_equal(served.how, FKV_RULES_SERVE);
-    after(1000, "max-age=2");
+    after(1000, "max-age=3");
     assert_int_equal(served.how, FKV_RULES_VALIDATE);
     assert_true(served.by_request);
+
+    fresh.initial_age_ms = 0;
+    after(0, "max-age=0");
+    assert_int_equal(served.how, FKV_RULES_VALIDATE);
+    fresh.initial_age_ms = 2000;
+
     after(0, "max-age=x");
     assert_int_equal(served.how, FKV_RULES_VALIDATE);
 
