@@ -611,6 +611,8 @@ typedef struct {
     unsigned    arenas_sealed;      /* waiting for their flush */
     uint64_t    stall_max_us;       /* longest that a write was put aside */
     uint64_t    compaction_debt;    /* bytes that compaction has to do */
+    unsigned    compaction_level_0; /* so many tables there make it due */
+    unsigned    compaction_runs;    /* allowed above the deepest level */
     uint64_t    lsn_ready;
     uint64_t    lsn_durable;
     unsigned    tables;

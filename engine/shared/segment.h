@@ -136,6 +136,8 @@ typedef struct {
     uint64_t  pace_shrink;      /* bytes of log for 1024 of level 0 */
     uint64_t  pace_debt;        /* bytes that compaction has to do */
     uint64_t  pace_batch;       /* what it does at once */
+    uint32_t  compact_level_0;  /* tables of level 0 that make it due */
+    uint32_t  compact_runs;     /* that may be above the deepest level */
     uint64_t  stall_max_us;     /* longest that a write was put aside */
     uint64_t  noticed_ms;       /* what expired up to here has been told ... */
     uint64_t  noticed_lsn;      /* ... if it is older than this */

@@ -207,6 +207,7 @@ merge_next_key(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
     }
 
     if (!output->open && output->bytes >= output->helper->slice_bytes) {
+        FKV_STEP("compact.6");
         return FKV_END;
     }
 
@@ -637,12 +638,25 @@ counted(const fkv_t *store, unsigned stat)
 }
 
 
-/* What compaction= says, or what the mix of requests asks for. */
-static unsigned
-runs_wanted(fkv__helper_t *helper)
+static void
+mix_look(fkv__helper_t *helper)
 {
     const fkv_t  *store = helper->store;
     uint64_t      reads, writes;
+
+    reads = counted(store, FKV__STAT_gets) + counted(store, FKV__STAT_scans);
+    reads -= fkv__min(reads, counted(store, FKV__STAT_gets_memtable));
+    writes = counted(store, FKV__STAT_puts) + counted(store, FKV__STAT_deletes);
+
+    fkv__mix_look(&helper->mix, reads, writes, fkv__pace_now_us() / 1000);
+}
+
+
+/* What compaction= says, or what the mix of requests asks for. */
+static unsigned
+runs_wanted(const fkv__helper_t *helper)
+{
+    const fkv_t  *store = helper->store;
 
     switch (__atomic_load_n(&store->options.compaction, __ATOMIC_RELAXED)) {
 
@@ -650,19 +664,29 @@ runs_wanted(fkv__helper_t *helper)
         return FKV__PICK_RUNS;
 
     case FKV_COMPACTION_ADAPTIVE:
-        break;
+        return fkv__mix_runs(&helper->mix, FKV__PICK_RUNS);
 
     default:
         return 0;
     }
+}
 
-    reads = counted(store, FKV__STAT_gets) + counted(store, FKV__STAT_scans);
-    reads -= fkv__min(reads, counted(store, FKV__STAT_gets_memtable));
-    writes = counted(store, FKV__STAT_puts) + counted(store, FKV__STAT_deletes);
 
-    fkv__mix_look(&helper->mix, reads, writes, fkv__pace_now_us() / 1000);
+/* What may be now, and let the status say it. */
+static void
+style_choose(fkv__helper_t *helper)
+{
+    fkv__state_shm_t  *state = &helper->store->seg->state;
+    fkv__pick_t       *pick = &helper->pick;
 
-    return fkv__mix_runs(&helper->mix, FKV__PICK_RUNS);
+    mix_look(helper);
+
+    pick->level_0 = fkv__mix_level_0(&helper->mix, FKV__PICK_L0,
+                                     FKV__PICK_L0_WRITES);
+    __atomic_store_n(&pick->runs, runs_wanted(helper), __ATOMIC_RELAXED);
+
+    __atomic_store_n(&state->compact_level_0, pick->level_0, __ATOMIC_RELAXED);
+    __atomic_store_n(&state->compact_runs, pick->runs, __ATOMIC_RELAXED);
 }
 
 
@@ -689,8 +713,7 @@ fkv__compact(fkv__helper_t *helper)
     }
 
     fkv__dead_take(store, &helper->pick);
-    __atomic_store_n(&helper->pick.runs, runs_wanted(helper),
-                     __ATOMIC_RELAXED);
+    style_choose(helper);
     helper->pick.squeeze = fkv__size_squeezes(store, version);
     rc = compact_ranges(helper, version);
 

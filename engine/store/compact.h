@@ -20,7 +20,8 @@
  *            are orphans.  Steps: compact.1 tables are picked, no file exists;
  *            compact.2 within a table; compact.3 tables are on disk, no edit
  *            names them; compact.4 announced, the inputs' files are there;
- *            compact.5 range tombstones hide nothing, the version has them
+ *            compact.5 range tombstones hide nothing, the version has them;
+ *            compact.6 a slice is done, more of its merge is left
  *
  * A table that is damaged or missing is left alone from then on, with what it
  * hides (pick.h), until another helper tries: one ALERT,

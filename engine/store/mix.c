@@ -33,6 +33,18 @@ fkv__mix_look(fkv__mix_t *mix, uint64_t reads, uint64_t writes,
 
 
 unsigned
+fkv__mix_level_0(const fkv__mix_t *mix, unsigned least, unsigned most)
+{
+    if (mix->reads == 0) {
+        return (mix->writes > 0) ? most : least;
+    }
+
+    return (unsigned) fkv__max(fkv__min(least * mix->writes / mix->reads,
+                                        (uint64_t) most), (uint64_t) least);
+}
+
+
+unsigned
 fkv__mix_runs(const fkv__mix_t *mix, unsigned max)
 {
     if (mix->reads == 0) {

@@ -21,6 +21,7 @@ fkv__pick_init(fkv__pick_t *pick)
 {
     memset(pick, 0, sizeof(*pick));
     pick->base_bytes = FKV__PICK_BASE_BYTES;
+    pick->level_0 = FKV__PICK_L0;
 }
 
 
@@ -150,7 +151,7 @@ level_score(const fkv__pick_t *pick, const fkv__version_t *version,
     uint64_t  merging;
 
     if (level == 0) {
-        score = (double) version->n[0] / FKV__PICK_L0;
+        score = (double) version->n[0] / pick->level_0;
         merging = is_tiered(pick) ? fkv__runs_merging(version)
                                   : fkv__pick_begun(version);
 
@@ -311,6 +312,22 @@ pick_due(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
 }
 
 
+static int
+pick_expired_level_0(fkv__pick_t *pick, const fkv__version_t *version,
+    uint64_t floor, uint64_t now_ms)
+{
+    if (!fkv__pick_level_0_expired(version, DEAD_SOON, floor, now_ms)
+        || version->bytes[fkv__pick_base(pick, version)]
+           > FKV__PICK_RATIO * version->bytes[0])
+    {
+        return FKV_END;
+    }
+
+    return is_tiered(pick) ? fkv__pick_runs(pick, version, floor, now_ms)
+                           : fkv__pick_level_0(pick, version, floor, now_ms);
+}
+
+
 int
 fkv__pick(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
     uint64_t now_ms)
@@ -344,7 +361,9 @@ fkv__pick(fkv__pick_t *pick, const fkv__version_t *version, uint64_t floor,
         return FKV_OK;
     }
 
-    if (fkv__pick_dead(pick, version, DEAD_IDLE, floor, now_ms) == FKV_OK) {
+    if (fkv__pick_dead(pick, version, DEAD_IDLE, floor, now_ms) == FKV_OK
+        || pick_expired_level_0(pick, version, floor, now_ms) == FKV_OK)
+    {
         return FKV_OK;
     }
 

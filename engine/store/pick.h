@@ -7,7 +7,8 @@
  * some batches from level 0.  So a small store has two levels, and what is
  * superseded never takes more than about a tenth of the space.
  *
- *   level 0    due when it holds FKV__PICK_L0 tables; then all of them go, for
+ *   level 0    due when it holds FKV__PICK_L0 tables, or more where writes are
+ *              more often than reads (pick->level_0); then all of them go, for
  *              the more go at once, the less is written in the long run
  *   level n    due when it exceeds its target: the table that overlaps the
  *              least of level n + 1, for its size
@@ -32,7 +33,8 @@
  * are; the one with the largest share of expired records (expiry.h says how
  * many there are at least) and final tombstones goes down, or, where nothing
  * older lies below it, is written anew in its place, if the share is large,
- * and with it neighbours that have become small.
+ * and with it neighbours that have become small.  Level 0 goes down if half of
+ * all that is in it has expired, and the base is not too large for that.
  *
  * Tiered, pick_runs.h: each level that holds something is one run, and level 0
  * becomes another.  A record is written fewer times, and a read looks into more
@@ -52,6 +54,7 @@
 #include "store/version.h"
 
 #define FKV__PICK_L0          4
+#define FKV__PICK_L0_WRITES   8         /* if hardly anybody reads */
 #define FKV__PICK_L0_MAX      64                    /* in one merge */
 #define FKV__PICK_BASE_BYTES  (64 * 1024 * 1024)    /* a batch of level 0 */
 #define FKV__PICK_BATCHES     8         /* a larger base gets one above it */
@@ -70,6 +73,7 @@ typedef enum {
 
 typedef struct {
     uint64_t        base_bytes;     /* what level 0 gives at once, about */
+    unsigned        level_0;        /* so many tables of it are due */
     unsigned        runs;           /* above the deepest one, 0 = leveled;
                                        set atomically, for the debt */
     fkv__buf_t      damaged;        /* ids of tables to leave alone */

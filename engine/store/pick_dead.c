@@ -219,6 +219,26 @@ fkv__pick_dead(fkv__pick_t *pick, const fkv__version_t *version,
 }
 
 
+bool
+fkv__pick_level_0_expired(const fkv__version_t *version, double share,
+    uint64_t floor, uint64_t now_ms)
+{
+    uint64_t  entries = 0, expired = 0;
+
+    for (unsigned i = 0; i < version->n[0]; i++) {
+        const fkv__table_info_t  *info = &version->levels[0][i]->info;
+
+        entries += info->entries;
+
+        if (info->version_max < floor) {
+            expired += fkv__table_expired(info, now_ms);
+        }
+    }
+
+    return expired > 0 && (double) expired >= share * (double) entries;
+}
+
+
 /* Does a range that is in force everywhere hide something in it? */
 static bool
 is_hiding(const fkv__version_t *version, const fkv__table_t *table,

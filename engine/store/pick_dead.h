@@ -27,6 +27,10 @@ int fkv__pick_rewrite(fkv__pick_t *pick, const fkv__version_t *version,
 int fkv__pick_dead(fkv__pick_t *pick, const fkv__version_t *version,
     double share, uint64_t floor, uint64_t now_ms);
 
+/* Has such a share of all records of level 0 expired? */
+bool fkv__pick_level_0_expired(const fkv__version_t *version, double share,
+    uint64_t floor, uint64_t now_ms);
+
 /* Scans met a run of dead keys in it: pick->wanted. */
 int fkv__pick_wanted(fkv__pick_t *pick, const fkv__version_t *version,
     uint64_t floor, uint64_t now_ms);

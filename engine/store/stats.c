@@ -128,6 +128,10 @@ fkv_stats(fkv_t *store, fkv_stats_t *stats)
                                           __ATOMIC_RELAXED);
     stats->compaction_debt = __atomic_load_n(&state->pace_debt,
                                              __ATOMIC_RELAXED);
+    stats->compaction_level_0 = __atomic_load_n(&state->compact_level_0,
+                                                __ATOMIC_RELAXED);
+    stats->compaction_runs = __atomic_load_n(&state->compact_runs,
+                                             __ATOMIC_RELAXED);
 
     stats->tables = (unsigned) __atomic_load_n(&state->tables,
                                                __ATOMIC_RELAXED);

@@ -33,6 +33,7 @@ my %way = (
     'count.1' => \&asking,
     (map { ("blob_move.$_" => \&moving) } 1 .. 4),
     (map { ("evict.$_" => \&evicting) } 1 .. 2),
+    'compact.6' => \&slicing,
 );
 
 # Steps of the helper's that recovery takes as well.
@@ -218,6 +219,38 @@ sub load {
     ok_cured($step);
     ok_kept($step);
     alone($step) if $nginx->{vars}{SYNC} eq 'always';
+}
+
+
+# More than a slice lies in tables, and what is written lies around all of it: so
+# each merge ends in several slices.
+sub slicing {
+    my ($step) = @_;
+    my $before = deaths();
+    my $value = join '', map { chr rand 256 } 1 .. 3000;
+    my $put = sub {
+        my $http = Ferrokv::Http->new($nginx->port, keepalive => 0);
+        $http->put("/kv/$_", $value) for @_;
+    };
+    my $around = sub { $put->('a:first', 'z:last') };
+
+    dying_nowhere();
+    $nginx->pids ? $nginx->reload : $nginx->start;
+    $put->(map { sprintf 'y:%04d', $_ * 7 % 1500 } 0 .. 1499);
+
+    dying_at($step);
+    $nginx->reload;
+    $model->begin;
+    ok($nginx->wait_until(sub { $around->(); deaths() >= $before + 2 }, 20),
+        "$step: reached");
+    ok_cured($step);
+    ok_kept($step);
+    alone($step, $around);
+
+    my $http = Ferrokv::Http->new($nginx->port);
+    is($http->get(sprintf '/kv/y:%04d', $_)->body, $value,
+        "$step: value $_ is there") for 0, 700, 1499;
+    fresh('always');
 }
 
 

@@ -79,7 +79,7 @@ tables_agree_with_the_model_on_every_level(void **state)
 
     assert_true(compactions > 40);
     assert_int_equal(deepest(), FKV__LEVELS - 1);
-    assert_true(disk_state(&disk)->levels[0] < FKV__PICK_L0);
+    assert_true(disk_state(&disk)->levels[0] < FKV__PICK_L0_WRITES);
     assert_int_equal(disk_files(&disk), disk_state(&disk)->tables);
     assert_int_equal(disk_count(&disk, FKV__STAT_compactions), compactions);
     assert_true(disk_count(&disk, FKV__STAT_compaction_read) > 0);
@@ -308,7 +308,7 @@ check_left_alone(const char *path)
     }
 
     assert_true(compactions > 20);
-    assert_true(disk_state(&disk)->levels[0] < 2 * FKV__PICK_L0);
+    assert_true(disk_state(&disk)->levels[0] < 2 * FKV__PICK_L0_WRITES);
     assert_true(disk_files(&disk) < files + 60);
     assert_int_equal(disk_state(&disk)->tables_damaged, 1);
 }
@@ -400,7 +400,7 @@ a_damaged_table_of_a_deep_level_is_left_alone_too(void **state)
     }
 
     assert_int_equal(disk_state(&disk)->tables_damaged, 1);
-    assert_true(disk_state(&disk)->levels[0] < 2 * FKV__PICK_L0);
+    assert_true(disk_state(&disk)->levels[0] < 2 * FKV__PICK_L0_WRITES);
     assert_int_equal(access(path, F_OK), 0);
 
     (void) flip(path, 1000);
@@ -470,7 +470,7 @@ after_each_slice_the_store_is_whole(void **state)
 
     assert_true(trimmed);
     assert_true(slices > 10);
-    assert_true(disk_state(&disk)->levels[0] < FKV__PICK_L0);
+    assert_true(disk_state(&disk)->levels[0] < FKV__PICK_L0_WRITES);
 }
 
 

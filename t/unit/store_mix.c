@@ -99,6 +99,33 @@ counters_that_fall_are_no_growth(void **state)
 }
 
 
+static void
+level_0_holds_more_if_few_read(void **state)
+{
+    fkv__mix_t  mix = { 0 };
+
+    (void) state;
+
+    assert_int_equal(fkv__mix_level_0(&mix, 4, 8), 4);
+    fkv__mix_look(&mix, 0, 0, 1);
+    go_on(&mix, 1, 0, 100);
+    assert_int_equal(fkv__mix_level_0(&mix, 4, 8), 8);
+    go_on(&mix, 20, 1000, 1500);
+    assert_in_range(fkv__mix_level_0(&mix, 4, 8), 5, 6);
+    go_on(&mix, 20, 1000, 1000);
+    assert_int_equal(fkv__mix_level_0(&mix, 4, 8), 4);
+    go_on(&mix, 20, 1000, 10);
+    assert_int_equal(fkv__mix_level_0(&mix, 4, 8), 4);
+    go_on(&mix, 20, 1, 1000000);
+    assert_int_equal(fkv__mix_level_0(&mix, 4, 8), 8);
+
+    /* Left alone, it is as if somebody might read. */
+
+    go_on(&mix, 40, 0, 0);
+    assert_int_equal(fkv__mix_level_0(&mix, 4, 8), 4);
+}
+
+
 int
 main(void)
 {
@@ -108,6 +135,7 @@ main(void)
         cmocka_unit_test(it_goes_both_ways),
         cmocka_unit_test(one_window_does_not_turn_it_round),
         cmocka_unit_test(counters_that_fall_are_no_growth),
+        cmocka_unit_test(level_0_holds_more_if_few_read),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);

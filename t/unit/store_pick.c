@@ -131,6 +131,39 @@ nothing_is_due_in_a_small_store(void **state)
 
 
 static void
+level_0_goes_when_half_of_it_has_expired(void **state)
+{
+    fkv__table_info_t  *info;
+
+    (void) state;
+
+    (void) add(0, "a", "z", 20 * MB);
+    info = add(0, "b", "y", 20 * MB);
+    (void) add(6, "a", "z", 400 * MB);
+    check_nothing();
+
+    expire(info, info->entries, 1, NOW + 1);
+    check_nothing();
+
+    expire(info, info->entries, 1, NOW);
+    check_pick(FKV__PICK_MERGE, 0, 6, "2 1 | 3 ");
+
+    /* Not if somebody may still read it, nor if it costs too much. */
+
+    info->version_max = FLOOR;
+    check_nothing();
+    info->version_max = FLOOR - 1;
+
+    version.bytes[6] = 401 * MB;
+    check_nothing();
+    version.bytes[6] = 400 * MB;
+
+    expire(info, info->entries - 1, 1, NOW);
+    check_nothing();
+}
+
+
+static void
 level_0_takes_what_the_base_has_between_its_keys(void **state)
 {
     (void) state;
@@ -526,6 +559,7 @@ main(void)
 
     const struct CMUnitTest  tests[] = {
         TEST(nothing_is_due_in_a_small_store),
+        TEST(level_0_goes_when_half_of_it_has_expired),
         TEST(level_0_takes_what_the_base_has_between_its_keys),
         TEST(the_base_rises_as_the_store_grows),
         TEST(a_merge_of_level_0_that_has_begun_goes_on_with_its_tables),

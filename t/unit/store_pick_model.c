@@ -423,6 +423,32 @@ overwriting_costs_little_when_compaction_keeps_up(void **state)
 }
 
 
+/* Where few read, level 0 may be larger: each merge takes more along. */
+static void
+overwriting_costs_less_with_more_in_level_0(void **state)
+{
+    double  few, many;
+
+    write_keys(KEYS, true, 1000);
+    count_anew();
+    write_keys(5 * KEYS, true, 1000);
+    few = write_amplification("level 0 of 4");
+
+    (void) model_teardown(state);
+    (void) model_setup(state);
+
+    model.pick.level_0 = FKV__PICK_L0_WRITES;
+    write_keys(KEYS, true, 1000);
+    count_anew();
+    write_keys(5 * KEYS, true, 1000);
+    many = write_amplification("level 0 of 8");
+
+    assert_true(many < 0.8 * few);
+    assert_true(model.space_max < 1.6);
+    assert_true(model.level_0_max <= FKV__PICK_L0_WRITES);
+}
+
+
 /* As when writes are fast: two slices for each memtable. */
 static void
 overwriting_costs_less_when_it_does_not(void **state)
@@ -563,6 +589,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         TEST(ascending_keys_are_written_once),
         TEST(overwriting_costs_little_when_compaction_keeps_up),
+        TEST(overwriting_costs_less_with_more_in_level_0),
         TEST(overwriting_costs_less_when_it_does_not),
         TEST(tiered_writes_clearly_less),
         TEST(tiered_does_not_lose_a_key_when_it_falls_behind),
