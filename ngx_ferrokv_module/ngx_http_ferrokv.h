@@ -165,6 +165,13 @@ char *ngx_http_ferrokv_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_ferrokv_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
+char *ngx_http_ferrokv_limit_status_code(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* One of some words, cmd->post. */
+char *ngx_http_ferrokv_limit_word(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
 /* After the http block: which zone a limit names.  conf: the main one. */
 char *ngx_http_ferrokv_resolve_limits(ngx_conf_t *cf, void *conf);
 

@@ -43,7 +43,8 @@ ngx_http_ferrokv_limit_zone_name(ngx_conf_t *cf, ngx_str_t *value,
 
         if (ngx_parse_size(&size) == NGX_ERROR) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid zone size \"%V\"", value);
+                               "invalid zone size \"%V\" in "
+                               "\"ferrokv_limit_zone\"", value);
             return NGX_ERROR;
         }
     }
@@ -56,7 +57,8 @@ ngx_http_ferrokv_limit_zone_name(ngx_conf_t *cf, ngx_str_t *value,
 
     if (name->len == 0 || i < name->len) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid zone name \"%V\", it must be letters, "
+                           "invalid zone name \"%V\" in "
+                           "\"ferrokv_limit_zone\", it must be letters, "
                            "digits, \"_\", \"-\" and \".\"", value);
         return NGX_ERROR;
     }
@@ -467,6 +469,80 @@ ngx_http_ferrokv_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* nginx's own handlers do not name the directive. */
+
+static char *
+ngx_http_ferrokv_limit_invalid(ngx_conf_t *cf, const char *why)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"%V\"%s", &value[1],
+                       &value[0], why);
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_ferrokv_limit_status_code(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_ferrokv_loc_conf_t *flcf = conf;
+
+    ngx_int_t   status;
+    ngx_str_t  *value;
+
+    if (flcf->limit.status != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    status = ngx_atoi(value[1].data, value[1].len);
+
+    if (status < 400 || status > 599) {
+        return ngx_http_ferrokv_limit_invalid(cf,
+                                        ", it must be between 400 and 599");
+    }
+
+    flcf->limit.status = status;
+
+    return NGX_CONF_OK;
+}
+
+
+/* cmd->post is an array of ngx_conf_enum_t. */
+
+char *
+ngx_http_ferrokv_limit_word(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_str_t        *value;
+    ngx_uint_t       *field;
+    ngx_conf_enum_t  *e;
+
+    field = (ngx_uint_t *) ((u_char *) conf + cmd->offset);
+    value = cf->args->elts;
+
+    if (*field != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    for (e = cmd->post; e->name.len; e++) {
+
+        if (e->name.len == value[1].len
+            && ngx_strcmp(e->name.data, value[1].data) == 0)
+        {
+            *field = e->value;
+            return NGX_CONF_OK;
+        }
+    }
+
+    return ngx_http_ferrokv_limit_invalid(cf, "");
 }
 
 

@@ -19,11 +19,6 @@ static ngx_int_t ngx_http_ferrokv_init(ngx_conf_t *cf);
 static ngx_int_t ngx_http_ferrokv_init_process(ngx_cycle_t *cycle);
 
 
-static ngx_conf_num_bounds_t  ngx_http_ferrokv_limit_status_bounds = {
-    ngx_conf_check_num_bounds, 400, 599
-};
-
-
 static ngx_conf_enum_t  ngx_http_ferrokv_limit_log_levels[] = {
     { ngx_string("info"), NGX_LOG_INFO },
     { ngx_string("notice"), NGX_LOG_NOTICE },
@@ -117,10 +112,10 @@ static ngx_command_t  ngx_http_ferrokv_commands[] = {
 
     { ngx_string("ferrokv_limit_status"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_http_ferrokv_limit_status_code,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_ferrokv_loc_conf_t, limit.status),
-      &ngx_http_ferrokv_limit_status_bounds },
+      0,
+      NULL },
 
     { ngx_string("ferrokv_limit_dry_run"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -131,28 +126,28 @@ static ngx_command_t  ngx_http_ferrokv_commands[] = {
 
     { ngx_string("ferrokv_limit_log_level"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_ferrokv_limit_word,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ferrokv_loc_conf_t, limit.log_level),
       &ngx_http_ferrokv_limit_log_levels },
 
     { ngx_string("ferrokv_limit_headers"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_ferrokv_limit_word,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ferrokv_loc_conf_t, limit.headers),
       &ngx_http_ferrokv_limit_headers },
 
     { ngx_string("ferrokv_limit_body"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_ferrokv_limit_word,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ferrokv_loc_conf_t, limit.body),
       &ngx_http_ferrokv_limit_bodies },
 
     { ngx_string("ferrokv_limit_on_error"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_ferrokv_limit_word,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ferrokv_loc_conf_t, limit.on_error),
       &ngx_http_ferrokv_limit_on_errors },
