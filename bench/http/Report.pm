@@ -88,8 +88,10 @@ sub table {
         print $case->{title},
             $case->{conns} > 1 ? ", $case->{conns} connections" : '', "\n";
 
-        for my $who (grep { $case->{results}{$_} } qw(raw return ferrokv lua)) {
-            my $ratio = ratio($case, $who, 'rate', 'return');
+        for my $who (grep { $case->{results}{$_} }
+                     qw(raw return limit_req ferrokv lua))
+        {
+            my $ratio = ratio($case, $who, 'rate', base($case));
 
             printf "    %-29s %9s %8s %8s %8s %7s %7s  %s\n", name($who),
                 (map { number(of($case, $who, $_)) } @columns),
@@ -100,6 +102,10 @@ sub table {
 
     print "\n", map { goal($_) } @cases;
 }
+
+
+# What a case is compared with.
+sub base { return $_[0]{base} // 'return' }
 
 
 sub name {
@@ -145,8 +151,9 @@ sub goal {
     return '' if !$case->{results}{ferrokv};
 
     if ($kind eq 'ratio') {
-        my $is = ratio($case, 'ferrokv', 'rate', 'return');
-        push @goals, [$is, ">= $limit of return 200", sub { $_[0] >= $limit }];
+        my $is = ratio($case, 'ferrokv', 'rate', base($case));
+        push @goals, [$is, ">= $limit of " . name(base($case)),
+                      sub { $_[0] >= $limit }];
     } else {
         my $is = ratio($case, 'ferrokv', 'p50', 'raw');
         push @goals, [$is, "p50 <= $limit of a raw write",
