@@ -15,6 +15,7 @@
 #define FKV_STORE_DUE_H
 
 #include "base/alloc.h"
+#include "format/key.h"
 #include "format/range.h"
 
 typedef struct {
@@ -45,6 +46,17 @@ typedef struct {
     size_t              bytes_max;
     fkv__moment_t       bound;
 } fkv__due_t;
+
+/*
+ * What a limit remembers is written with each request and goes when it says
+ * nothing any more: nobody wants to be told of that.
+ */
+static inline bool
+fkv__due_wants(fkv_str_t ikey)
+{
+    return ikey.data[0] != FKV_NAMESPACE_LIMITS;
+}
+
 
 static inline bool
 fkv__moment_after(fkv__moment_t a, fkv__moment_t b)

@@ -8,6 +8,7 @@
 #include "shared/arena.h"
 #include "shared/latch.h"
 #include "store/blob_update.h"
+#include "store/due.h"
 #include "store/evict.h"
 #include "store/read.h"
 #include "store/usage.h"
@@ -116,7 +117,7 @@ fkv__frame_encode(fkv_update_t *u)
         key->value = rec.value;
         key->record_at = (uint32_t) bytes;      /* in the frame, for now */
         own->ranges += change->prefix;
-        own->expires |= (rec.expire_at != 0);
+        own->expires |= (rec.expire_at != 0 && fkv__due_wants(key->ikey));
         own->bytes.len += head;
 
         crc = fkv__crc32c(crc, key->head, head);

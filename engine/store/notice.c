@@ -121,7 +121,7 @@ on_record(void *data, const fkv__record_t *rec, uint64_t version)
         return;
     }
 
-    if (rec->expire_at == 0 && due->n == 0) {
+    if ((rec->expire_at == 0 && due->n == 0) || !fkv__due_wants(rec->key)) {
         return;
     }
 

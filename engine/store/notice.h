@@ -33,6 +33,8 @@
  * expire at once, and one that steps back changes nothing.  How late a notice
  * is does not count what the clock jumped over.
  *
+ * The namespace of limits is passed by: fkv__due_wants().
+ *
  * What compaction drops before a refill finds it is not told: space does not
  * wait for this.  What expired while no helper ran, is.
  */

@@ -114,7 +114,7 @@ on_record(void *data, const fkv__record_t *rec, uint64_t version)
 {
     fkv__refill_t  *refill = data;
 
-    if (rec->expire_at != 0) {
+    if (rec->expire_at != 0 && fkv__due_wants(rec->key)) {
         (void) refill_take(refill, rec->key, rec->expire_at, version);
     }
 }
@@ -342,6 +342,11 @@ fkv__refill_step(fkv__refill_t *refill)
 
     if (!refill_move(refill, false)) {
         refill->running = false;
+        return;
+    }
+
+    if (refill->ns == FKV_NAMESPACE_LIMITS) {
+        next_namespace(refill);
         return;
     }
 

@@ -229,6 +229,51 @@ a_deleted_range_is_not_told(void **state)
 }
 
 
+static void
+put_limit(const char *key, uint64_t ttl_ms)
+{
+    bool          done = false;
+    fkv_change_t  change = { .ns = FKV_NAMESPACE_LIMITS, .key = live_str(key),
+                             .blind = true, .action = FKV_PUT,
+                             .value = FKV_STR("v"),
+                             .expire_at = fkv_now_ms(disk.store) + ttl_ms };
+    fkv_update_t  u = { .store = disk.store, .changes = &change, .n = 1,
+                        .now_ms = fkv_now_ms(disk.store),
+                        .op = { .on_done = live_done, .data = &done } };
+
+    assert_int_equal(live_wait(&disk.live, &u.op, fkv_update(&u), &done),
+                     FKV_OK);
+}
+
+
+/* Neither as it is written nor when a helper looks for it in tables. */
+static void
+what_a_limit_remembers_goes_untold(void **state)
+{
+    (void) state;
+
+    put_limit("limit1", 1000);
+    turns();
+    assert_null(notice.twin);
+
+    put(1, 1000);
+    put_limit("limit2", 1000);
+    turns();
+    assert_int_equal(notice.due.n, 1);
+
+    disk_flush(&disk);
+    put_limit("limit3", 1000);
+    fkv__notice_done(&notice);
+    helper_begins();
+    turns();
+    assert_int_equal(notice.due.n, 1);
+
+    pass(1000);
+    assert_int_equal(told_n, 1);
+    check_told();
+}
+
+
 /* Random writes; more than the memtables and the heap hold. */
 static void
 churn(unsigned rounds, unsigned writes)
@@ -425,6 +470,7 @@ main(void)
         TEST(nothing_is_attached_until_something_expires),
         TEST(what_is_written_anew_or_deleted_is_not_told),
         TEST(a_deleted_range_is_not_told),
+        TEST(what_a_limit_remembers_goes_untold),
         TEST(each_is_told_once_wherever_it_lies),
         TEST(a_heap_that_is_too_small_is_filled_again),
         TEST(the_next_helper_goes_on),
