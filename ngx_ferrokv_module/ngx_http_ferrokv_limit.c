@@ -36,31 +36,35 @@ ngx_http_ferrokv_limit_decide_one(ngx_http_ferrokv_limit_batch_t *batch,
     ngx_uint_t i, fkv_rules_limit_how_e how)
 {
     uint64_t                         now_ms;
+    fkv_str_t                        current;
     fkv_change_t                    *change;
-    fkv_rules_limit_state_t          state;
     ngx_http_ferrokv_limit_check_t  *check;
 
     check = &batch->checks[i];
     change = &batch->changes[i];
     now_ms = batch->update.now_ms;
 
-    ngx_memzero(&state, sizeof(fkv_rules_limit_state_t));
-
-    /* bytes that say nothing to us are no state */
+    current.data = NULL;
+    current.len = 0;
 
     if (change->exists) {
-        (void) fkv_rules_limit_get(change->current.data, &state);
+        current = change->current.data;
     }
 
+    /* none, or bytes that say nothing to us: no state */
+
+    (void) fkv_rules_limit_get(current, &check->state);
+
     fkv_rules_limit_decide(&check->rule, now_ms * 1000, check->cost, how,
-                           &state, &check->decision);
+                           &check->state, &check->decision);
 
     change->action = check->decision.keep ? FKV_PUT : FKV_KEEP;
 
     if (check->decision.keep) {
-        change->value.data = check->state;
-        change->value.len = fkv_rules_limit_put(check->state, &state)
-                            - check->state;
+        fkv_rules_limit_put(check->bytes, &check->state);
+
+        change->value.data = check->bytes;
+        change->value.len = FKV_RULES_LIMIT_STATE_SIZE;
         change->expire_at = now_ms + check->decision.reset_us / 1000 + 1;
     }
 }
@@ -169,22 +173,24 @@ ngx_http_ferrokv_limit_conf(ngx_http_request_t *r)
 /* Of two that pass, who will reject first; else who rejects longer. */
 
 static ngx_uint_t
-ngx_http_ferrokv_limit_stricter(fkv_rules_limit_decision_t *a,
-    fkv_rules_limit_decision_t *b)
+ngx_http_ferrokv_limit_stricter(ngx_http_ferrokv_limit_check_t *a,
+    ngx_http_ferrokv_limit_check_t *b)
 {
-    if (a->pass != b->pass) {
-        return !a->pass;
+    fkv_rules_limit_figures_t  of_a, of_b;
+
+    if (a->decision.pass != b->decision.pass) {
+        return !a->decision.pass;
     }
 
-    if (!a->pass) {
-        return a->retry_us > b->retry_us;
+    if (a->decision.delay_us != b->decision.delay_us) {
+        return a->decision.delay_us > b->decision.delay_us;
     }
 
-    if (a->delay_us != b->delay_us) {
-        return a->delay_us > b->delay_us;
-    }
+    ngx_http_ferrokv_limit_tell(a, &of_a);
+    ngx_http_ferrokv_limit_tell(b, &of_b);
 
-    return a->remaining < b->remaining;
+    return a->decision.pass ? of_a.remaining < of_b.remaining
+                            : of_a.retry_us > of_b.retry_us;
 }
 
 
@@ -202,8 +208,7 @@ ngx_http_ferrokv_limit_take(ngx_http_ferrokv_limit_run_t *run,
         run->checks = check;
 
         if (run->strictest == NULL
-            || ngx_http_ferrokv_limit_stricter(&check->decision,
-                                               &run->strictest->decision))
+            || ngx_http_ferrokv_limit_stricter(check, run->strictest))
         {
             run->strictest = check;
         }
@@ -295,19 +300,35 @@ ngx_http_ferrokv_limit_delay(ngx_http_request_t *r, uint64_t delay_us)
 }
 
 
+/* nginx's words, to the comma that they have and do not have. */
+
+static void
+ngx_http_ferrokv_limit_log(ngx_http_request_t *r, ngx_uint_t level,
+    const char *fmt, ngx_http_ferrokv_limit_check_t *check,
+    ngx_uint_t dry_run)
+{
+    fkv_rules_limit_figures_t  figures;
+
+    if (r->connection->log->log_level < level) {
+        return;
+    }
+
+    ngx_http_ferrokv_limit_tell(check, &figures);
+
+    ngx_log_error(level, r->connection->log, 0, fmt,
+                  dry_run ? ", dry run" : "",
+                  figures.excess / 1000, figures.excess % 1000,
+                  &check->limit->zone->name);
+}
+
+
 static ngx_int_t
 ngx_http_ferrokv_limit_reject(ngx_http_request_t *r,
     ngx_http_ferrokv_limit_run_t *run, ngx_http_ferrokv_limit_conf_t *lcf)
 {
-    uint64_t  excess;
-
-    excess = run->strictest->decision.excess;
-
-    ngx_log_error(lcf->log_level, r->connection->log, 0,
-                  "limiting requests%s, excess: %uL.%03uL by zone \"%V\"",
-                  lcf->dry_run ? ", dry run" : "",
-                  excess / 1000, excess % 1000,
-                  &run->strictest->limit->zone->name);
+    ngx_http_ferrokv_limit_log(r, lcf->log_level,
+                     "limiting requests%s, excess: %uL.%03uL by zone \"%V\"",
+                     run->strictest, lcf->dry_run);
 
     if (lcf->dry_run) {
         run->status = NGX_HTTP_FERROKV_LIMIT_REJECTED_DRY_RUN;
@@ -325,9 +346,6 @@ ngx_http_ferrokv_limit_pass(ngx_http_request_t *r,
     ngx_http_ferrokv_limit_run_t *run, ngx_http_ferrokv_limit_conf_t *lcf,
     uint64_t delay_us)
 {
-    uint64_t    excess;
-    ngx_uint_t  level;
-
     if (!lcf->dry_run
         && ngx_http_ferrokv_limit_add_headers(r, run, lcf->headers) != NGX_OK)
     {
@@ -339,14 +357,9 @@ ngx_http_ferrokv_limit_pass(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    excess = run->strictest->decision.excess;
-    level = ngx_min(lcf->log_level + 1, NGX_LOG_INFO);
-
-    ngx_log_error(level, r->connection->log, 0,
-                  "delaying request%s, excess: %uL.%03uL, by zone \"%V\"",
-                  lcf->dry_run ? ", dry run" : "",
-                  excess / 1000, excess % 1000,
-                  &run->strictest->limit->zone->name);
+    ngx_http_ferrokv_limit_log(r, ngx_min(lcf->log_level + 1, NGX_LOG_INFO),
+                     "delaying request%s, excess: %uL.%03uL, by zone \"%V\"",
+                     run->strictest, lcf->dry_run);
 
     if (lcf->dry_run) {
         run->status = NGX_HTTP_FERROKV_LIMIT_DELAYED_DRY_RUN;

@@ -115,9 +115,19 @@ struct ngx_http_ferrokv_limit_check_s {
     fkv_rules_limit_rule_t        rule;
     uint64_t                      cost;
 
+    fkv_rules_limit_state_t       state;    /* after the decision */
     fkv_rules_limit_decision_t    decision;
-    u_char                        state[FKV_RULES_LIMIT_STATE_SIZE];
+    u_char                        bytes[FKV_RULES_LIMIT_STATE_SIZE];
 };
+
+
+static ngx_inline void
+ngx_http_ferrokv_limit_tell(ngx_http_ferrokv_limit_check_t *check,
+    fkv_rules_limit_figures_t *figures)
+{
+    fkv_rules_limit_tell(&check->rule, check->cost, &check->state,
+                         &check->decision, figures);
+}
 
 
 /*

@@ -61,22 +61,26 @@ ngx_http_ferrokv_limit_seconds(uint64_t us)
 
 
 static uint64_t
-ngx_http_ferrokv_limit_figure(fkv_rules_limit_decision_t *decision,
+ngx_http_ferrokv_limit_figure(ngx_http_ferrokv_limit_check_t *check,
     ngx_uint_t figure)
 {
+    fkv_rules_limit_figures_t  figures;
+
+    ngx_http_ferrokv_limit_tell(check, &figures);
+
     switch ((ngx_http_ferrokv_limit_figure_e) figure) {
 
     case NGX_HTTP_FERROKV_LIMIT_LIMIT:
-        return decision->limit;
+        return figures.limit;
 
     case NGX_HTTP_FERROKV_LIMIT_REMAINING:
-        return decision->remaining;
+        return figures.remaining;
 
     case NGX_HTTP_FERROKV_LIMIT_RESET:
-        return ngx_http_ferrokv_limit_seconds(decision->reset_us);
+        return ngx_http_ferrokv_limit_seconds(check->decision.reset_us);
 
     case NGX_HTTP_FERROKV_LIMIT_RETRY_AFTER:
-        return ngx_http_ferrokv_limit_seconds(decision->retry_us);
+        return ngx_http_ferrokv_limit_seconds(figures.retry_us);
     }
 
     return 0;
@@ -106,11 +110,13 @@ static u_char *
 ngx_http_ferrokv_limit_list(u_char *p, ngx_http_ferrokv_limit_run_t *run,
     ngx_uint_t policy)
 {
+    fkv_rules_limit_figures_t        figures;
     ngx_http_ferrokv_limit_zone_t   *zone;
     ngx_http_ferrokv_limit_check_t  *check;
 
     for (check = run->checks; check; check = check->next) {
         zone = check->limit->zone;
+        ngx_http_ferrokv_limit_tell(check, &figures);
 
         if (check != run->checks) {
             *p++ = ',';
@@ -123,14 +129,14 @@ ngx_http_ferrokv_limit_list(u_char *p, ngx_http_ferrokv_limit_run_t *run,
         *p++ = ';';
         *p++ = policy ? 'q' : 'r';
         *p++ = '=';
-        p = ngx_http_ferrokv_print_uint(p, policy ? check->decision.limit
-                                                  : check->decision.remaining);
+        p = ngx_http_ferrokv_print_uint(p, policy ? figures.limit
+                                                  : figures.remaining);
         *p++ = ';';
         *p++ = policy ? 'w' : 't';
         *p++ = '=';
         p = ngx_http_ferrokv_print_uint(p,
                 ngx_http_ferrokv_limit_seconds(policy
-                                               ? check->decision.window_us
+                                               ? figures.window_us
                                                : check->decision.reset_us));
     }
 
@@ -147,8 +153,7 @@ ngx_http_ferrokv_limit_print_field(u_char *p,
     }
 
     return ngx_http_ferrokv_print_uint(p,
-               ngx_http_ferrokv_limit_figure(&run->strictest->decision,
-                                             i - 2));
+               ngx_http_ferrokv_limit_figure(run->strictest, i - 2));
 }
 
 
@@ -215,12 +220,12 @@ static ngx_int_t
 ngx_http_ferrokv_limit_add_retry(ngx_http_request_t *r,
     ngx_http_ferrokv_limit_run_t *run)
 {
-    u_char    *p, *last;
-    uint64_t   retry_us;
+    u_char                    *p, *last;
+    fkv_rules_limit_figures_t  figures;
 
-    retry_us = run->strictest->decision.retry_us;
+    ngx_http_ferrokv_limit_tell(run->strictest, &figures);
 
-    if (retry_us == FKV_RULES_LIMIT_NEVER) {
+    if (figures.retry_us == FKV_RULES_LIMIT_NEVER) {
         return NGX_OK;
     }
 
@@ -230,7 +235,7 @@ ngx_http_ferrokv_limit_add_retry(ngx_http_request_t *r,
     }
 
     last = ngx_http_ferrokv_print_uint(p,
-                                    ngx_http_ferrokv_limit_seconds(retry_us));
+                           ngx_http_ferrokv_limit_seconds(figures.retry_us));
 
     if (ngx_http_ferrokv_add_header(r, "Retry-After",
                                     sizeof("Retry-After") - 1, p, last - p)
@@ -250,6 +255,7 @@ ngx_http_ferrokv_limit_problem(ngx_ferrokv_json_t *json,
     ngx_http_ferrokv_limit_run_t *run, ngx_uint_t status)
 {
     ngx_uint_t                       n;
+    fkv_rules_limit_figures_t        figures;
     ngx_http_ferrokv_limit_check_t  *check;
 
     ngx_ferrokv_json_text(json,
@@ -273,11 +279,12 @@ ngx_http_ferrokv_limit_problem(ngx_ferrokv_json_t *json,
 
     ngx_ferrokv_json_text(json, "]");
 
-    if (run->strictest->decision.retry_us != FKV_RULES_LIMIT_NEVER) {
+    ngx_http_ferrokv_limit_tell(run->strictest, &figures);
+
+    if (figures.retry_us != FKV_RULES_LIMIT_NEVER) {
         ngx_ferrokv_json_text(json, ",\"retry_after\":");
         ngx_ferrokv_json_uint(json,
-            ngx_http_ferrokv_limit_figure(&run->strictest->decision,
-                                          NGX_HTTP_FERROKV_LIMIT_RETRY_AFTER));
+                            ngx_http_ferrokv_limit_seconds(figures.retry_us));
     }
 
     ngx_ferrokv_json_text(json, "}\n");
@@ -382,16 +389,21 @@ ngx_http_ferrokv_limit_figure_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
     u_char                        *p;
+    fkv_rules_limit_figures_t      figures;
     ngx_http_ferrokv_limit_run_t  *run;
 
     run = ngx_http_ferrokv_limit_of(r);
 
-    if (run == NULL
-        || run->strictest == NULL
-        || (data == NGX_HTTP_FERROKV_LIMIT_RETRY_AFTER
-            && (run->strictest->decision.pass
-                || run->strictest->decision.retry_us
-                   == FKV_RULES_LIMIT_NEVER)))
+    if (run == NULL || run->strictest == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    ngx_http_ferrokv_limit_tell(run->strictest, &figures);
+
+    if (data == NGX_HTTP_FERROKV_LIMIT_RETRY_AFTER
+        && (figures.retry_us == 0
+            || figures.retry_us == FKV_RULES_LIMIT_NEVER))
     {
         v->not_found = 1;
         return NGX_OK;
@@ -407,8 +419,8 @@ ngx_http_ferrokv_limit_figure_variable(ngx_http_request_t *r,
     v->not_found = 0;
     v->data = p;
     v->len = ngx_http_ferrokv_print_uint(p,
-                 ngx_http_ferrokv_limit_figure(&run->strictest->decision,
-                                               data))
+                               ngx_http_ferrokv_limit_figure(run->strictest,
+                                                             data))
              - p;
 
     return NGX_OK;

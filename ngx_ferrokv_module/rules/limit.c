@@ -83,7 +83,7 @@ gcra_owe(fkv_rules_limit_state_t *state, wide_t shares)
     }
 
     state->used = (uint64_t) (shares / count);
-    state->rest = (uint64_t) (shares % count);
+    state->rest = (uint64_t) (shares - (wide_t) state->used * count);
 }
 
 
@@ -282,35 +282,6 @@ rule_free(const fkv_rules_limit_rule_t *rule)
 }
 
 
-static void
-decide_excess(const fkv_rules_limit_rule_t *rule, wide_t owed,
-    fkv_rules_limit_decision_t *decision)
-{
-    uint64_t  period = rule->rate.period_us, units;
-    wide_t    due = (wide_t) rule_free(rule) * period, delay;
-
-    if (owed <= due) {
-        return;
-    }
-
-    owed -= due;
-
-    units = (uint64_t) fkv__min(owed / period, EXCESS_MAX);
-    decision->excess = units * 1000
-                       + (uint64_t) (owed % period * 1000 / period);
-
-    if (!decision->pass || rule->delay >= rule->burst) {
-        return;
-    }
-
-    delay = (wide_t) rule->delay * period;
-
-    if (owed > delay) {
-        decision->delay_us = divide_up(owed - delay, rule->rate.count);
-    }
-}
-
-
 /* Shares that may be owed; more than can be counted are not. */
 static wide_t
 rule_room(const fkv_rules_limit_rule_t *rule)
@@ -324,8 +295,67 @@ rule_room(const fkv_rules_limit_rule_t *rule)
 }
 
 
+/* owed: with this cost, and it passes */
 static uint64_t
-decide_retry(const fkv_rules_limit_rule_t *rule, uint64_t cost,
+decide_delay(const fkv_rules_limit_rule_t *rule, wide_t owed)
+{
+    wide_t  at_once;
+
+    if (rule->delay >= rule->burst) {
+        return 0;
+    }
+
+    at_once = (wide_t) (rule_free(rule) + rule->delay) * rule->rate.period_us;
+
+    return (owed > at_once) ? divide_up(owed - at_once, rule->rate.count) : 0;
+}
+
+
+void
+fkv_rules_limit_decide(const fkv_rules_limit_rule_t *rule, uint64_t now_us,
+    uint64_t cost, fkv_rules_limit_how_e how, fkv_rules_limit_state_t *state,
+    fkv_rules_limit_decision_t *decision)
+{
+    wide_t  owed;
+
+    cost = fkv__min(cost, FKV_RULES_LIMIT_COST_MAX);
+    decision->keep = state_move(state, rule, now_us);
+
+    owed = state_owed(state) + (wide_t) cost * rule->rate.period_us;
+    decision->pass = (owed <= rule_room(rule));
+    decision->delay_us = decision->pass ? decide_delay(rule, owed) : 0;
+
+    decision->charged = (how == FKV_RULES_LIMIT_CHARGE
+                         || (how == FKV_RULES_LIMIT_TAKE && decision->pass));
+
+    if (decision->charged) {
+        decision->keep = true;
+        state_add(state, cost);
+    }
+
+    decision->reset_us = state_reset(state);
+}
+
+
+static uint64_t
+tell_excess(const fkv_rules_limit_rule_t *rule, wide_t owed)
+{
+    uint64_t  period = rule->rate.period_us, units;
+    wide_t    due = (wide_t) rule_free(rule) * period;
+
+    if (owed <= due) {
+        return 0;
+    }
+
+    owed -= due;
+    units = (uint64_t) fkv__min(owed / period, EXCESS_MAX);
+
+    return units * 1000 + (uint64_t) (owed % period * 1000 / period);
+}
+
+
+static uint64_t
+tell_retry(const fkv_rules_limit_rule_t *rule, uint64_t cost,
     const fkv_rules_limit_state_t *state, uint64_t limit)
 {
     wide_t  room = rule_room(rule);
@@ -344,58 +374,43 @@ decide_retry(const fkv_rules_limit_rule_t *rule, uint64_t cost,
 
 
 void
-fkv_rules_limit_decide(const fkv_rules_limit_rule_t *rule, uint64_t now_us,
-    uint64_t cost, fkv_rules_limit_how_e how, fkv_rules_limit_state_t *state,
-    fkv_rules_limit_decision_t *decision)
+fkv_rules_limit_tell(const fkv_rules_limit_rule_t *rule, uint64_t cost,
+    const fkv_rules_limit_state_t *state,
+    const fkv_rules_limit_decision_t *decision,
+    fkv_rules_limit_figures_t *figures)
 {
     uint64_t  period = rule->rate.period_us;
-    wide_t    owed, room = rule_room(rule);
+    wide_t    owed = state_owed(state), room = rule_room(rule);
 
     cost = fkv__min(cost, FKV_RULES_LIMIT_COST_MAX);
-    memset(decision, 0, sizeof(*decision));
 
-    decision->limit = rule_free(rule) + rule->burst;
-    decision->window_us = (rule->algorithm == FKV_RULES_LIMIT_GCRA)
-                          ? divide_up(room, rule->rate.count) : period;
+    figures->limit = rule_free(rule) + rule->burst;
+    figures->window_us = (rule->algorithm == FKV_RULES_LIMIT_GCRA)
+                         ? divide_up(room, rule->rate.count) : period;
+    figures->remaining = (owed < room) ? (uint64_t) ((room - owed) / period)
+                                       : 0;
+    figures->retry_us = (decision->pass || decision->charged)
+                        ? 0 : tell_retry(rule, cost, state, figures->limit);
 
-    decision->keep = state_move(state, rule, now_us);
-
-    owed = state_owed(state) + (wide_t) cost * period;
-    decision->pass = (owed <= room);
-    decide_excess(rule, owed, decision);
-
-    if (!decision->pass) {
-        decision->retry_us = decide_retry(rule, cost, state, decision->limit);
+    if (!decision->charged) {
+        owed += (wide_t) cost * period;
     }
 
-    if (how == FKV_RULES_LIMIT_CHARGE
-        || (how == FKV_RULES_LIMIT_TAKE && decision->pass))
-    {
-        decision->keep = true;
-        state_add(state, cost);
-    }
-
-    owed = state_owed(state);
-    decision->reset_us = state_reset(state);
-
-    if (owed < room) {
-        decision->remaining = (uint64_t) ((room - owed) / period);
-    }
+    figures->excess = tell_excess(rule, owed);
 }
 
 
 /* A state's bytes */
 
-uint8_t *
-fkv_rules_limit_put(uint8_t *p, const fkv_rules_limit_state_t *state)
+void
+fkv_rules_limit_put(uint8_t *out, const fkv_rules_limit_state_t *state)
 {
-    *p++ = (uint8_t) state->algorithm;
-    p = fkv__put_varint(p, state->rate.count);
-    p = fkv__put_varint(p, state->rate.period_us);
-    p = fkv__put_varint(p, state->at_us);
-    p = fkv__put_varint(p, state->used);
-
-    return fkv__put_varint(p, state->rest);
+    out[0] = (uint8_t) state->algorithm;
+    fkv__put_le32(out + 1, (uint32_t) state->rate.count);
+    fkv__put_le64(out + 5, state->rate.period_us);
+    fkv__put_le64(out + 13, state->at_us);
+    fkv__put_le64(out + 21, state->used);
+    fkv__put_le64(out + 29, state->rest);
 }
 
 
@@ -435,22 +450,19 @@ state_valid(const fkv_rules_limit_state_t *state)
 int
 fkv_rules_limit_get(fkv_str_t bytes, fkv_rules_limit_state_t *state)
 {
-    const uint8_t  *p = bytes.data, *end = bytes.data + bytes.len;
-    uint64_t       *numbers[] = { &state->rate.count, &state->rate.period_us,
-                                  &state->at_us, &state->used, &state->rest };
+    const uint8_t  *p = bytes.data;
 
-    memset(state, 0, sizeof(*state));
+    if (bytes.len == FKV_RULES_LIMIT_STATE_SIZE) {
+        state->algorithm = (fkv_rules_limit_algorithm_e) p[0];
+        state->rate.count = fkv__get_le32(p + 1);
+        state->rate.period_us = fkv__get_le64(p + 5);
+        state->at_us = fkv__get_le64(p + 13);
+        state->used = fkv__get_le64(p + 21);
+        state->rest = fkv__get_le64(p + 29);
 
-    if (p < end) {
-        state->algorithm = (fkv_rules_limit_algorithm_e) *p++;
-    }
-
-    for (unsigned i = 0; i < 5 && p != NULL; i++) {
-        p = fkv__get_varint(p, end, numbers[i]);
-    }
-
-    if (p == end && state_valid(state)) {
-        return FKV_OK;
+        if (state_valid(state)) {
+            return FKV_OK;
+        }
     }
 
     memset(state, 0, sizeof(*state));

@@ -40,8 +40,8 @@
 #define FKV_RULES_LIMIT_SKEW_US     1000000
 #define FKV_RULES_LIMIT_NEVER       UINT64_MAX
 
-/* Bytes of a stored state, at most. */
-#define FKV_RULES_LIMIT_STATE_SIZE  51
+/* Bytes of a stored state. */
+#define FKV_RULES_LIMIT_STATE_SIZE  37
 
 
 /* On disk, do not change. */
@@ -83,17 +83,23 @@ typedef struct {
 
 typedef struct {
     bool      pass;
+    bool      charged;
     bool      keep;             /* the state must be: it was charged, or was of
                                    another rate or a later time */
-    uint64_t  excess;           /* thousandths of a unit, with this cost */
     uint64_t  delay_us;         /* if it passes: to be put off so long */
+    uint64_t  reset_us;         /* then the state will be as none */
+} fkv_rules_limit_decision_t;
+
+
+/* What may be said about a decision. */
+typedef struct {
+    uint64_t  excess;           /* thousandths of a unit, with its cost */
     uint64_t  limit;            /* units that can pass at once at most ... */
     uint64_t  window_us;        /* ... and the time that brings them back */
     uint64_t  remaining;        /* units that could pass now, after this */
-    uint64_t  reset_us;         /* then the state will be as none */
-    uint64_t  retry_us;         /* if not: it could pass then; NEVER: the cost
-                                   is more than limit */
-} fkv_rules_limit_decision_t;
+    uint64_t  retry_us;         /* if it was rejected: it could pass then;
+                                   NEVER: the cost is more than limit */
+} fkv_rules_limit_figures_t;
 
 
 typedef enum {
@@ -113,13 +119,21 @@ void fkv_rules_limit_decide(const fkv_rules_limit_rule_t *rule,
     uint64_t now_us, uint64_t cost, fkv_rules_limit_how_e how,
     fkv_rules_limit_state_t *state, fkv_rules_limit_decision_t *decision);
 
+/* The same rule and cost, and what state and decision have become. */
+void fkv_rules_limit_tell(const fkv_rules_limit_rule_t *rule, uint64_t cost,
+    const fkv_rules_limit_state_t *state,
+    const fkv_rules_limit_decision_t *decision,
+    fkv_rules_limit_figures_t *figures);
+
 
 /*
- * Bytes that a store keeps: the algorithm's, then as varints rate.count,
- * rate.period_us, at_us, used, rest.  Returns the byte behind them.
+ * STATE_SIZE bytes that a store keeps, little-endian:
+ *
+ *      0  1  algorithm            13  8  at_us
+ *      1  4  rate.count           21  8  used
+ *      5  8  rate.period_us       29  8  rest
  */
-uint8_t *fkv_rules_limit_put(uint8_t *p,
-    const fkv_rules_limit_state_t *state);
+void fkv_rules_limit_put(uint8_t *out, const fkv_rules_limit_state_t *state);
 
 /* FKV_OK · FKV_ECORRUPT nothing that we could have put, *state is none */
 int fkv_rules_limit_get(fkv_str_t bytes, fkv_rules_limit_state_t *state);

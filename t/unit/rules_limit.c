@@ -15,6 +15,7 @@
 static fkv_rules_limit_rule_t      rule;
 static fkv_rules_limit_state_t     state;
 static fkv_rules_limit_decision_t  last;
+static fkv_rules_limit_figures_t   told;
 
 
 /* Nobody has come yet; nodelay. */
@@ -46,24 +47,21 @@ change_rate(const char *rate)
 static bool
 pass(uint64_t now_us, uint64_t cost)
 {
-    uint8_t                   bytes[FKV_RULES_LIMIT_STATE_SIZE];
-    uint8_t                  *end;
-    fkv_rules_limit_state_t   next = state;
+    uint8_t                  bytes[FKV_RULES_LIMIT_STATE_SIZE];
+    fkv_rules_limit_state_t  next = state;
 
     fkv_rules_limit_decide(&rule, now_us, cost, FKV_RULES_LIMIT_TAKE, &next,
                            &last);
+    fkv_rules_limit_tell(&rule, cost, &next, &last, &told);
 
     if (!last.keep) {
         assert_false(last.pass);
         return false;
     }
 
-    end = fkv_rules_limit_put(bytes, &next);
-    assert_true(end - bytes <= FKV_RULES_LIMIT_STATE_SIZE);
-
-    assert_int_equal(fkv_rules_limit_get((fkv_str_t) { bytes,
-                                         (size_t) (end - bytes) }, &state),
-                     FKV_OK);
+    fkv_rules_limit_put(bytes, &next);
+    assert_int_equal(fkv_rules_limit_get((fkv_str_t) { bytes, sizeof(bytes) },
+                                         &state), FKV_OK);
     assert_memory_equal(&state, &next, sizeof(state));
 
     return last.pass;
@@ -100,7 +98,7 @@ retry_is_exact(uint64_t now_us, uint64_t cost)
 {
     fkv_rules_limit_state_t     next;
     fkv_rules_limit_decision_t  then;
-    uint64_t                    retry = last.retry_us;
+    uint64_t                    retry = told.retry_us;
 
     assert_false(last.pass);
     assert_true(retry > 0);
@@ -124,12 +122,12 @@ burst_and_one_pass_at_once(void **test)
 
     begin(FKV_RULES_LIMIT_GCRA, "10r/s", 5);
     assert_int_equal(passes(BEGUN), 6);
-    assert_int_equal(last.excess, 6000);
-    assert_int_equal(last.remaining, 0);
-    assert_int_equal(last.limit, 6);
-    assert_int_equal(last.window_us, 600000);
+    assert_int_equal(told.excess, 6000);
+    assert_int_equal(told.remaining, 0);
+    assert_int_equal(told.limit, 6);
+    assert_int_equal(told.window_us, 600000);
     assert_int_equal(last.reset_us, 600000);
-    assert_int_equal(last.retry_us, 100000);
+    assert_int_equal(told.retry_us, 100000);
 
     assert_int_equal(passes(BEGUN + 99999), 0);
     assert_int_equal(passes(BEGUN + 100000), 1);
@@ -150,7 +148,7 @@ kth_passes_at_its_exact_time(const char *rate, uint64_t every_us)
         if (k > 0) {
             assert_false(pass(at - every_us / 2, 1));
             assert_false(pass(at - 1, 1));
-            assert_int_equal(last.retry_us, 1);
+            assert_int_equal(told.retry_us, 1);
         }
 
         assert_true(pass(at, 1));
@@ -226,7 +224,7 @@ delay_puts_off_what_is_above_it(void **test)
 
     for (unsigned i = 0; i < 6; i++) {
         assert_true(pass(BEGUN, 1));
-        assert_int_equal(last.excess, i * 1000);
+        assert_int_equal(told.excess, i * 1000);
         assert_int_equal(last.delay_us, i * 100000);
     }
 
@@ -246,7 +244,7 @@ delay_puts_off_what_is_above_it(void **test)
 
     for (unsigned i = 0; i < 5; i++) {
         assert_true(pass(BEGUN, 1));
-        assert_int_equal(last.excess, (i < 2) ? 0 : (i - 1) * 1000);
+        assert_int_equal(told.excess, (i < 2) ? 0 : (i - 1) * 1000);
         assert_int_equal(last.delay_us, (i < 3) ? 0 : (i - 2) * 30 * SECOND);
     }
 
@@ -261,13 +259,13 @@ cost_counts_as_so_many(void **test)
 
     begin(FKV_RULES_LIMIT_GCRA, "10r/s", 9);
     assert_true(pass(BEGUN, 4));
-    assert_int_equal(last.remaining, 6);
+    assert_int_equal(told.remaining, 6);
     assert_int_equal(last.reset_us, 400000);
     assert_false(pass(BEGUN, 7));
-    assert_int_equal(last.remaining, 6);
-    assert_int_equal(last.retry_us, 100000);
+    assert_int_equal(told.remaining, 6);
+    assert_int_equal(told.retry_us, 100000);
     assert_true(pass(BEGUN, 6));
-    assert_int_equal(last.remaining, 0);
+    assert_int_equal(told.remaining, 0);
 
     assert_true(pass(BEGUN, 0));
     assert_false(pass(BEGUN, 1));
@@ -284,12 +282,12 @@ cost_above_the_burst_never_passes(void **test)
     for (a = FKV_RULES_LIMIT_GCRA; a <= FKV_RULES_LIMIT_FIXED; a++) {
         begin(a, "1r/s", 4);
         assert_false(pass(BEGUN, 6));
-        assert_int_equal(last.retry_us, NEVER);
-        assert_int_equal(last.remaining, 5);
+        assert_int_equal(told.retry_us, NEVER);
+        assert_int_equal(told.remaining, 5);
         assert_int_equal(state.algorithm, FKV_RULES_LIMIT_NONE);
 
         assert_false(pass(BEGUN, UINT64_MAX));
-        assert_int_equal(last.retry_us, NEVER);
+        assert_int_equal(told.retry_us, NEVER);
         assert_true(pass(BEGUN, 5));
     }
 }
@@ -316,15 +314,15 @@ retry_and_reset_are_exact(void **test)
                 now += check_random(&random) % (rule.rate.period_us
                                                 / rule.rate.count);
 
-                if (!pass(now, cost) && last.retry_us != NEVER) {
+                if (!pass(now, cost) && told.retry_us != NEVER) {
                     retry_is_exact(now, cost);
                 }
 
                 if (n % 100 == 99) {
                     now += last.reset_us;
                     assert_true(pass(now, 1));
-                    assert_int_equal(last.remaining, last.limit - 1);
-                    assert_int_equal(last.excess, 0);
+                    assert_int_equal(told.remaining, told.limit - 1);
+                    assert_int_equal(told.excess, 0);
                 }
             }
         }
@@ -339,10 +337,10 @@ fixed_windows_follow_the_clock(void **test)
 
     begin(FKV_RULES_LIMIT_FIXED, "3r/m", 0);
     assert_int_equal(passes(BEGUN), 3);
-    assert_int_equal(last.retry_us, 40 * SECOND);
+    assert_int_equal(told.retry_us, 40 * SECOND);
     assert_int_equal(last.reset_us, 40 * SECOND);
-    assert_int_equal(last.limit, 3);
-    assert_int_equal(last.window_us, 60 * SECOND);
+    assert_int_equal(told.limit, 3);
+    assert_int_equal(told.window_us, 60 * SECOND);
     assert_int_equal(passes(BEGUN + 40 * SECOND - 1), 0);
     assert_int_equal(passes(BEGUN + 40 * SECOND), 3);
     assert_int_equal(passes(BEGUN + 400 * SECOND), 3);
@@ -359,7 +357,7 @@ sliding_windows_keep_a_share_of_the_last(void **test)
     begin(FKV_RULES_LIMIT_SLIDING, "60r/m", 0);
     assert_int_equal(passes(BEGUN), 60);
     assert_int_equal(last.reset_us, 100 * SECOND);
-    assert_int_equal(last.retry_us, 40 * SECOND + 1);
+    assert_int_equal(told.retry_us, 40 * SECOND + 1);
     assert_int_equal(passes(next - 1), 0);
     assert_int_equal(passes(next), 0);
     assert_int_equal(passes(next + 1), 1);
@@ -428,7 +426,7 @@ a_large_step_back_locks_nobody_out(void **test)
     begin(FKV_RULES_LIMIT_GCRA, "1r/m", 2);
     assert_int_equal(passes(BEGUN), 3);
     assert_int_equal(passes(before), 0);
-    assert_int_equal(last.retry_us, 60 * SECOND);
+    assert_int_equal(told.retry_us, 60 * SECOND);
     assert_int_equal(passes(before + 60 * SECOND), 1);
 
     begin(FKV_RULES_LIMIT_FIXED, "5r/m", 0);
@@ -453,7 +451,7 @@ another_rate_keeps_the_units(void **test)
 
     change_rate("10r/s");
     assert_int_equal(passes(BEGUN), 0);
-    assert_int_equal(last.retry_us, 100000);
+    assert_int_equal(told.retry_us, 100000);
     assert_int_equal(passes(BEGUN + 99999), 0);
     assert_int_equal(passes(BEGUN + 100000), 1);
     assert_int_equal(passes(BEGUN + 700000), 6);
@@ -462,12 +460,12 @@ another_rate_keeps_the_units(void **test)
     assert_true(pass(BEGUN, 3));
     change_rate("1r/h");
     assert_int_equal(passes(BEGUN), 3);
-    assert_int_equal(last.retry_us, HOUR);
+    assert_int_equal(told.retry_us, HOUR);
 
     rule.burst = 1;                     /* owes more than there may be now */
     assert_false(pass(BEGUN, 1));
-    assert_int_equal(last.remaining, 0);
-    assert_int_equal(last.retry_us, 5 * HOUR);
+    assert_int_equal(told.remaining, 0);
+    assert_int_equal(told.retry_us, 5 * HOUR);
     retry_is_exact(BEGUN, 1);
 
     begin(FKV_RULES_LIMIT_FIXED, "5r/m", 0);
@@ -525,14 +523,17 @@ who_asks_is_not_charged(void **test)
 
     next = state;
     fkv_rules_limit_decide(&rule, BEGUN, 4, FKV_RULES_LIMIT_ASK, &next, &last);
+    fkv_rules_limit_tell(&rule, 4, &next, &last, &told);
+    assert_int_equal(told.excess, 5000);
     assert_true(last.pass);
     assert_false(last.keep);
-    assert_int_equal(last.remaining, 4);
+    assert_int_equal(told.remaining, 4);
     assert_memory_equal(&next, &state, sizeof(state));
 
     fkv_rules_limit_decide(&rule, BEGUN, 5, FKV_RULES_LIMIT_ASK, &next, &last);
+    fkv_rules_limit_tell(&rule, 5, &next, &last, &told);
     assert_false(last.pass);
-    assert_int_equal(last.remaining, 4);
+    assert_int_equal(told.remaining, 4);
 }
 
 
@@ -556,9 +557,9 @@ nothing_overflows(void **test)
             }
 
             assert_false(pass(BEGUN + 99, FKV_RULES_LIMIT_BURST_MAX));
-            assert_int_equal(last.remaining, 0);
-            assert_true(last.retry_us <= 2 * 100 * 366 * 24 * HOUR
-                        || last.retry_us == NEVER);
+            assert_int_equal(told.remaining, 0);
+            assert_true(told.retry_us <= 2 * 100 * 366 * 24 * HOUR
+                        || told.retry_us == NEVER);
 
             rule.rate.count ^= FKV_RULES_LIMIT_COUNT_MAX ^ 1;
             rule.rate.period_us = (i & 2) ? FKV_RULES_LIMIT_PERIOD_MAX : 1;
@@ -575,40 +576,64 @@ static void
 what_was_never_put_is_no_state(void **test)
 {
     uint64_t  random = 5;
-    uint8_t   bytes[80], *end;
+    uint8_t   bytes[FKV_RULES_LIMIT_STATE_SIZE + 1] = { 0 };
 
     (void) test;
 
     begin(FKV_RULES_LIMIT_GCRA, "7r/s", 3);
     assert_true(pass(BEGUN, 3));
-    end = fkv_rules_limit_put(bytes, &state);
+    fkv_rules_limit_put(bytes, &state);
 
-    for (uint8_t *p = bytes; p < end; p++) {
-        size_t    len = (size_t) (p - bytes);
+    for (size_t len = 0; len <= sizeof(bytes); len++) {
         uint8_t  *copy = check_copy(bytes, len);
+        int       rc = fkv_rules_limit_get((fkv_str_t) { copy, len }, &state);
 
-        assert_int_equal(fkv_rules_limit_get((fkv_str_t) { copy, len },
-                                             &state), FKV_ECORRUPT);
-        assert_int_equal(state.algorithm, FKV_RULES_LIMIT_NONE);
         free(copy);
+        assert_int_equal(rc, (len == FKV_RULES_LIMIT_STATE_SIZE)
+                             ? FKV_OK : FKV_ECORRUPT);
+        assert_int_equal(state.algorithm, (rc == FKV_OK)
+                                          ? FKV_RULES_LIMIT_GCRA
+                                          : FKV_RULES_LIMIT_NONE);
     }
 
-    *end++ = 0;
-    assert_int_equal(fkv_rules_limit_get((fkv_str_t) { bytes,
-                                         (size_t) (end - bytes) }, &state),
-                     FKV_ECORRUPT);
-
     for (unsigned i = 0; i < 200000; i++) {
-        size_t  len = check_random(&random) % sizeof(bytes);
+        fkv_str_t  str = { bytes, FKV_RULES_LIMIT_STATE_SIZE };
 
-        check_random_bytes(&random, bytes, len);
+        check_random_bytes(&random, bytes, sizeof(bytes));
         bytes[0] &= 3;
 
-        if (fkv_rules_limit_get((fkv_str_t) { bytes, len }, &state) == FKV_OK)
-        {
+        bytes[4] &= 0x3f;
+
+        for (unsigned end = 13; end <= str.len; end += 8) {
+            size_t  n = check_random(&random) % 9;
+
+            memset(bytes + end - n, 0, n);      /* often within its bounds */
+        }
+
+        if (fkv_rules_limit_get(str, &state) == FKV_OK) {
             (void) pass(BEGUN, 1);      /* whatever it says */
         }
     }
+}
+
+
+/* On disk: these bytes do not change. */
+static void
+golden_bytes(void **test)
+{
+    static const uint8_t  golden[FKV_RULES_LIMIT_STATE_SIZE] = {
+        1, 7, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0,
+        0, 0x40, 0x1e, 0x18, 0x24, 0x0a, 0x06, 0,
+        0x1b, 0x8a, 0x06, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0
+    };
+    uint8_t               bytes[FKV_RULES_LIMIT_STATE_SIZE];
+
+    (void) test;
+
+    begin(FKV_RULES_LIMIT_GCRA, "7r/s", 3);
+    assert_true(pass(BEGUN, 3));
+    fkv_rules_limit_put(bytes, &state);
+    assert_memory_equal(bytes, golden, sizeof(golden));
 }
 
 
@@ -682,6 +707,7 @@ main(void)
         cmocka_unit_test(who_asks_is_not_charged),
         cmocka_unit_test(nothing_overflows),
         cmocka_unit_test(what_was_never_put_is_no_state),
+        cmocka_unit_test(golden_bytes),
         cmocka_unit_test(rates_are_read),
     };
 
