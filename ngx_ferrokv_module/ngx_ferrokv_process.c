@@ -452,10 +452,11 @@ ngx_ferrokv_help(ngx_ferrokv_open_t *open)
         return ngx_min(ms, NGX_FERROKV_RETRY_MS);
     }
 
+    ngx_ferrokv_detach(open);
+
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                   "ferrokv: nobody uses \"%V\" any more", &open->path);
 
-    ngx_ferrokv_detach(open);
     ngx_ferrokv_close_store(open);
 
     return NGX_FERROKV_RETRY_MS;
