@@ -534,6 +534,41 @@ int fkv_job(fkv_job_t *job);
 bool fkv_checkpoint_name_valid(fkv_str_t name);
 
 
+/*
+ * A claim on a number, so that not everybody begins the same work: of all
+ * processes at most one operation holds it.  It lives in shared memory only,
+ * and ends by fkv_claim_drop() or with its process.
+ *   wait        if another has it, wait for the end of that
+ *   age_ms      another's that is older is taken over; 0 = never
+ * FKV_OK it is ours · FKV_EXISTS another has it and we do not wait, or, from
+ * on_done, another had it and does no more: it is not ours; left_ms says how
+ * much of age_ms another had left · FKV_AGAIN · FKV_EFULL too many are held, it
+ * is not ours
+ */
+typedef struct {
+    fkv_op_t   op;
+    fkv_t     *store;
+    uint64_t   id;
+    bool       wait;
+    uint64_t   age_ms;
+
+    uint64_t   left_ms;
+    bool       held;
+
+    bool       waits;           /* the engine's, as what follows */
+    uint32_t   place;
+    uint64_t   word;
+} fkv_claim_t;
+
+int  fkv_claim(fkv_claim_t *claim);
+
+/*
+ * At any time: if it is ours it ends, if it waits on_done is not called any
+ * more.  Not after fkv_detach().
+ */
+void fkv_claim_drop(fkv_claim_t *claim);
+
+
 /* Figures of the whole store, all processes; counters since it was opened. */
 #define FKV_STAT_COUNTERS(X)                                                  \
     X(gets,              "reads of one key")                                  \

@@ -36,6 +36,9 @@
 #define FKV__JOBS             8       /* for the helper, at once */
 #define FKV__JOB_TEXT_MAX     1024
 
+#define FKV__CLAIMS           1024
+#define FKV__CLAIM_WAYS       8
+
 /* No process owns it; slot s is written as s + 1 in owner words. */
 #define FKV__NOBODY           0
 
@@ -58,7 +61,7 @@ typedef struct {
     uint64_t  waiting;          /* wake it when visible reaches this; 0 no */
     uint64_t  sync_waiting;     /* wake it when durable reaches this; 0 no */
     uint32_t  wants_arena;      /* wake it when an arena is free */
-    uint32_t  unused;
+    uint32_t  claims_moved;     /* by others: see store/claim.h */
     uint64_t  edit;             /* manifest edit it has caught up with */
     uint64_t  reading;          /* oldest epoch it reads blocks of; 0 none */
 
@@ -252,6 +255,17 @@ typedef struct {
 } fkv__job_shm_t;
 
 
+/* What a process works on; shared/claim.h. */
+typedef struct {
+    uint64_t  word;             /* token << 8 | slot + 1 of its holder; or 0 */
+    uint64_t  id;               /* changes only while word is 0, as since_ms */
+    uint64_t  since_ms;         /* boot time */
+    uint64_t  waiters[FKV__SLOTS_MAX / 64];     /* bits of slots: by anyone */
+} fkv__claim_shm_t;
+
+_Static_assert(sizeof(fkv__claim_shm_t) == 40, "claim");
+
+
 typedef struct {
     uint64_t          magic;
     uint64_t          bytes;            /* of the whole segment */
@@ -273,6 +287,8 @@ typedef struct {
     fkv__arena_shm_t  arenas[FKV__ARENAS];
     uint64_t          jobs_posted;      /* last number given out: fetch_add */
     fkv__job_shm_t    jobs[FKV__JOBS];
+    uint64_t          claims_taken;     /* last token given out: add_fetch */
+    fkv__claim_shm_t  claims[FKV__CLAIMS];
 } fkv__segment_shm_t;
 
 _Static_assert(sizeof(fkv__slot_shm_t)

@@ -5,6 +5,8 @@
 
 #define _GNU_SOURCE
 #include "store/store.h"
+#include "shared/claim.h"
+#include "store/claim.h"
 #include "store/job.h"
 #include "store/pace.h"
 #include "store/reap.h"
@@ -177,6 +179,11 @@ slot_give_back(fkv_t *store)
                                        __ATOMIC_RELAXED);
 
     fkv__job_drop(store->seg, store->slot);
+
+    if (fkv__claim_drop_all(store->seg, store->slot)) {
+        fkv__claim_tell_all(store);
+    }
+
     fkv__slot_clear(store->own);
     __atomic_store_n(&store->own->state, FKV__SLOT_FREE, __ATOMIC_SEQ_CST);
 
@@ -194,6 +201,7 @@ worker_close(fkv_t *store)
     fkv__list_init(&store->durable_waiters);
     fkv__list_init(&store->retry);
     fkv__list_init(&store->paced);
+    fkv__list_init(&store->claims);
     fkv__list_init(&store->runnable);
     store->turn_wanted = true;              /* nobody is called any more */
 
@@ -285,7 +293,7 @@ run_retries(fkv_t *store)
  * there no helper to free an arena?
  */
 static void
-check_liveness(fkv_t *store)
+check_moving(fkv_t *store)
 {
     uint64_t  now, visible, patience;
 
@@ -329,6 +337,25 @@ check_liveness(fkv_t *store)
 }
 
 
+/* A claim ends when its holder likes: only its death is looked for. */
+static void
+check_holders(fkv_t *store)
+{
+    uint64_t  now;
+
+    if (fkv__list_empty(&store->claims)) {
+        return;
+    }
+
+    now = store->clock->boot_ms(store->clock);
+
+    if (now - store->holders_ms >= FKV__CLAIM_LIVENESS_MS) {
+        store->holders_ms = now;
+        (void) fkv__reap_sweep(store);
+    }
+}
+
+
 /* Is there something to be written that nobody here may be waiting for? */
 static bool
 log_waits(fkv_t *store)
@@ -354,7 +381,9 @@ fkv_poll(fkv_t *store)
     run_all(&store->runnable);
     run_retries(store);
     fkv__pace_poll(store);
-    check_liveness(store);
+    fkv__claim_poll(store);
+    check_moving(store);
+    check_holders(store);
 
     /* Others may have moved the log, or left it without a leader. */
     fkv__commit_run_waiters(store);
@@ -402,7 +431,7 @@ timeout_waiting(const fkv_t *store)
         return FKV__LAZY_MS;
     }
 
-    return -1;
+    return fkv__list_empty(&store->claims) ? -1 : FKV__CLAIM_LIVENESS_MS;
 }
 
 

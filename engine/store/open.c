@@ -147,6 +147,7 @@ store_init_private(fkv_t *store)
     fkv__list_init(&store->update_blobs);
     fkv__list_init(&store->uploads);
     fkv__list_init(&store->jobs);
+    fkv__list_init(&store->claims);
 }
 
 

@@ -8,7 +8,9 @@
 #include "format/log.h"
 #include "shared/arena.h"
 #include "shared/blocks.h"
+#include "shared/claim.h"
 #include "shared/latch.h"
+#include "store/claim.h"
 #include "store/job.h"
 #include "store/memtable.h"
 #include "store/slots.h"
@@ -169,6 +171,7 @@ fkv__reap_locked(fkv_t *store, unsigned slot)
 
     claims_repair(store, set, slot);
     fkv__job_drop(store->seg, slot);
+    (void) fkv__claim_drop_all(store->seg, slot);
     fkv__latch_drop_all(store->seg, slot);
     fkv__blocks_repair(store->seg, slot);
     role_repair(&store->seg->log.leader, slot);
@@ -182,8 +185,8 @@ fkv__reap_locked(fkv_t *store, unsigned slot)
     __atomic_store_n(&dead->state, FKV__SLOT_FREE, __ATOMIC_RELEASE);
     fkv__count(store, reaped, 1);
 
-    /* What the dead would have written, somebody else must. */
-    fkv__wake_all(store);
+    /* What the dead would have written, or told, somebody else must. */
+    fkv__claim_tell_all(store);
 }
 
 

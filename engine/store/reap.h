@@ -2,9 +2,9 @@
  * reap.h - what a dead process left in shared memory is put right.
  *
  * Shape      in this order: its unfinished frames (finished if their sums are
- *            right, else void), its latches, its arena claim, its part in the
- *            block cache, its jobs, leadership, the helper role, its pins, its
- *            slot
+ *            right, else void), its arena claim, its jobs, its claims, its
+ *            latches, its part in the block cache, leadership, the helper
+ *            role, its pins, its slot
  * Processes  any attached one; the dead slot's lock bytes make it one at a
  *            time, and only when no I/O of the dead is in flight any more
  * Threads    the process's own; lock bytes say nothing between threads

@@ -58,6 +58,7 @@ struct fkv_s {
     uint64_t             stuck_since_ms;/* boot time; somebody waits and ... */
     uint64_t             stuck_at;      /* ... visible stays here; 0 = no */
     uint64_t             checked_ms;    /* boot time of the last sweep */
+    uint64_t             holders_ms;    /* the same for holders of claims */
 
     fkv_link_t           durable_waiters;   /* fkv__wait_t, commit.h */
     fkv_link_t           retry;         /* ops: latch, arena, unfilled frame */
@@ -74,6 +75,7 @@ struct fkv_s {
     fkv_link_t           update_blobs;  /* fkv__update_blob_t */
     fkv_link_t           uploads;       /* fkv__upload_t */
     fkv_link_t           jobs;          /* fkv__job_t, not ended */
+    fkv_link_t           claims;        /* ops that wait for another's end */
 
     uint64_t             random;        /* of evict.h */
     fkv__commit_t        commit;
