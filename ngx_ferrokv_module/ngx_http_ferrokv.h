@@ -134,6 +134,11 @@ ngx_int_t ngx_http_ferrokv_variable(ngx_conf_t *cf, ngx_str_t *name);
 void ngx_http_ferrokv_set_variable(ngx_http_request_t *r, ngx_int_t index,
     u_char *data, size_t len);
 
+/* The header's value; data lies in r->pool. */
+void ngx_http_ferrokv_content_type(ngx_http_request_t *r, u_char *data,
+    size_t len);
+
+
 
 /* ngx_http_ferrokv_actions.c: ferrokv_get, _set, _incr, _ttl, _del. */
 

@@ -453,6 +453,22 @@ ngx_ferrokv_face_t  ngx_http_ferrokv_face = {
 };
 
 
+void
+ngx_http_ferrokv_content_type(ngx_http_request_t *r, u_char *data, size_t len)
+{
+    u_char  *semicolon;
+
+    r->headers_out.content_type.data = data;
+    r->headers_out.content_type.len = len;
+
+    /* for filters that look a type up, without its parameters */
+
+    semicolon = ngx_strlchr(data, data + len, ';');
+    r->headers_out.content_type_len = semicolon ? (size_t) (semicolon - data)
+                                                : len;
+}
+
+
 static void *
 ngx_http_ferrokv_create_main_conf(ngx_conf_t *cf)
 {

@@ -311,22 +311,13 @@ ngx_http_ferrokv_read_ttl(ngx_http_request_t *r, uint64_t seconds, u_char *p)
 static void
 ngx_http_ferrokv_read_type(ngx_http_request_t *r, u_char *type, size_t len)
 {
-    u_char  *semicolon;
-
     if (len == 0) {
         ngx_str_set(&r->headers_out.content_type, "application/octet-stream");
         r->headers_out.content_type_len = r->headers_out.content_type.len;
         return;
     }
 
-    r->headers_out.content_type.data = type;
-    r->headers_out.content_type.len = len;
-
-    /* for filters that look a type up, without its parameters */
-
-    semicolon = ngx_strlchr(type, type + len, ';');
-    r->headers_out.content_type_len = semicolon ? (size_t) (semicolon - type)
-                                                : len;
+    ngx_http_ferrokv_content_type(r, type, len);
 }
 
 

@@ -1,0 +1,242 @@
+
+/*
+ * The filters of the cache.  They are the first of all, so that they see the
+ * response as the content handler made it: before gzip, before ranges are cut
+ * out of it and before a condition turns it into a 304.  The client's ranges
+ * are then cut from the same whole response that is stored.
+ *
+ * Bytes that lie in a file, nginx's buffer of a long response or a static file,
+ * are read as nginx's own copy filter reads them.
+ */
+
+#include "ngx_http_ferrokv_cache.h"
+
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
+
+
+static ngx_int_t ngx_http_ferrokv_cache_answer(
+    ngx_http_ferrokv_cache_t *cache);
+static ngx_int_t ngx_http_ferrokv_cache_not_changed(
+    ngx_http_ferrokv_cache_t *cache);
+static ngx_int_t ngx_http_ferrokv_cache_replace(
+    ngx_http_ferrokv_cache_t *cache, ngx_http_ferrokv_cache_status_e status);
+static ngx_int_t ngx_http_ferrokv_cache_capture(
+    ngx_http_ferrokv_cache_t *cache, ngx_chain_t *in);
+static void ngx_http_ferrokv_cache_swallow(ngx_chain_t *in);
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_header_filter(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    ngx_http_ferrokv_cache_t  *cache;
+
+    cache = ngx_http_ferrokv_cache_get(r);
+
+    if (cache == NULL || !cache->passed || cache->answered) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    cache->answered = 1;
+
+    rc = ngx_http_ferrokv_cache_answer(cache);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (cache->background) {
+        r->header_sent = 1;
+        return NGX_OK;
+    }
+
+    return ngx_http_next_header_filter(r);
+}
+
+
+/* The content handler's header is there: store it, or send the entry? */
+
+static ngx_int_t
+ngx_http_ferrokv_cache_answer(ngx_http_ferrokv_cache_t *cache)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = cache->request;
+
+    if (cache->asked && r->headers_out.status == NGX_HTTP_NOT_MODIFIED) {
+        return ngx_http_ferrokv_cache_not_changed(cache);
+    }
+
+    if (ngx_http_ferrokv_cache_stale_error(cache, r->headers_out.status)) {
+        return ngx_http_ferrokv_cache_replace(cache,
+                                              NGX_HTTP_FERROKV_CACHE_STALE);
+    }
+
+    rc = ngx_http_ferrokv_cache_storable(cache);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_ferrokv_cache_unlock(cache);
+        return ngx_http_ferrokv_cache_status_send(cache);
+    }
+
+    /* a 304 would end before its body has come */
+
+    r->disable_not_modified = 1;
+
+    if (r->headers_out.status == NGX_HTTP_OK) {
+        r->allow_ranges = 1;
+        r->single_range = 1;
+    }
+
+    return ngx_http_ferrokv_cache_status_send(cache);
+}
+
+
+/* A 304 that is about something else says nothing of what the client wants. */
+
+static ngx_int_t
+ngx_http_ferrokv_cache_not_changed(ngx_http_ferrokv_cache_t *cache)
+{
+    ngx_int_t  rc;
+
+    cache->replaced = 1;
+
+    rc = ngx_http_ferrokv_cache_revalidate(cache);
+
+    if (rc == NGX_OK) {
+        return ngx_http_ferrokv_cache_replace(cache,
+                                          NGX_HTTP_FERROKV_CACHE_REVALIDATED);
+    }
+
+    cache->replaced = 0;
+    ngx_http_ferrokv_cache_unlock(cache);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_filter_finalize_request(cache->request, NULL,
+                                            NGX_HTTP_BAD_GATEWAY);
+}
+
+
+/* The entry takes the place of the response. */
+
+static ngx_int_t
+ngx_http_ferrokv_cache_replace(ngx_http_ferrokv_cache_t *cache,
+    ngx_http_ferrokv_cache_status_e status)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = cache->request;
+
+    cache->status = status;
+    cache->replaced = 1;
+    cache->fwd_status = r->headers_out.status;
+
+    ngx_http_ferrokv_cache_unlock(cache);
+    ngx_http_clean_header(r);
+
+    rc = ngx_http_ferrokv_cache_serve_header(cache);
+
+    return (rc == NGX_OK) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_chain_t               *out;
+    ngx_http_ferrokv_cache_t  *cache;
+
+    if (in == NULL) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    cache = ngx_http_ferrokv_cache_get(r);
+
+    if (cache == NULL || !cache->passed) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (cache->capture
+        && ngx_http_ferrokv_cache_capture(cache, in) != NGX_OK)
+    {
+        ngx_http_ferrokv_cache_discard(cache);
+    }
+
+    if (!cache->replaced && !cache->background) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    ngx_http_ferrokv_cache_swallow(in);
+
+    if (cache->background || cache->sent) {
+        return NGX_OK;
+    }
+
+    cache->sent = 1;
+
+    out = ngx_http_ferrokv_cache_serve_body(cache);
+
+    return out ? ngx_http_next_body_filter(r, out) : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_capture(ngx_http_ferrokv_cache_t *cache,
+    ngx_chain_t *in)
+{
+    ngx_uint_t           last;
+    ngx_chain_t         *cl;
+    ngx_http_request_t  *r;
+
+    r = cache->request;
+    last = 0;
+
+    for (cl = in; cl; cl = cl->next) {
+
+        if (ngx_http_ferrokv_cache_collect(cache, cl->buf) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        last |= cl->buf->last_buf || (r != r->main && cl->buf->last_in_chain);
+    }
+
+    if (last) {
+        ngx_http_ferrokv_cache_store(cache);
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_ferrokv_cache_swallow(ngx_chain_t *in)
+{
+    for ( /* void */ ; in; in = in->next) {
+        in->buf->pos = in->buf->last;
+        in->buf->file_pos = in->buf->file_last;
+    }
+}
+
+
+ngx_int_t
+ngx_http_ferrokv_cache_filter_init(ngx_conf_t *cf)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_ferrokv_cache_header_filter;
+
+    ngx_http_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_http_ferrokv_cache_body_filter;
+
+    return NGX_OK;
+}

@@ -1,0 +1,289 @@
+
+/*
+ * An entry on its way into the store.  It belongs to no request: it has a pool
+ * of its own, and its end is only logged.
+ *
+ * The first change is always that of the key's main record.  If the response
+ * varies, that is the list of names, and the entry is the second change; both
+ * carry one generation.  A list of other names gets a new one, so what was
+ * stored under the old list is not found any more, and expires.
+ */
+
+#include "ngx_http_ferrokv_cache.h"
+
+
+typedef struct {
+    fkv_update_t          update;
+    fkv_change_t          changes[2];
+    ngx_pool_t           *pool;
+    ngx_ferrokv_store_t  *store;
+    ngx_str_t             key;
+    fkv_claim_t           claim;
+
+    u_char               *value;        /* of the entry: ngx_alloc() */
+    size_t                len;
+
+    ngx_str_t             names;        /* of Vary; or empty */
+    u_char               *list;         /* the value of its record */
+    size_t                list_len;
+    uint64_t              generation;   /* if it is a new list */
+} ngx_http_ferrokv_cache_write_t;
+
+
+static ngx_int_t ngx_http_ferrokv_cache_write_init(
+    ngx_http_ferrokv_cache_write_t *write, ngx_http_ferrokv_cache_t *cache);
+static ngx_int_t ngx_http_ferrokv_cache_write_change(
+    ngx_http_ferrokv_cache_write_t *write, fkv_change_t *change,
+    ngx_str_t *variant);
+static ngx_int_t ngx_http_ferrokv_cache_write_list(
+    ngx_http_ferrokv_cache_write_t *write);
+static int ngx_http_ferrokv_cache_write_decide(fkv_update_t *update);
+static void ngx_http_ferrokv_cache_write_done(fkv_op_t *op);
+
+
+void
+ngx_http_ferrokv_cache_write(ngx_http_ferrokv_cache_t *cache)
+{
+    int                              rc;
+    ngx_pool_t                      *pool;
+    ngx_http_ferrokv_cache_write_t  *write;
+
+    pool = ngx_create_pool(1024 + sizeof(ngx_http_ferrokv_cache_write_t),
+                           ngx_cycle->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    write = ngx_pcalloc(pool, sizeof(ngx_http_ferrokv_cache_write_t));
+
+    if (write == NULL
+        || (write->pool = pool,
+            ngx_http_ferrokv_cache_write_init(write, cache) != NGX_OK))
+    {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    write->value = cache->capture->value;
+    write->len = cache->capture->len;
+    cache->capture->value = NULL;
+
+    write->claim = cache->claim;
+    cache->claim.held = 0;
+
+    rc = fkv_update(&write->update);
+
+    if (rc != FKV_AGAIN) {
+        write->update.op.rc = rc;
+        ngx_http_ferrokv_cache_write_done(&write->update.op);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_write_init(ngx_http_ferrokv_cache_write_t *write,
+    ngx_http_ferrokv_cache_t *cache)
+{
+    uint64_t                           expire_at;
+    ngx_str_t                          none;
+    ngx_http_ferrokv_cache_capture_t  *capture;
+
+    capture = cache->capture;
+    ngx_str_null(&none);
+
+    write->store = cache->conf->store->store;
+    write->update.op.on_done = ngx_http_ferrokv_cache_write_done;
+    write->update.op.data = write;
+    write->update.store = write->store->fkv;
+    write->update.now_ms = fkv_now_ms(write->store->fkv);
+    write->update.changes = write->changes;
+    write->update.n = capture->names.len ? 2 : 1;
+    write->update.decide = ngx_http_ferrokv_cache_write_decide;
+
+    expire_at = fkv_rules_useless_at_ms(&capture->entry.fresh)
+                + (int64_t) cache->conf->inactive * 1000;
+
+    write->changes[0].expire_at = ngx_max(expire_at, write->update.now_ms + 1);
+    write->changes[1].expire_at = write->changes[0].expire_at;
+
+    write->key.data = ngx_pstrdup(write->pool, &cache->key);
+    write->key.len = cache->key.len;
+
+    if (write->key.data == NULL
+        || ngx_http_ferrokv_cache_write_change(write, &write->changes[0],
+                                               &none)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (capture->names.len == 0) {
+        return NGX_OK;
+    }
+
+    write->names.data = ngx_pstrdup(write->pool, &capture->names);
+    write->names.len = capture->names.len;
+    write->changes[1].blind = 1;
+
+    if (write->names.data == NULL
+        || ngx_http_ferrokv_cache_write_change(write, &write->changes[1],
+                                               &capture->variant)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_ferrokv_cache_write_list(write);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_write_change(ngx_http_ferrokv_cache_write_t *write,
+    fkv_change_t *change, ngx_str_t *variant)
+{
+    u_char     *p;
+    ngx_str_t   name;
+
+    p = ngx_pnalloc(write->pool, NGX_HTTP_FERROKV_CACHE_NAME_LEN(&write->key));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ferrokv_cache_name(p, &write->key, variant, &name);
+
+    change->ns = FKV_NAMESPACE_CACHE;
+    change->key = ngx_ferrokv_str(&name);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_write_list(ngx_http_ferrokv_cache_write_t *write)
+{
+    size_t              len;
+    fkv_rules_tags_t    no_tags;
+    fkv_rules_entry_t   list;
+    fkv_rules_fields_t  none;
+
+    ngx_memzero(&list, sizeof(fkv_rules_entry_t));
+    ngx_memzero(&none, sizeof(fkv_rules_fields_t));
+    no_tags.n = 0;
+
+    list.kind = FKV_RULES_ENTRY_VARIES;
+    list.last_modified_s = FKV_RULES_NO_TIME;
+    list.names = ngx_ferrokv_str(&write->names);
+
+    if (fkv_rules_entry_size(&list, none, &no_tags, &len) != FKV_OK) {
+        return NGX_ERROR;
+    }
+
+    write->list_len = NGX_HTTP_FERROKV_CACHE_ENVELOPE_LEN + len;
+    write->list = ngx_pnalloc(write->pool, write->list_len);
+
+    if (write->list == NULL) {
+        return NGX_ERROR;
+    }
+
+    fkv_rules_entry_pack(&list, none, &no_tags,
+                         write->list + NGX_HTTP_FERROKV_CACHE_ENVELOPE_LEN);
+
+    write->generation = write->update.now_ms << 20
+                        | ((uint64_t) ngx_random() & 0xfffff);
+
+    return NGX_OK;
+}
+
+
+/* The generation of the list that is there, if it is of our names. */
+
+static uint64_t
+ngx_http_ferrokv_cache_write_generation(ngx_http_ferrokv_cache_write_t *write)
+{
+    fkv_rules_entry_t                   entry;
+    ngx_http_ferrokv_cache_envelope_t   envelope;
+
+    if (!write->changes[0].exists
+        || ngx_http_ferrokv_cache_unpack(write->changes[0].current.data,
+                                         &envelope, &entry)
+           != FKV_OK
+        || entry.kind != FKV_RULES_ENTRY_VARIES
+        || entry.names.len != write->names.len
+        || ngx_memcmp(entry.names.data, write->names.data, write->names.len)
+           != 0)
+    {
+        return 0;
+    }
+
+    return envelope.generation;
+}
+
+
+static int
+ngx_http_ferrokv_cache_write_decide(fkv_update_t *update)
+{
+    fkv_change_t                       *main, *entry;
+    ngx_http_ferrokv_cache_write_t     *write;
+    ngx_http_ferrokv_cache_envelope_t   envelope;
+
+    write = update->op.data;
+    main = &write->changes[0];
+    entry = &write->changes[update->n - 1];
+
+    envelope.generation = 0;
+    main->action = FKV_PUT;
+
+    if (write->names.len) {
+
+        envelope.generation = ngx_http_ferrokv_cache_write_generation(write);
+
+        if (envelope.generation && main->current.expire_at >= main->expire_at)
+        {
+            main->action = FKV_KEEP;
+        }
+
+        if (envelope.generation == 0) {
+            envelope.generation = write->generation;
+        }
+
+        ngx_http_ferrokv_cache_envelope_put(write->list, &envelope);
+
+        main->value.data = write->list;
+        main->value.len = write->list_len;
+    }
+
+    ngx_http_ferrokv_cache_envelope_put(write->value, &envelope);
+
+    entry->action = FKV_PUT;
+    entry->value.data = write->value;
+    entry->value.len = write->len;
+
+    return FKV_OK;
+}
+
+
+static void
+ngx_http_ferrokv_cache_write_done(fkv_op_t *op)
+{
+    static time_t                    logged;
+    static ngx_str_t                 what = ngx_string("ferrokv_cache");
+
+    ngx_http_ferrokv_cache_write_t  *write;
+
+    write = op->data;
+
+    /* a store that is full would say so with each response */
+
+    if (op->rc != FKV_OK && logged != ngx_time()) {
+        logged = ngx_time();
+        ngx_http_ferrokv_log_failure(ngx_cycle->log, &what, write->store,
+                                     ngx_ferrokv_str(&write->key), op->rc);
+    }
+
+    if (write->claim.held) {
+        fkv_claim_drop(&write->claim);
+    }
+
+    ngx_free(write->value);
+    ngx_destroy_pool(write->pool);
+}
