@@ -31,9 +31,8 @@ static void ngx_http_ferrokv_cache_on_done(fkv_op_t *op);
 static void ngx_http_ferrokv_cache_take(ngx_http_ferrokv_cache_t *cache,
     int rc);
 static ngx_int_t ngx_http_ferrokv_cache_found(ngx_http_ferrokv_cache_t *cache);
+static ngx_int_t ngx_http_ferrokv_cache_good(ngx_http_ferrokv_cache_t *cache);
 static ngx_int_t ngx_http_ferrokv_cache_names(ngx_http_ferrokv_cache_t *cache);
-static ngx_int_t ngx_http_ferrokv_cache_miss(ngx_http_ferrokv_cache_t *cache);
-static ngx_int_t ngx_http_ferrokv_cache_judge(ngx_http_ferrokv_cache_t *cache);
 
 
 ngx_int_t
@@ -133,6 +132,16 @@ ngx_http_ferrokv_cache_begin(ngx_http_ferrokv_cache_t *cache)
 
     cache->step = ngx_http_ferrokv_cache_pass;
 
+    rc = ngx_http_ferrokv_cache_purge(cache);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_ferrokv_cache_purge_tags(cache);
+    }
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
     rc = ngx_http_ferrokv_cache_request(cache);
 
     if (rc != NGX_OK) {
@@ -170,6 +179,8 @@ ngx_http_ferrokv_cache_again(ngx_http_ferrokv_cache_t *cache)
     ngx_str_null(&cache->variant);
 
     cache->stale = 0;
+    cache->gone_ms = 0;
+    cache->stale_ms = 0;
     cache->begun_ms = fkv_now_ms(cache->conf->store->store->fkv);
 
     ngx_http_ferrokv_cache_name(cache->name.data, &cache->key,
@@ -351,7 +362,7 @@ ngx_http_ferrokv_cache_found(ngx_http_ferrokv_cache_t *cache)
             return ngx_http_ferrokv_cache_names(cache);
         }
 
-        return ngx_http_ferrokv_cache_judge(cache);
+        return ngx_http_ferrokv_cache_good(cache);
     }
 
     /* of an older list of names, or of another request with this digest */
@@ -366,7 +377,19 @@ ngx_http_ferrokv_cache_found(ngx_http_ferrokv_cache_t *cache)
         return ngx_http_ferrokv_cache_miss(cache);
     }
 
-    return ngx_http_ferrokv_cache_judge(cache);
+    return ngx_http_ferrokv_cache_good(cache);
+}
+
+
+/* Unless one of its tags says something else. */
+
+static ngx_int_t
+ngx_http_ferrokv_cache_good(ngx_http_ferrokv_cache_t *cache)
+{
+    cache->stale_ms = ngx_max(cache->stale_ms, cache->envelope.stale_ms);
+
+    return cache->entry.n_tags ? ngx_http_ferrokv_cache_tags(cache)
+                               : ngx_http_ferrokv_cache_judge(cache);
 }
 
 
@@ -386,6 +409,7 @@ ngx_http_ferrokv_cache_names(ngx_http_ferrokv_cache_t *cache)
     }
 
     cache->generation = cache->envelope.generation;
+    cache->stale_ms = cache->envelope.stale_ms;
 
     ngx_http_ferrokv_cache_name(cache->name.data, &cache->key,
                                 &cache->variant, &cache->name);
@@ -427,7 +451,7 @@ ngx_http_ferrokv_cache_variant(ngx_http_ferrokv_cache_t *cache,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_ferrokv_cache_miss(ngx_http_ferrokv_cache_t *cache)
 {
     cache->status = NGX_HTTP_FERROKV_CACHE_MISS;
@@ -443,12 +467,16 @@ ngx_http_ferrokv_cache_miss(ngx_http_ferrokv_cache_t *cache)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_ferrokv_cache_judge(ngx_http_ferrokv_cache_t *cache)
 {
     fkv_rules_served_t  *served;
 
     served = &cache->served;
+
+    if (cache->entry.request_ms <= cache->stale_ms) {
+        fkv_rules_fresh_end(&cache->entry.fresh, cache->stale_ms);
+    }
 
     fkv_rules_serve(served, &cache->entry.fresh,
                     cache->conf->request_control ? &cache->control : NULL,
@@ -494,7 +522,14 @@ ngx_http_ferrokv_cache_judge(ngx_http_ferrokv_cache_t *cache)
 ngx_int_t
 ngx_http_ferrokv_cache_pass(ngx_http_ferrokv_cache_t *cache)
 {
+    ngx_int_t           rc;
     fkv_rules_entry_t  *validators;
+
+    rc = ngx_http_ferrokv_limit_miss(cache->request);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     cache->passed = 1;
 

@@ -25,6 +25,7 @@
 #include "ngx_http_ferrokv.h"
 
 #include "rules/entry.h"
+#include "rules/invalidate.h"
 #include "rules/serve.h"
 #include "rules/storable.h"
 #include "rules/update.h"
@@ -89,6 +90,13 @@ typedef struct {
     ngx_uint_t                        use_stale;    /* .._ON_* */
     ngx_flag_t                        background_update;
     ngx_flag_t                        revalidate;
+    ngx_array_t                      *purge;        /* predicates */
+    ngx_uint_t                        purge_soft;
+    ngx_uint_t                        purge_prefix;
+    ngx_http_complex_value_t         *purge_tag;    /* NULL: none */
+    ngx_uint_t                        purge_tag_soft;
+    ngx_array_t                      *tags;         /* fkv_str_t */
+    ngx_flag_t                        invalidate;
 } ngx_http_ferrokv_cache_conf_t;
 
 
@@ -96,9 +104,18 @@ typedef struct {
 typedef struct {
     uint64_t                          generation;   /* of a list of names, and
                                                    of the variants it is for */
+    int64_t                           gone_ms;      /* what was asked for by
+                                                   then has been purged, ... */
+    int64_t                           stale_ms;     /* ... or made stale */
 } ngx_http_ferrokv_cache_envelope_t;
 
-#define NGX_HTTP_FERROKV_CACHE_ENVELOPE_LEN  16
+#define NGX_HTTP_FERROKV_CACHE_ENVELOPE_LEN  32
+
+/* How long a response may be on its way, for purges to concern it. */
+#define NGX_HTTP_FERROKV_CACHE_FETCH_MS  (600 * 1000)
+
+/* How long a tag's mark lives; no entry with tags lives so long. */
+#define NGX_HTTP_FERROKV_CACHE_TAG_MS    (366LL * 86400 * 1000)
 
 
 typedef struct ngx_http_ferrokv_cache_s  ngx_http_ferrokv_cache_t;
@@ -154,6 +171,11 @@ struct ngx_http_ferrokv_cache_s {
     fkv_rules_entry_t                 entry;
     fkv_rules_served_t                served;
 
+    int64_t                           gone_ms;      /* as of what was found */
+    int64_t                           stale_ms;
+    fkv_str_t                         tags;         /* not looked at yet */
+    u_char                            tag_name[1 + FKV_RULES_TAG_BYTES_MAX];
+
     ngx_str_t                         variant;      /* looked for, or empty */
     uint64_t                          generation;   /* of its list of names */
     fkv_rules_control_t               control;      /* of the request */
@@ -184,6 +206,8 @@ extern ngx_module_t  ngx_http_ferrokv_cache_module;
 ngx_int_t ngx_http_ferrokv_cache_handler(ngx_http_request_t *r);
 
 /* Steps that others go on with. */
+ngx_int_t ngx_http_ferrokv_cache_miss(ngx_http_ferrokv_cache_t *cache);
+ngx_int_t ngx_http_ferrokv_cache_judge(ngx_http_ferrokv_cache_t *cache);
 ngx_int_t ngx_http_ferrokv_cache_again(ngx_http_ferrokv_cache_t *cache);
 ngx_int_t ngx_http_ferrokv_cache_pass(ngx_http_ferrokv_cache_t *cache);
 
@@ -198,6 +222,7 @@ ngx_int_t ngx_http_ferrokv_cache_variant(ngx_http_ferrokv_cache_t *cache,
  *
  *     "e" key "m" 16 times 1     the entry, or the names its variants vary on
  *     "e" key "v" digest         a variant
+ *     "t" tag, "f"               marks of purges
  *
  * What follows the key has always the same length, so no key can be made that
  * looks like another's record.
@@ -208,6 +233,13 @@ ngx_int_t ngx_http_ferrokv_cache_variant(ngx_http_ferrokv_cache_t *cache,
 /* NGX_OK · NGX_DECLINED too long, or empty · NGX_ERROR */
 ngx_int_t ngx_http_ferrokv_cache_key(ngx_http_request_t *r,
     ngx_http_ferrokv_cache_conf_t *conf, ngx_str_t *key);
+
+/*
+ * The default key of a request and the target URI it is made from: the first
+ * origin bytes of the key are its scheme and host.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_http_ferrokv_cache_origin(ngx_http_request_t *r,
+    fkv_rules_target_t *target, size_t *origin, ngx_str_t *key);
 
 /* Into p[NAME_LEN], which name then is; variant empty: the entry's own. */
 void ngx_http_ferrokv_cache_name(u_char *p, ngx_str_t *key,
@@ -220,7 +252,10 @@ void ngx_http_ferrokv_cache_name(u_char *p, ngx_str_t *key,
 void ngx_http_ferrokv_cache_envelope_put(u_char *p,
     const ngx_http_ferrokv_cache_envelope_t *envelope);
 
-/* entry points into bytes.  FKV_OK · FKV_ECORRUPT · FKV_EVERSION */
+/*
+ * entry points into bytes.  FKV_OK · FKV_NOTFOUND a mark: there is an envelope
+ * and no more · FKV_ECORRUPT · FKV_EVERSION
+ */
 int ngx_http_ferrokv_cache_unpack(fkv_str_t bytes,
     ngx_http_ferrokv_cache_envelope_t *envelope, fkv_rules_entry_t *entry);
 
@@ -347,6 +382,27 @@ ngx_uint_t ngx_http_ferrokv_cache_stale_error(ngx_http_ferrokv_cache_t *cache,
 
 /* Asks for a new one behind the client's back, with the claim. */
 ngx_int_t ngx_http_ferrokv_cache_update(ngx_http_ferrokv_cache_t *cache);
+
+
+/* ngx_http_ferrokv_cache_tag.c: as a step, are the entry's tags good? */
+ngx_int_t ngx_http_ferrokv_cache_tags(ngx_http_ferrokv_cache_t *cache);
+
+#define NGX_HTTP_FERROKV_CACHE_TAG_LEN(len)  (1 + (len))
+
+/* Into p[TAG_LEN]; returns the byte behind. */
+u_char *ngx_http_ferrokv_cache_tag_name(u_char *p, fkv_str_t tag);
+
+
+/*
+ * ngx_http_ferrokv_cache_purge.c: NGX_DECLINED this request is no purge, else
+ * as a step.
+ */
+ngx_int_t ngx_http_ferrokv_cache_purge(ngx_http_ferrokv_cache_t *cache);
+ngx_int_t ngx_http_ferrokv_cache_purge_tags(ngx_http_ferrokv_cache_t *cache);
+
+/* Purges a key, and nobody waits for it. */
+void ngx_http_ferrokv_cache_invalidate(ngx_http_ferrokv_cache_t *cache,
+    ngx_str_t *key);
 
 
 /*

@@ -16,6 +16,10 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 
 
+static void ngx_http_ferrokv_cache_invalidated(
+    ngx_http_ferrokv_cache_t *cache);
+static void ngx_http_ferrokv_cache_invalidate_reference(
+    ngx_http_ferrokv_cache_t *cache, ngx_table_elt_t *h);
 static ngx_int_t ngx_http_ferrokv_cache_answer(
     ngx_http_ferrokv_cache_t *cache);
 static ngx_int_t ngx_http_ferrokv_cache_not_changed(
@@ -41,6 +45,14 @@ ngx_http_ferrokv_cache_header_filter(ngx_http_request_t *r)
 
     cache->answered = 1;
 
+    if (cache->conf->invalidate
+        && !(r->method & cache->conf->methods)
+        && fkv_rules_invalidates(ngx_ferrokv_str(&r->method_name),
+                                 r->headers_out.status))
+    {
+        ngx_http_ferrokv_cache_invalidated(cache);
+    }
+
     rc = ngx_http_ferrokv_cache_answer(cache);
 
     if (rc != NGX_OK) {
@@ -53,6 +65,89 @@ ngx_http_ferrokv_cache_header_filter(ngx_http_request_t *r)
     }
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/*
+ * The key of the request, and of what Location and Content-Location name, if
+ * keys are made from URIs: what an expression would say of them is not known.
+ */
+
+static void
+ngx_http_ferrokv_cache_invalidated(ngx_http_ferrokv_cache_t *cache)
+{
+    ngx_str_t                       key;
+    ngx_table_elt_t                *h;
+    ngx_http_request_t             *r;
+    ngx_http_ferrokv_cache_walk_t   walk;
+
+    r = cache->request;
+
+    if (ngx_http_ferrokv_cache_key(r, cache->conf, &key) != NGX_OK) {
+        return;
+    }
+
+    ngx_http_ferrokv_cache_invalidate(cache, &key);
+
+    if (cache->conf->key || r != r->main) {
+        return;
+    }
+
+    walk.part = &r->headers_out.headers.part;
+    walk.i = 0;
+
+    while ((h = ngx_http_ferrokv_cache_next(&walk)) != NULL) {
+
+        switch (fkv_rules_name(ngx_ferrokv_str(&h->key))) {
+
+        case FKV_RULES_LOCATION:
+        case FKV_RULES_CONTENT_LOCATION:
+            ngx_http_ferrokv_cache_invalidate_reference(cache, h);
+            break;
+
+        default:
+            break;
+        }
+    }
+}
+
+
+static void
+ngx_http_ferrokv_cache_invalidate_reference(ngx_http_ferrokv_cache_t *cache,
+    ngx_table_elt_t *h)
+{
+    u_char              *p;
+    size_t               len, room, origin;
+    ngx_str_t            key;
+    fkv_rules_target_t   target;
+    ngx_http_request_t  *r;
+
+    r = cache->request;
+
+    if (ngx_http_ferrokv_cache_origin(r, &target, &origin, &key) != NGX_OK) {
+        return;
+    }
+
+    room = target.uri.len + h->value.len + 1;
+
+    p = ngx_pnalloc(r->pool, origin + room);
+    if (p == NULL) {
+        return;
+    }
+
+    ngx_memcpy(p, key.data, origin);
+
+    if (fkv_rules_resolve(&target, ngx_ferrokv_str(&h->value), p + origin,
+                          room, &len)
+        != FKV_OK)
+    {
+        return;
+    }
+
+    key.data = p;
+    key.len = origin + len;
+
+    ngx_http_ferrokv_cache_invalidate(cache, &key);
 }
 
 

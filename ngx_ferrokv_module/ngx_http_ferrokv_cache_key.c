@@ -60,6 +60,43 @@ ngx_http_ferrokv_cache_key_default(ngx_http_request_t *r, ngx_str_t *key)
 
 
 ngx_int_t
+ngx_http_ferrokv_cache_origin(ngx_http_request_t *r,
+    fkv_rules_target_t *target, size_t *origin, ngx_str_t *key)
+{
+    u_char     *p, *last;
+    ngx_str_t  *host;
+
+    if (ngx_http_ferrokv_cache_key_default(r, key) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    last = key->data + key->len;
+
+    p = ngx_strlchr(key->data, last, ':');
+
+    target->scheme.data = key->data;
+    target->scheme.len = p - key->data;
+
+    p += sizeof("://") - 1;
+
+    target->uri = ngx_ferrokv_str(&r->unparsed_uri);
+    target->authority.data = p;
+    target->authority.len = last - p - target->uri.len;
+
+    *origin = key->len - target->uri.len;
+
+    /* with its port, as others write it */
+
+    if (r->headers_in.host) {
+        host = &r->headers_in.host->value;
+        target->authority = ngx_ferrokv_str(host);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
 ngx_http_ferrokv_cache_key(ngx_http_request_t *r,
     ngx_http_ferrokv_cache_conf_t *conf, ngx_str_t *key)
 {

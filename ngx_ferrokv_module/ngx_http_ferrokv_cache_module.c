@@ -23,7 +23,11 @@ static char *ngx_http_ferrokv_cache_set_valid(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_ferrokv_cache_set_heuristic(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
-static char *ngx_http_ferrokv_cache_set_targets(ngx_conf_t *cf,
+static char *ngx_http_ferrokv_cache_set_names(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_ferrokv_cache_set_purge(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_ferrokv_cache_set_purge_tag(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_ferrokv_cache_set_status(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
@@ -145,9 +149,37 @@ static ngx_command_t  ngx_http_ferrokv_cache_commands[] = {
 
     { ngx_string("ferrokv_cache_targets"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_http_ferrokv_cache_set_targets,
+      ngx_http_ferrokv_cache_set_names,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ferrokv_cache_conf_t, targets),
+      NULL },
+
+    { ngx_string("ferrokv_cache_tag"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_ferrokv_cache_set_names,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ferrokv_cache_conf_t, tags),
+      NULL },
+
+    { ngx_string("ferrokv_cache_purge"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_ferrokv_cache_set_purge,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("ferrokv_cache_purge_tag"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_ferrokv_cache_set_purge_tag,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ferrokv_cache_invalidate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ferrokv_cache_conf_t, invalidate),
       NULL },
 
     { ngx_string("ferrokv_cache_status_header"),
@@ -399,6 +431,10 @@ ngx_http_ferrokv_cache_create_conf(ngx_conf_t *cf)
      *     conf->methods = 0;
      *     conf->ignore = 0;
      *     conf->use_stale = 0;
+     *     conf->purge_soft = 0;
+     *     conf->purge_prefix = 0;
+     *     conf->purge_tag = NULL;
+     *     conf->purge_tag_soft = 0;
      *     conf->status_name = { 0, NULL };
      */
 
@@ -417,6 +453,9 @@ ngx_http_ferrokv_cache_create_conf(ngx_conf_t *cf)
     conf->lock_age = NGX_CONF_UNSET_MSEC;
     conf->background_update = NGX_CONF_UNSET;
     conf->revalidate = NGX_CONF_UNSET;
+    conf->purge = NGX_CONF_UNSET_PTR;
+    conf->tags = NGX_CONF_UNSET_PTR;
+    conf->invalidate = NGX_CONF_UNSET;
 
     return conf;
 }
@@ -427,6 +466,8 @@ ngx_http_ferrokv_cache_merge_conf(ngx_conf_t *cf, void *parent, void *child)
 {
     ngx_http_ferrokv_cache_conf_t *prev = parent;
     ngx_http_ferrokv_cache_conf_t *conf = child;
+
+    ngx_http_ferrokv_loc_conf_t  *flcf;
 
     ngx_conf_merge_ptr_value(conf->store, prev->store, NULL);
     ngx_conf_merge_ptr_value(conf->valid, prev->valid, NULL);
@@ -456,6 +497,19 @@ ngx_http_ferrokv_cache_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->lock_age, prev->lock_age, 5000);
     ngx_conf_merge_value(conf->background_update, prev->background_update, 0);
     ngx_conf_merge_value(conf->revalidate, prev->revalidate, 0);
+    ngx_conf_merge_ptr_value(conf->tags, prev->tags, NULL);
+    ngx_conf_merge_value(conf->invalidate, prev->invalidate, 1);
+
+    if (conf->purge == NGX_CONF_UNSET_PTR) {
+        conf->purge = (prev->purge == NGX_CONF_UNSET_PTR) ? NULL : prev->purge;
+        conf->purge_soft = prev->purge_soft;
+        conf->purge_prefix = prev->purge_prefix;
+    }
+
+    if (conf->purge_tag == NULL) {
+        conf->purge_tag = prev->purge_tag;
+        conf->purge_tag_soft = prev->purge_tag_soft;
+    }
 
     if (conf->use_stale & NGX_HTTP_FERROKV_CACHE_ON_NOTHING) {
         conf->use_stale = NGX_CONF_BITMASK_SET
@@ -467,6 +521,11 @@ ngx_http_ferrokv_cache_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->key == NULL) {
         conf->key = prev->key;
     }
+
+    /* limits of phase=miss are for what the cache lets through */
+
+    flcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_ferrokv_module);
+    flcf->limit.late = (conf->store != NULL);
 
     return NGX_CONF_OK;
 }
@@ -675,22 +734,27 @@ ngx_http_ferrokv_cache_set_heuristic(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+/* Names of header fields. */
+
 static char *
-ngx_http_ferrokv_cache_set_targets(ngx_conf_t *cf, ngx_command_t *cmd,
+ngx_http_ferrokv_cache_set_names(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
-    ngx_http_ferrokv_cache_conf_t *ccf = conf;
+    char  *p = conf;
 
-    fkv_str_t   *name;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    fkv_str_t     *name;
+    ngx_str_t     *value;
+    ngx_uint_t     i;
+    ngx_array_t  **names;
 
-    if (ccf->targets != NGX_CONF_UNSET_PTR) {
+    names = (ngx_array_t **) (p + cmd->offset);
+
+    if (*names != NGX_CONF_UNSET_PTR) {
         return "is duplicate";
     }
 
-    ccf->targets = ngx_array_create(cf->pool, 2, sizeof(fkv_str_t));
-    if (ccf->targets == NULL) {
+    *names = ngx_array_create(cf->pool, 2, sizeof(fkv_str_t));
+    if (*names == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -698,7 +762,7 @@ ngx_http_ferrokv_cache_set_targets(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        name = ngx_array_push(ccf->targets);
+        name = ngx_array_push(*names);
         if (name == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -713,6 +777,88 @@ ngx_http_ferrokv_cache_set_targets(ngx_conf_t *cf, ngx_command_t *cmd,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* condition [soft | prefix] */
+
+static char *
+ngx_http_ferrokv_cache_set_purge(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_ferrokv_cache_conf_t *ccf = conf;
+
+    ngx_str_t                 *value;
+    ngx_http_complex_value_t  *cv;
+
+    if (ccf->purge != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strcmp(value[2].data, "soft") == 0) {
+            ccf->purge_soft = 1;
+
+        } else if (ngx_strcmp(value[2].data, "prefix") == 0) {
+            ccf->purge_prefix = 1;
+
+        } else {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    ccf->purge = ngx_array_create(cf->pool, 1,
+                                  sizeof(ngx_http_complex_value_t));
+    if (ccf->purge == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    cv = ngx_http_ferrokv_compile(cf, &value[1]);
+    if (cv == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *(ngx_http_complex_value_t *) ngx_array_push(ccf->purge) = *cv;
+
+    return NGX_CONF_OK;
+}
+
+
+/* tags [soft] */
+
+static char *
+ngx_http_ferrokv_cache_set_purge_tag(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_ferrokv_cache_conf_t *ccf = conf;
+
+    ngx_str_t  *value;
+
+    if (ccf->purge_tag) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strcmp(value[2].data, "soft") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        ccf->purge_tag_soft = 1;
+    }
+
+    ccf->purge_tag = ngx_http_ferrokv_compile(cf, &value[1]);
+
+    return ccf->purge_tag ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

@@ -19,6 +19,9 @@
 static const fkv_rules_tags_t  ngx_http_ferrokv_cache_no_tags;
 
 
+static ngx_int_t ngx_http_ferrokv_cache_tagged(ngx_http_ferrokv_cache_t *cache,
+    fkv_rules_fields_t said, ngx_http_ferrokv_cache_capture_t *capture);
+
 static int64_t ngx_http_ferrokv_cache_valid(
     ngx_http_ferrokv_cache_conf_t *conf, ngx_uint_t status);
 static ngx_int_t ngx_http_ferrokv_cache_read(ngx_http_ferrokv_cache_t *cache,
@@ -97,6 +100,10 @@ ngx_http_ferrokv_cache_plan(ngx_http_ferrokv_cache_t *cache,
                         : cache->request->headers_out.content_length_n;
 
     rc = ngx_http_ferrokv_cache_vary(cache, said, capture);
+
+    if (rc == NGX_OK && cache->conf->tags) {
+        rc = ngx_http_ferrokv_cache_tagged(cache, said, capture);
+    }
 
     if (rc == NGX_OK) {
         rc = ngx_http_ferrokv_cache_keep(cache, shown, &response.control,
@@ -221,6 +228,53 @@ ngx_http_ferrokv_cache_vary(ngx_http_ferrokv_cache_t *cache,
     capture->entry.variant = ngx_ferrokv_str(&capture->variant);
 
     return rc;
+}
+
+
+/* A tag that cannot be kept would not be found by its purge. */
+
+static ngx_int_t
+ngx_http_ferrokv_cache_tagged(ngx_http_ferrokv_cache_t *cache,
+    fkv_rules_fields_t said, ngx_http_ferrokv_cache_capture_t *capture)
+{
+    size_t             i;
+    fkv_str_t         *names, rest, tag;
+    ngx_uint_t         n;
+    fkv_rules_tags_t  *tags;
+
+    tags = ngx_pcalloc(cache->request->pool, sizeof(fkv_rules_tags_t));
+    if (tags == NULL) {
+        return NGX_ERROR;
+    }
+
+    names = cache->conf->tags->elts;
+
+    for (i = 0; i < said.n; i++) {
+
+        for (n = 0; n < cache->conf->tags->nelts; n++) {
+
+            if (fkv_rules_same(said.field[i].name, names[n])
+                && fkv_rules_tags_add(tags, said.field[i].value) != FKV_OK)
+            {
+                return NGX_DECLINED;
+            }
+        }
+    }
+
+    /* a 304 need not say again what was not even stored as a field */
+
+    rest = cache->entry.tags;
+
+    while (cache->replaced && fkv_rules_entry_tag(&rest, &tag)) {
+
+        if (fkv_rules_tags_add(tags, tag) != FKV_OK) {
+            return NGX_DECLINED;
+        }
+    }
+
+    capture->tags = tags;
+
+    return NGX_OK;
 }
 
 

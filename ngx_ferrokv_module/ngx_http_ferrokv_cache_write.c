@@ -3,8 +3,9 @@
  * An entry on its way into the store.  It belongs to no request: it has a pool
  * of its own, and its end is only logged.
  *
- * The first change is always that of the key's main record.  If the response
- * varies, that is the list of names, and the entry is the second change; both
+ * The first change is always that of the key's main record, the second one
+ * only reads the mark of the last purge of a prefix.  If the response varies,
+ * the main record is the list of names, and the entry is the third change; both
  * carry one generation.  A list of other names gets a new one, so what was
  * stored under the old list is not found any more, and expires.
  */
@@ -14,11 +15,12 @@
 
 typedef struct {
     fkv_update_t          update;
-    fkv_change_t          changes[2];
+    fkv_change_t          changes[3];   /* main record, prefix mark, variant */
     ngx_pool_t           *pool;
     ngx_ferrokv_store_t  *store;
     ngx_str_t             key;
     fkv_claim_t           claim;
+    int64_t               begun_ms;     /* asking for it */
 
     u_char               *value;        /* of the entry: ngx_alloc() */
     size_t                len;
@@ -97,14 +99,24 @@ ngx_http_ferrokv_cache_write_init(ngx_http_ferrokv_cache_write_t *write,
     write->update.store = write->store->fkv;
     write->update.now_ms = fkv_now_ms(write->store->fkv);
     write->update.changes = write->changes;
-    write->update.n = capture->names.len ? 2 : 1;
+    write->update.n = capture->names.len ? 3 : 2;
     write->update.decide = ngx_http_ferrokv_cache_write_decide;
 
     expire_at = fkv_rules_useless_at_ms(&capture->entry.fresh)
                 + (int64_t) cache->conf->inactive * 1000;
 
+    if (capture->tags->n) {
+        /* a tag's mark must live longer */
+        expire_at = ngx_min(expire_at, write->update.now_ms
+                                       + NGX_HTTP_FERROKV_CACHE_TAG_MS
+                                       - NGX_HTTP_FERROKV_CACHE_FETCH_MS);
+    }
+
     write->changes[0].expire_at = ngx_max(expire_at, write->update.now_ms + 1);
-    write->changes[1].expire_at = write->changes[0].expire_at;
+    write->changes[1].ns = FKV_NAMESPACE_CACHE;
+    write->changes[1].key = FKV_STR("f");
+    write->changes[2].expire_at = write->changes[0].expire_at;
+    write->begun_ms = cache->begun_ms;
 
     write->key.data = ngx_pstrdup(write->pool, &cache->key);
     write->key.len = cache->key.len;
@@ -123,10 +135,10 @@ ngx_http_ferrokv_cache_write_init(ngx_http_ferrokv_cache_write_t *write,
 
     write->names.data = ngx_pstrdup(write->pool, &capture->names);
     write->names.len = capture->names.len;
-    write->changes[1].blind = 1;
+    write->changes[2].blind = 1;
 
     if (write->names.data == NULL
-        || ngx_http_ferrokv_cache_write_change(write, &write->changes[1],
+        || ngx_http_ferrokv_cache_write_change(write, &write->changes[2],
                                                &capture->variant)
            != NGX_OK)
     {
@@ -195,54 +207,71 @@ ngx_http_ferrokv_cache_write_list(ngx_http_ferrokv_cache_write_t *write)
 }
 
 
-/* The generation of the list that is there, if it is of our names. */
+/* What is there, if it is anything, and whether it is a list of our names. */
 
-static uint64_t
-ngx_http_ferrokv_cache_write_generation(ngx_http_ferrokv_cache_write_t *write)
+static ngx_uint_t
+ngx_http_ferrokv_cache_write_look(ngx_http_ferrokv_cache_write_t *write,
+    fkv_change_t *change, ngx_http_ferrokv_cache_envelope_t *envelope)
 {
-    fkv_rules_entry_t                   entry;
-    ngx_http_ferrokv_cache_envelope_t   envelope;
+    fkv_rules_entry_t  entry;
 
-    if (!write->changes[0].exists
-        || ngx_http_ferrokv_cache_unpack(write->changes[0].current.data,
-                                         &envelope, &entry)
-           != FKV_OK
-        || entry.kind != FKV_RULES_ENTRY_VARIES
-        || entry.names.len != write->names.len
-        || ngx_memcmp(entry.names.data, write->names.data, write->names.len)
-           != 0)
+    ngx_memzero(envelope, sizeof(ngx_http_ferrokv_cache_envelope_t));
+
+    if (!change->exists
+        || change->current.data.data == NULL
+        || ngx_http_ferrokv_cache_unpack(change->current.data, envelope,
+                                         &entry)
+           != FKV_OK)
     {
         return 0;
     }
 
-    return envelope.generation;
+    return entry.kind == FKV_RULES_ENTRY_VARIES
+           && entry.names.len == write->names.len
+           && ngx_memcmp(entry.names.data, write->names.data,
+                         write->names.len)
+              == 0;
 }
 
 
 static int
 ngx_http_ferrokv_cache_write_decide(fkv_update_t *update)
 {
+    ngx_uint_t                          same;
     fkv_change_t                       *main, *entry;
     ngx_http_ferrokv_cache_write_t     *write;
-    ngx_http_ferrokv_cache_envelope_t   envelope;
+    ngx_http_ferrokv_cache_envelope_t   there, prefix, envelope;
 
     write = update->op.data;
     main = &write->changes[0];
-    entry = &write->changes[update->n - 1];
+    entry = write->names.len ? &write->changes[2] : main;
 
-    envelope.generation = 0;
+    same = ngx_http_ferrokv_cache_write_look(write, main, &there);
+    (void) ngx_http_ferrokv_cache_write_look(write, &write->changes[1],
+                                             &prefix);
+
+    /* purged, or made stale, since it was asked for */
+
+    if (there.gone_ms >= write->begun_ms
+        || there.stale_ms >= write->begun_ms
+        || prefix.gone_ms >= write->begun_ms)
+    {
+        return FKV_PRECONDITION;
+    }
+
+    ngx_memzero(&envelope, sizeof(ngx_http_ferrokv_cache_envelope_t));
     main->action = FKV_PUT;
 
     if (write->names.len) {
 
-        envelope.generation = ngx_http_ferrokv_cache_write_generation(write);
+        if (same) {
+            envelope = there;
 
-        if (envelope.generation && main->current.expire_at >= main->expire_at)
-        {
-            main->action = FKV_KEEP;
-        }
+            if (main->current.expire_at >= main->expire_at) {
+                main->action = FKV_KEEP;
+            }
 
-        if (envelope.generation == 0) {
+        } else {
             envelope.generation = write->generation;
         }
 
@@ -252,6 +281,7 @@ ngx_http_ferrokv_cache_write_decide(fkv_update_t *update)
         main->value.len = write->list_len;
     }
 
+    envelope.stale_ms = 0;
     ngx_http_ferrokv_cache_envelope_put(write->value, &envelope);
 
     entry->action = FKV_PUT;
@@ -274,7 +304,9 @@ ngx_http_ferrokv_cache_write_done(fkv_op_t *op)
 
     /* a store that is full would say so with each response */
 
-    if (op->rc != FKV_OK && logged != ngx_time()) {
+    if (op->rc != FKV_OK && op->rc != FKV_PRECONDITION
+        && logged != ngx_time())
+    {
         logged = ngx_time();
         ngx_http_ferrokv_log_failure(ngx_cycle->log, &what, write->store,
                                      ngx_ferrokv_str(&write->key), op->rc);

@@ -18,6 +18,8 @@ http {
     %%HTTP%%
     add_header X-Cache $ferrokv_cache_status always;
 
+    ferrokv_limit_zone $server_port zone=misses rate=1r/m store=main;
+
     server {
         listen 127.0.0.1:%%PORT%%;
         proxy_set_header Host $host;
@@ -68,6 +70,12 @@ http {
         location /ignore/ {
             ferrokv_cache_ignore_headers Cache-Control Set-Cookie Expires Vary;
             ferrokv_cache_valid any 10m;
+            proxy_pass http://127.0.0.1:%%PORT1%%;
+        }
+
+        location /limited/ {
+            ferrokv_cache_key $uri;
+            ferrokv_limit zone=misses phase=miss;
             proxy_pass http://127.0.0.1:%%PORT1%%;
         }
 
@@ -272,7 +280,7 @@ hits('/choice/a', 'answer 2', 'what was fetched is stored');
 is(cache('/choice/b?no=1'), 'MISS answer 1', 'no_cache');
 is(cache('/choice/b?no=1'), 'MISS answer 2', 'is not stored');
 
-is($http->post('/a', 'x')->header('X-Cache'), undef, 'POST is not cached');
+is($http->post('/posted', 'x')->header('X-Cache'), undef, 'POST is not cached');
 is($http->post('/post/a', 'x=1')->body, 'answer 1', 'unless it is said');
 is($http->post('/post/a', 'x=1')->body, 'answer 1', 'POST of the same');
 is($http->post('/post/a', 'x=2')->body, 'answer 2', 'POST of another');
@@ -303,6 +311,11 @@ origin('/target/', 'Cache-Control' => 'no-store',
     'CDN-Cache-Control' => 'max-age=60');
 is(cache('/target/a'), 'MISS 1', 'a targeted field');
 hits('/target/a', '1', 'stands above Cache-Control');
+
+is(cache('/limited/a'), 'MISS answer 1', 'one miss a minute');
+hits('/limited/a', 'answer 1', 'hits are not limited') for 1 .. 3;
+is(cache('/limited/b'), 'MISS 429', 'a second miss is');
+$nginx->allow(qr/limiting requests/);
 
 # Staleness, by the second.
 
