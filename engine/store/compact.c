@@ -15,8 +15,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
-#define RECORDS_PER_LOOK  256       /* is somebody asking us to stop? */
+#define RECORDS_PER_LOOK  64        /* has somebody something against it? */
+#define WAIT_US_MAX       10000     /* until the flush is looked at again */
 
 /*
  * The inputs: tables of level 0 one by one, other levels as one run each, in
@@ -218,6 +220,36 @@ merge_next_key(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
 }
 
 
+/* Merges that do not begin in level 0 let a flush go first: budget.h. */
+static void
+merge_wait(fkv__helper_t *helper, const fkv__output_t *output)
+{
+    uint64_t  bytes = output->bytes, us;
+
+    if (helper->pick.from == 0) {
+        return;
+    }
+
+    if (output->open) {
+        bytes += fkv__table_file_bytes(&output->file);
+    }
+
+    while (!fkv__helper_stopping(helper)
+           && (us = fkv__budget_wait_us(&helper->budget,
+                        __atomic_load_n(&helper->flushing, __ATOMIC_RELAXED),
+                        bytes, fkv__pace_flush_rate(helper->store),
+                        fkv__pace_now_us()))
+              > 0)
+    {
+        struct timespec  pause = {
+            .tv_nsec = (long) fkv__min(us, WAIT_US_MAX) * 1000
+        };
+
+        (void) nanosleep(&pause, NULL);
+    }
+}
+
+
 /* Until the end, or until a slice is done. */
 static int
 merge_records(fkv__helper_t *helper, input_t *input, fkv__keep_t *keep,
@@ -240,8 +272,13 @@ merge_records(fkv__helper_t *helper, input_t *input, fkv__keep_t *keep,
 
         fkv__merge_next(&input->merge);
 
-        if (++records % RECORDS_PER_LOOK == 0 && fkv__helper_stopping(helper))
-        {
+        if (++records % RECORDS_PER_LOOK != 0) {
+            continue;
+        }
+
+        merge_wait(helper, output);
+
+        if (fkv__helper_stopping(helper)) {
             return FKV_ECANCELED;
         }
     }

@@ -274,12 +274,15 @@ flush_arena(fkv__helper_t *helper, unsigned arena, uint64_t end,
     fkv__edit_init(&edit);
     edit.log_floor = end;
 
+    __atomic_store_n(&helper->flushing, true, __ATOMIC_RELAXED);
     rc = flush_write(helper, arena, version, &edit, &bytes);
 
     if (rc == FKV_OK) {
         FKV_STEP("flush.3");
         rc = fkv__helper_edit(helper, &edit);
     }
+
+    __atomic_store_n(&helper->flushing, false, __ATOMIC_RELAXED);
 
     if (rc == FKV_OK) {
         FKV_STEP("flush.4");

@@ -26,6 +26,7 @@
 #ifndef FKV_STORE_HELPER_H
 #define FKV_STORE_HELPER_H
 
+#include "store/budget.h"
 #include "store/catalog.h"
 #include "store/mix.h"
 #include "store/pick.h"
@@ -62,6 +63,8 @@ struct fkv__helper_s {
     uint32_t          log_cut;          /* FLUSH's own: files of no length */
     fkv__pick_t       pick;             /* COMPACT's own, but for base_bytes */
     fkv__mix_t        mix;              /* COMPACT's own */
+    fkv__budget_t     budget;           /* COMPACT's own */
+    bool              flushing;         /* atomic: FLUSH writes a table */
     uint64_t          asked;            /* FLUSH's own: warm.h */
     uint64_t          busy_us;          /* it worked since level 0 shrank */
     fkv__blob_collect_t  *blobs;        /* COMPACT's own */

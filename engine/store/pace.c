@@ -236,6 +236,16 @@ fkv__pace_flushed(fkv_t *store, uint64_t log_bytes, uint64_t table_bytes,
 }
 
 
+uint64_t
+fkv__pace_flush_rate(const fkv_t *store)
+{
+    const fkv__state_shm_t  *state = &store->seg->state;
+
+    return load(&state->pace_flush) * SHRINK_ONE
+           / fkv__max(load(&state->pace_shrink), (uint64_t) 1);
+}
+
+
 void
 fkv__pace_compacted(fkv_t *store, uint64_t table_bytes, uint64_t us)
 {

@@ -67,6 +67,9 @@ int64_t fkv__pace_timeout_ms(const fkv_t *store);
 void fkv__pace_flushed(fkv_t *store, uint64_t log_bytes, uint64_t table_bytes,
     uint64_t us);
 
+/* Bytes of tables a second that flushes make, lately; 0 = not known. */
+uint64_t fkv__pace_flush_rate(const fkv_t *store);
+
 /*
  * By the helper: so much of level 0 has left it in so much time of work, 0 =
  * none; what is left to do, in bytes of tables, and what a batch is.

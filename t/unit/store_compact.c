@@ -4,6 +4,8 @@
 
 #include "disk.h"
 
+#include "store/pace.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -626,6 +628,48 @@ orphans_are_removed_by_the_next_owner(void **state)
 }
 
 
+/* The begin of a range cuts through the deepest tables: they are rewritten. */
+static void
+what_lies_deep_waits_for_a_flush(void **state)
+{
+    fkv__state_shm_t  *shm = disk_state(&disk);
+    uint64_t           began, us[2];
+
+    (void) state;
+    disk.helper->table_bytes = disk.store->seg->arena_bytes;
+    disk.helper->slice_bytes = 10 * disk.helper->table_bytes;
+
+    for (unsigned i = 0; i < 2; i++) {
+        for (unsigned key = 0; key < DISK_KEYS; key++) {
+            disk_put(&disk, key);
+        }
+
+        flush_rounds(FKV__PICK_L0, 10, false);
+        (void) disk_compact(&disk);
+        assert_int_equal(shm->levels[0], 0);
+        disk_delete_prefix(&disk, "key000");
+        disk_flush(&disk);
+
+        /* Half a second for all that is there. */
+
+        shm->pace_shrink = 1024;
+        shm->pace_flush = FKV__BUDGET_PART * 2 * shm->table_bytes;
+        disk.helper->flushing = (i == 1);
+
+        began = fkv__pace_now_us();
+        (void) disk_compact(&disk);
+        us[i] = fkv__pace_now_us() - began;
+    }
+
+    /* The first look is when the flush is met. */
+
+    printf("# %llu us, beside a flush %llu us\n", (unsigned long long) us[0],
+           (unsigned long long) us[1]);
+    assert_true(us[1] > 100000);
+    (void) disk_check(&disk, UINT64_MAX);
+}
+
+
 int
 main(void)
 {
@@ -647,6 +691,7 @@ main(void)
         TEST(tiered_tables_agree_with_the_model_after_each_slice),
         TEST(whichever_call_fails_the_next_compaction_succeeds),
         TEST(a_compaction_that_is_asked_to_stop_leaves_nothing),
+        TEST(what_lies_deep_waits_for_a_flush),
         TEST(orphans_are_removed_by_the_next_owner),
     };
 
