@@ -277,7 +277,7 @@ fkv__duty_flush(fkv__helper_t *helper)
 {
     fkv_t     *store = helper->store;
     retry_t    retry = { .what = "flush" };
-    uint64_t   second_at = 0, sync_since = 0, ready = 0;
+    uint64_t   second_at = 0, sync_since = 0, ready = 0, ready_at = 0;
 
     while (!fkv__helper_stopping(helper)) {
         uint64_t  now = monotonic_ms(), at;
@@ -289,11 +289,13 @@ fkv__duty_flush(fkv__helper_t *helper)
         }
 
         sync_turn(store, now, &sync_since);
+        helper->log_idle = (now >= ready_at + SECOND_MS);
         ms = flush_turn(helper, &retry);
         at = __atomic_load_n(&store->seg->log.ready, __ATOMIC_RELAXED);
 
         if (at != ready) {
             ready = at;
+            ready_at = now;
             ms = fkv__min(ms, BUSY_MS);
         }
 

@@ -61,6 +61,7 @@ struct fkv__helper_s {
     bool              log_held;         /* atomic: no arena leaves the set */
     uint64_t          populated;        /* FLUSH's own: of the segment */
     uint32_t          log_cut;          /* FLUSH's own: files of no length */
+    bool              log_idle;         /* FLUSH's own: nobody writes */
     fkv__pick_t       pick;             /* COMPACT's own, but for base_bytes */
     fkv__mix_t        mix;              /* COMPACT's own */
     fkv__budget_t     budget;           /* COMPACT's own */

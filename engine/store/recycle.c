@@ -321,6 +321,35 @@ files_cut(fkv__helper_t *helper)
 }
 
 
+/* How many arenas shall be FREE, if there are so many. */
+static unsigned
+free_wanted(const fkv__helper_t *helper)
+{
+    if (helper->store->options.sync != FKV_SYNC_OFF) {
+        return FKV__ARENAS;
+    }
+
+    return helper->log_idle ? 1 : FKV__ARENAS_SPARE;
+}
+
+
+/* One that is FREE becomes DIRTY again, unless a worker takes it. */
+static void
+free_give_up(fkv__segment_shm_t *seg)
+{
+    for (unsigned id = FKV__ARENAS; id-- > 0; ) {
+        uint32_t  state = FKV__ARENA_FREE;
+
+        if (__atomic_compare_exchange_n(&seg->arenas[id].state, &state,
+                                        FKV__ARENA_DIRTY, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        {
+            return;
+        }
+    }
+}
+
+
 /*
  * The next piece of the segment that no process has touched yet.  What is in
  * use stays as it is.
@@ -363,12 +392,12 @@ fkv__recycle(fkv__helper_t *helper)
 {
     fkv__segment_shm_t  *seg = helper->store->seg;
     unsigned             spare = fkv__recycle_free(helper->store);
-    unsigned             wanted = FKV__ARENAS;
+    unsigned             wanted = free_wanted(helper);
     uint64_t             number;
     int                  rc = FKV_END;
 
-    if (helper->store->options.sync == FKV_SYNC_OFF) {
-        wanted = FKV__ARENAS_SPARE;
+    if (spare > wanted) {
+        free_give_up(seg);
     }
 
     for (unsigned id = 0; id < FKV__ARENAS; id++) {
@@ -399,7 +428,7 @@ fkv__recycle(fkv__helper_t *helper)
 
     files_cut(helper);
 
-    if (spare < FKV__ARENAS_SPARE
+    if (spare < fkv__min(wanted, FKV__ARENAS_SPARE)
         && !__atomic_load_n(&helper->log_held, __ATOMIC_ACQUIRE)
         && set_shrink(seg) == FKV_OK)
     {

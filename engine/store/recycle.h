@@ -4,15 +4,17 @@
  *     in the set, USED --flushed, oldest, others are needed--> out of it, USED
  *     out of it, USED  --no pin is older than that-->          DIRTY
  *     DIRTY            --zeroed, file as long as it-->         FREE
+ *     FREE             --sync=off, nobody writes-->            DIRTY
  *
  * None leaves while a checkpoint copies the log (helper->log_held).
  *
  * The file of a store whose log is written all the time is written with zeros
  * before its first use: direct writes into blocks that are merely allocated are
  * slower.  With sync=off hardly anything is written (log_sync.h), so no more
- * than FKV__ARENAS_SPARE are made ready, their blocks are allocated, which lets
- * no later write fail for space, and the file of an arena that is in tables is
- * cut: beside little data eight files as large as the memtables are much.
+ * than FKV__ARENAS_SPARE are made ready, one when nobody writes, their blocks
+ * are allocated, which lets no later write fail for space, and the file of an
+ * arena that is in tables is cut: beside little data eight files as large as
+ * the memtables are much.
  *
  * When there is nothing else to do the rest of the segment is faulted in, piece
  * by piece: the master leaves that out, so that opening does not wait for it.

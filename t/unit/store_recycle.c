@@ -343,6 +343,27 @@ sync_off_has_files_for_what_is_not_in_tables(void **state)
         }
     }
 
+    /* When nobody writes, one will do. */
+
+    disk.helper->log_idle = true;
+
+    for (unsigned i = 0; i < FKV__ARENAS; i++) {
+        assert_int_equal(recycle_all(), FKV_END);
+    }
+
+    assert_int_equal(count_state(FKV__ARENA_FREE), 1);
+    assert_true(fkv__set_count(seg->state.memtables) > 3);
+
+    for (unsigned id = 0; id < FKV__ARENAS; id++) {
+        if (seg->arenas[id].state == FKV__ARENA_DIRTY) {
+            assert_int_equal(file_blocks(id), 0);
+        }
+    }
+
+    disk.helper->log_idle = false;
+    assert_int_equal(recycle_all(), FKV_END);
+    assert_int_equal(count_state(FKV__ARENA_FREE), FKV__ARENAS_SPARE);
+
     /* What is in no table keeps its file. */
 
     disk_churn(&disk, 20, false);
