@@ -48,15 +48,7 @@ fkv__tables_open(fkv_t *store)
         rc = fkv__blob_write_open(store);
     }
 
-    if (rc == FKV_OK) {
-        rc = fkv__follow_open(store);
-    }
-
-    if (rc != FKV_OK) {
-        fkv__tables_close(store);
-    }
-
-    return rc;
+    return (rc == FKV_OK) ? fkv__follow_open(store) : rc;
 }
 
 

@@ -44,7 +44,8 @@ struct fkv__tables_s {
 /*
  * Reads the announced version, blocking, and publishes own->edit; store->own
  * must be set.
- * FKV_OK · FKV_ECORRUPT · FKV_EVERSION · FKV_EIO (logged) · FKV_ENOMEM
+ * FKV_OK · FKV_ECORRUPT · FKV_EVERSION · FKV_EIO (logged) · FKV_ENOMEM; closed
+ * after a failure, too, for I/O may be in flight
  */
 int  fkv__tables_open(fkv_t *store);
 
