@@ -100,6 +100,27 @@ check_str(fkv_str_t got, fkv_str_t want)
 }
 
 
+/* The number that stands behind so many bytes; no zero ends them. */
+static inline unsigned
+check_number(fkv_str_t bytes, size_t skip)
+{
+    unsigned  number = 0;
+    size_t    i;
+
+    for (i = skip; i < bytes.len; i++) {
+        if (bytes.data[i] < '0' || bytes.data[i] > '9') {
+            break;
+        }
+
+        number = number * 10 + (bytes.data[i] - '0');
+    }
+
+    assert_true(i > skip);
+
+    return number;
+}
+
+
 /* Whether call(data) ends in a failed assertion. */
 static inline bool
 check_aborts(void (*call)(void *data), void *data)

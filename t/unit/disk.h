@@ -593,8 +593,7 @@ disk_read(disk_t *disk, uint64_t snapshot, uint64_t now_ms, unsigned *got,
         const fkv__record_t  *rec = walk.merge.rec;
 
         (*records)++;
-        assert_int_equal(sscanf((const char *) rec->key.data + 1, "key%05u",
-                                &key), 1);
+        key = check_number(rec->key, 1 + strlen("key"));
         assert_true(key < DISK_KEYS);
 
         if (key != last && rec->version < snapshot) {
@@ -603,8 +602,7 @@ disk_read(disk_t *disk, uint64_t snapshot, uint64_t now_ms, unsigned *got,
             if (rec->kind == FKV__RECORD_VALUE
                 && !fkv__record_expired(rec, now_ms))
             {
-                assert_true(sscanf((const char *) rec->value.data, "%u:",
-                                   &got[key]) == 1);
+                got[key] = check_number(rec->value, 0);
                 check_str(rec->value, disk_value(got[key]));
             }
         }

@@ -68,8 +68,7 @@ get_at(unsigned key, fkv_lease_t lease)
     rc = live_wait(&disk.live, &get.op, fkv_get(&get), &done);
 
     if (rc == FKV_OK) {
-        assert_int_equal(sscanf((const char *) get.value.data.data, "%u:",
-                                &value), 1);
+        value = check_number(get.value.data, 0);
         check_str(get.value.data, disk_value(value));
     }
 
@@ -82,14 +81,12 @@ get_at(unsigned key, fkv_lease_t lease)
 static int
 on_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
 {
-    unsigned  at;
+    unsigned  at = check_number(key, strlen("key"));
 
     (void) scan;
 
-    assert_int_equal(sscanf((const char *) key.data, "key%05u", &at), 1);
     assert_true(at < DISK_KEYS);
-    assert_int_equal(sscanf((const char *) value->data.data, "%u:", &seen[at]),
-                     1);
+    seen[at] = check_number(value->data, 0);
 
     return FKV_OK;
 }

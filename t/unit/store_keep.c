@@ -190,7 +190,7 @@ nothing_expires_while_drops_wait(void **state)
     (void) state;
 
     seg.state.drops_after_ms = NOW + 1;
-    fkv__keep_init(&keep, &store, &version, 3);
+    keep_again();
 
     CHECK("a", 50, VALUE, NOW, "keep");
     CHECK("a", 40, VALUE, 0, "drop");

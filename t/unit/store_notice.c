@@ -22,11 +22,9 @@ static uint64_t         late_max;
 static void
 on_expired(void *data, const fkv__expired_t *expired)
 {
-    unsigned  key;
+    unsigned  key = check_number(expired->ikey, 1 + strlen("key"));
 
     (void) data;
-    assert_int_equal(sscanf((const char *) expired->ikey.data + 1, "key%05u",
-                            &key), 1);
     assert_true(key < KEYS);
 
     if (expired->expire_at != expiry[key]

@@ -72,12 +72,10 @@ static int
 look_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
 {
     look_t    *look = fkv__container(scan, look_t, scan);
-    unsigned   number;
+    unsigned   number = check_number(key, strlen("key"));
 
-    assert_int_equal(sscanf((const char *) key.data, "key%05u", &number), 1);
     assert_true(number < DISK_KEYS);
-    assert_int_equal(sscanf((const char *) value->data.data, "%u:",
-                            &look->got[number]), 1);
+    look->got[number] = check_number(value->data, 0);
     check_str(value->data, disk_value(look->got[number]));
     look->entries++;
 
@@ -156,8 +154,7 @@ check_held(uint64_t snapshot, unsigned i)
         want = disk_expected(&disk, key, snapshot, get.now_ms);
 
         if (live_wait(&disk.live, &get.op, fkv_get(&get), &done) == FKV_OK) {
-            assert_int_equal(sscanf((const char *) get.value.data.data, "%u:",
-                                    &got), 1);
+            got = check_number(get.value.data, 0);
         }
 
         fkv_get_done(&get);
