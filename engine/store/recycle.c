@@ -93,7 +93,8 @@ arena_zero(fkv__segment_shm_t *seg, unsigned id)
         memset(arena->head, 0, sizeof(arena->head));
         arena->ranges = 0;
         arena->ranges_n = 0;
-        arena->expiring = 0;
+        /* who sees this sees the table that has been announced: notice.c */
+        __atomic_store_n(&arena->expiring, 0, __ATOMIC_RELEASE);
         arena->dead = 0;
         memset(arena->usage, 0, sizeof(arena->usage));
         arena->blob_bytes = 0;
