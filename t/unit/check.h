@@ -121,6 +121,20 @@ check_number(fkv_str_t bytes, size_t skip)
 }
 
 
+/*
+ * At the beginning of a test in which several processes write: what another
+ * one has done in between is not known to ThreadSanitizer, which then sees
+ * races between two threads of one.
+ */
+static inline void
+check_many_processes(void)
+{
+#ifdef __SANITIZE_THREAD__
+    skip();
+#endif
+}
+
+
 /* Whether call(data) ends in a failed assertion. */
 static inline bool
 check_aborts(void (*call)(void *data), void *data)

@@ -298,6 +298,7 @@ two_processes_count_exactly(void **state)
     int       status;
 
     (void) state;
+    check_many_processes();
 
     live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_ALWAYS);
 
@@ -500,6 +501,7 @@ static void
 a_key_that_is_only_read_is_a_condition_too(void **state)
 {
     (void) state;
+    check_many_processes();
     pair_run(skew_body);
 }
 
@@ -533,6 +535,7 @@ static void
 what_is_read_together_was_there_together(void **state)
 {
     (void) state;
+    check_many_processes();
     pair_run(twin_body);
 }
 
@@ -624,6 +627,7 @@ a_worker_may_die_at_any_step(void **state)
     unsigned  died = 0;
 
     (void) state;
+    check_many_processes();
     (void) teardown(NULL);
 
     for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {

@@ -366,6 +366,7 @@ puts_and_range_deletes_have_one_order_for_all(void **state)
     pid_t  pids[3];
 
     (void) state;
+    check_many_processes();
 
     pids[0] = child(deletes_body, NULL);
     pids[1] = child(read_body, NULL);
@@ -400,6 +401,7 @@ deaths_do_not_stop_who_puts(void **state)
     pid_t  pid;
 
     (void) state;
+    check_many_processes();
 
     pid = child(put_body, NULL);
 
