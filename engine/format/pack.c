@@ -13,7 +13,7 @@
 #include <zstd.h>
 
 #define ZSTD_LEVEL  1           /* 3 wins 2% of space, costs half as much
-                                   again: format/README.md */
+                                   again: format/tables.md */
 
 
 static pthread_once_t  unpack_once = PTHREAD_ONCE_INIT;
