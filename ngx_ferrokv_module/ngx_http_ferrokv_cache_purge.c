@@ -17,6 +17,10 @@
  * fetch may last; of a tag it is looked at when an entry is found, and lives
  * longer than any entry with tags.
  *
+ * Times are the store's, in milliseconds.  So that what is asked for after the
+ * answer to a purge is not taken for older, the answer waits until the purge's
+ * millisecond is over.
+ *
  * Soft marks an entry, or a tag, stale: it is then updated, revalidated, or
  * used when the upstream fails like any other old entry.
  */
@@ -58,6 +62,9 @@ static ngx_int_t ngx_http_ferrokv_cache_put_mark(
 static void ngx_http_ferrokv_cache_purge_done(fkv_op_t *op);
 static ngx_int_t ngx_http_ferrokv_cache_purged(
     ngx_http_ferrokv_cache_t *cache);
+static ngx_int_t ngx_http_ferrokv_cache_purge_wait(
+    ngx_http_ferrokv_cache_t *cache);
+static void ngx_http_ferrokv_cache_purge_timer(ngx_event_t *ev);
 
 
 /* NGX_DECLINED: this request is no purge. */
@@ -333,6 +340,7 @@ ngx_http_ferrokv_cache_purge_run(ngx_http_ferrokv_cache_purge_t *purge)
     ngx_http_ferrokv_cache_t  *cache;
 
     cache = purge->cache;
+    cache->begun_ms = purge->update.now_ms;
     cache->step = ngx_http_ferrokv_cache_purged;
 
     rc = fkv_update(&purge->update);
@@ -501,9 +509,47 @@ ngx_http_ferrokv_cache_purge_done(fkv_op_t *op)
 
 
 static ngx_int_t
+ngx_http_ferrokv_cache_purge_wait(ngx_http_ferrokv_cache_t *cache)
+{
+    ngx_event_t  *timer;
+
+    timer = &cache->timer;
+
+    timer->handler = ngx_http_ferrokv_cache_purge_timer;
+    timer->data = cache;
+    timer->log = cache->request->connection->log;
+
+    ngx_add_timer(timer, 1);
+
+    cache->waiting = 1;
+    ngx_http_ferrokv_hold(cache->request);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_ferrokv_cache_purge_timer(ngx_event_t *ev)
+{
+    ngx_http_ferrokv_cache_t  *cache;
+
+    cache = ev->data;
+    cache->waiting = 0;
+
+    ngx_http_ferrokv_resume(cache->request);
+}
+
+
+static ngx_int_t
 ngx_http_ferrokv_cache_purged(ngx_http_ferrokv_cache_t *cache)
 {
     ngx_int_t  rc;
+
+    if ((int64_t) fkv_now_ms(cache->conf->store->store->fkv)
+        <= cache->begun_ms)
+    {
+        return ngx_http_ferrokv_cache_purge_wait(cache);
+    }
 
     rc = ngx_http_discard_request_body(cache->request);
 
