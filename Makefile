@@ -34,7 +34,8 @@ deps:
 	    libjemalloc2 libcmocka-dev libnginx-mod-stream openssl
 
 bench-deps: deps
-	@contrib/run/deps libnginx-mod-http-lua lua-resty-core wrk
+	@contrib/run/deps libnginx-mod-http-lua lua-resty-core wrk \
+	    libnginx-mod-http-memc libnginx-mod-http-srcache-filter memcached
 
 run: deps
 	@$(MAKE) all

@@ -89,7 +89,8 @@ sub table {
             $case->{conns} > 1 ? ", $case->{conns} connections" : '', "\n";
 
         for my $who (grep { $case->{results}{$_} }
-                     qw(raw return limit_req ferrokv lua))
+                     qw(raw return uncached limit_req proxy_cache srcache
+                        ferrokv lua))
         {
             my $ratio = ratio($case, $who, 'rate', base($case));
 
@@ -145,7 +146,7 @@ sub trouble_of {
 
 sub goal {
     my ($case) = @_;
-    my ($kind, $limit, $above) = @{ $case->{goal} };
+    my ($kind, $limit, @above) = @{ $case->{goal} };
     my @goals;
 
     return '' if !$case->{results}{ferrokv};
@@ -160,9 +161,12 @@ sub goal {
                       sub { $_[0] <= $limit }];
     }
 
-    if ($above) {
-        my $is = ratio($case, 'ferrokv', 'rate', $above);
-        push @goals, [$is, '> 1 of ' . name($above), sub { $_[0] > 1 }];
+    for my $above (@above) {
+        my ($least, $who) = ref $above ? @$above : (1, $above);
+        my $is = ratio($case, 'ferrokv', 'rate', $who);
+
+        push @goals, [$is, ">= $least of " . name($who),
+                      sub { $_[0] >= $least }];
     }
 
     $case->{goals} = [map { { text => $_->[1], is => $_->[0] } } @goals];
