@@ -119,17 +119,60 @@ ngx_http_ferrokv_cache_add(fkv_rules_fields_t *fields, const char *name,
 }
 
 
-ngx_int_t
-ngx_http_ferrokv_cache_fields_out(ngx_http_request_t *r,
+/*
+ * The upstream's lines of Connection, of which nginx sends none.  Returns how
+ * many there are; fields: where to add them, or NULL.
+ */
+
+static ngx_uint_t
+ngx_http_ferrokv_cache_connections(ngx_http_request_t *r,
     fkv_rules_fields_t *fields)
 {
-    ngx_str_t                       date;
+    ngx_uint_t                      n;
     ngx_table_elt_t                *h;
     ngx_http_upstream_t            *u;
     ngx_http_ferrokv_cache_walk_t   walk;
 
+    u = ngx_http_ferrokv_cache_upstream(r);
+
+    if (u == NULL) {
+        return 0;
+    }
+
+    n = 0;
+    walk.part = &u->headers_in.headers.part;
+    walk.i = 0;
+
+    while ((h = ngx_http_ferrokv_cache_next(&walk)) != NULL) {
+
+        if (fkv_rules_name(ngx_ferrokv_str(&h->key))
+            != FKV_RULES_CONNECTION)
+        {
+            continue;
+        }
+
+        n++;
+
+        if (fields) {
+            ngx_http_ferrokv_cache_add(fields, "Connection", &h->value);
+        }
+    }
+
+    return n;
+}
+
+
+ngx_int_t
+ngx_http_ferrokv_cache_fields_out(ngx_http_request_t *r,
+    fkv_rules_fields_t *fields)
+{
+    ngx_str_t   date;
+    ngx_uint_t  n;
+
+    n = 2 + ngx_http_ferrokv_cache_connections(r, NULL);
+
     if (ngx_http_ferrokv_cache_collect_fields(r->pool, &r->headers_out.headers,
-                                              8, fields)
+                                              n, fields)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -155,22 +198,7 @@ ngx_http_ferrokv_cache_fields_out(ngx_http_request_t *r,
         ngx_http_ferrokv_cache_add(fields, "Last-Modified", &date);
     }
 
-    u = ngx_http_ferrokv_cache_upstream(r);
-
-    if (u == NULL) {
-        return NGX_OK;
-    }
-
-    walk.part = &u->headers_in.headers.part;
-    walk.i = 0;
-
-    while ((h = ngx_http_ferrokv_cache_next(&walk)) != NULL) {
-
-        if (fkv_rules_name(ngx_ferrokv_str(&h->key)) == FKV_RULES_CONNECTION) {
-            ngx_http_ferrokv_cache_add(fields, "Connection", &h->value);
-            break;
-        }
-    }
+    (void) ngx_http_ferrokv_cache_connections(r, fields);
 
     return NGX_OK;
 }

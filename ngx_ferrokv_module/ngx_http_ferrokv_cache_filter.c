@@ -194,7 +194,10 @@ ngx_http_ferrokv_cache_answer(ngx_http_ferrokv_cache_t *cache)
 }
 
 
-/* A 304 that is about something else says nothing of what the client wants. */
+/*
+ * A 304 that is about something else says nothing of what the client wants.
+ * The entry goes, or the next one would ask by it and be told the same.
+ */
 
 static ngx_int_t
 ngx_http_ferrokv_cache_not_changed(ngx_http_ferrokv_cache_t *cache)
@@ -216,6 +219,8 @@ ngx_http_ferrokv_cache_not_changed(ngx_http_ferrokv_cache_t *cache)
     if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
+
+    ngx_http_ferrokv_cache_invalidate(cache, &cache->key);
 
     return ngx_http_filter_finalize_request(cache->request, NULL,
                                             NGX_HTTP_BAD_GATEWAY);

@@ -516,6 +516,9 @@ ngx_http_ferrokv_cache_merge_conf(ngx_conf_t *cf, void *parent, void *child)
                           |NGX_HTTP_FERROKV_CACHE_ON_NOTHING;
     }
 
+    /* the bit of a set mask is that of NGX_HTTP_UNKNOWN, too */
+
+    conf->methods &= ~NGX_CONF_BITMASK_SET;
     conf->methods |= NGX_HTTP_GET|NGX_HTTP_HEAD;
 
     if (conf->key == NULL) {

@@ -129,7 +129,10 @@ ngx_http_ferrokv_cache_merge(ngx_http_ferrokv_cache_t *cache,
 
         id = fkv_rules_name(answer.field[i].name);
 
-        if (id == FKV_RULES_AGE || id == FKV_RULES_X_ACCEL_EXPIRES) {
+        if (id == FKV_RULES_DATE
+            || id == FKV_RULES_AGE
+            || id == FKV_RULES_X_ACCEL_EXPIRES)
+        {
             out[n++] = answer.field[i];
         }
     }
