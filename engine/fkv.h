@@ -108,7 +108,11 @@ typedef struct {
                                            in store/size.h */
     fkv_evict_e          evict;         /* needs a max_size */
     uint64_t             quota[FKV_CLASSES];    /* bytes that a class of
-                                           namespaces may hold, 0 = any */
+                                           namespaces may hold, 0 = any; of
+                                           the cache what was not used for
+                                           long goes then, of others what
+                                           evict says, of limits and the
+                                           catalog nothing */
     fkv_sync_e           sync;          /* not DEFAULT */
     fkv_compression_e    compression;
     fkv_index_e          index;
@@ -341,8 +345,8 @@ void fkv_get_done(fkv_get_t *get);
  * · FKV_CONFLICT after too many tries · FKV_ETOOBIG value over value_max or
  * batch over a quarter of an arena · FKV_EREADONLY · FKV_EFULL disk full
  * · FKV_EMAXSIZE more would be added than max_size has room for, and nothing is
- * evicted · FKV_EQUOTA a class of namespaces would grow beyond its quota; with
- * both, deletes, and what takes no more bytes than it replaces, go on
+ * evicted · FKV_EQUOTA than the quota of its namespaces has; with both,
+ * deletes, and what takes no more bytes than it replaces, go on
  * · FKV_ECORRUPT · FKV_EIO · FKV_ENOMEM; nothing is written then, but what had
  * waited for a log that then failed may be there after a restart
  */

@@ -31,7 +31,7 @@
 #define FKV__USAGES           19      /* one a namespace: format/key.h */
 #define FKV__BLOBS_OPEN       64      /* blob files a process appends to */
 #define FKV__BLOB_FROM        (1ull << 63)      /* see fkv__slot_shm_t.blobs */
-#define FKV__QUOTAS           4       /* one a class of them: fkv.h */
+#define FKV__BOUNDS           5       /* of classes of them, of all */
 
 #define FKV__JOBS             8       /* for the helper, at once */
 #define FKV__JOB_TEXT_MAX     1024
@@ -110,6 +110,15 @@ typedef struct {
     uint64_t  bytes;
 } fkv__usage_shm_t;
 
+/* What may live; store/size.h. */
+typedef struct {
+    uint64_t  max;              /* bytes, 0 = any */
+    uint64_t  wanted;           /* by a write for which there is no room */
+    uint64_t  next_us;          /* when one that adds may go: by anyone */
+    uint32_t  dry;              /* there is nothing to evict */
+    uint32_t  unused;
+} fkv__bound_shm_t;
+
 
 /*
  * What the helper publishes.  A reader that loads memtables first and edit
@@ -137,6 +146,7 @@ typedef struct {
     uint64_t  pace_flush;       /* bytes of log a second, lately */
     uint64_t  pace_compact;     /* bytes of level 0 a second, lately */
     uint64_t  pace_shrink;      /* bytes of log for 1024 of level 0 */
+    uint64_t  pace_evict;       /* bytes evicted a second, lately */
     uint64_t  pace_debt;        /* bytes that compaction has to do */
     uint64_t  pace_batch;       /* what it does at once */
     uint32_t  compact_level_0;  /* tables of level 0 that make it due */
@@ -148,10 +158,8 @@ typedef struct {
     uint64_t  table_expiring;   /* records in tables with an expiry */
     uint64_t  tables;           /* figures for the status page */
     uint64_t  table_bytes;
-    uint64_t  max_size;         /* 0 = none: store/size.h */
-    uint32_t  size_refused;     /* a write, since the helper has looked */
+    uint64_t  size_refused;     /* by a bound of so many bytes, lately */
     uint32_t  evict;            /* fkv_evict_e */
-    uint32_t  evict_dry;        /* there is nothing to evict */
     uint32_t  unused;
     uint32_t  levels[8];
     uint64_t  dead_tables[FKV__DEAD_TABLES];    /* store/dead.h */
@@ -165,7 +173,7 @@ typedef struct {
     fkv__usage_shm_t  usage[FKV__USAGES];   /* of tables ... */
     uint64_t  usage_file[FKV__USAGES];      /* ... which need so much disk */
     uint64_t  usage_raw[FKV__USAGES];       /* ... for so many bytes */
-    uint64_t  quota[FKV__QUOTAS];           /* store/quota.h */
+    fkv__bound_shm_t  bounds[FKV__BOUNDS];
 } fkv__state_shm_t;
 
 

@@ -4,6 +4,7 @@
 
 #include "store/evict.h"
 #include "base/hash.h"
+#include "store/pace.h"
 #include "store/tables.h"
 #include "store/usage.h"
 
@@ -13,7 +14,6 @@
 
 #define RUN_BYTES     (256 * 1024)
 #define EMPTY_RUN     4         /* a run counts so many keys, were there none */
-#define NAMESPACES    (FKV_NAMESPACE_CACHE + 1)
 #define LOOK_MS       100       /* is somebody asking us to stop? */
 #define IDLE_MS       20        /* until the next look at the size */
 #define DRY_MS        200
@@ -151,10 +151,11 @@ ikey_make(fkv__buf_t *buf, unsigned ns, fkv_str_t key)
 static int
 on_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
 {
-    fkv__evict_t      *evict = scan->op.data;
-    fkv__evict_key_t  *sample;
-    fkv__buf_t         ikey = { 0 };
-    int                rc = ikey_make(&ikey, scan->ns, key);
+    fkv__evict_t        *evict = scan->op.data;
+    fkv__evict_scope_t  *scope = evict->scope;
+    fkv__evict_key_t    *sample;
+    fkv__buf_t           ikey = { 0 };
+    int                  rc = ikey_make(&ikey, scan->ns, key);
 
     if (rc == FKV_OK) {
         rc = hand_remember(evict->hand, key);
@@ -166,22 +167,22 @@ on_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
                       >= 0;
     }
 
-    evict->sampled++;
+    scope->sampled++;
     fkv__count(evict->store, evict_sampled, 1);
 
-    if (rc == FKV_OK && evict->n < 2 * FKV__EVICT_POOL
+    if (rc == FKV_OK && scope->n < 2 * FKV__EVICT_POOL
         && (evict->policy != FKV_EVICT_TTL || value->expire_at != 0))
     {
-        sample = &evict->pool[evict->n];
+        sample = &scope->pool[scope->n];
         *sample = (fkv__evict_key_t) {
             .ns = scan->ns,
             .version = value->version,
             .expire_at = value->expire_at,
-            .bytes = key.len + value->data.len + value->content_type.len,
+            .bytes = key.len + value->size + value->content_type.len,
             .hash = fkv__hash(fkv__buf_str(&ikey))
         };
         rc = fkv__buf_append(&sample->key, key.data, key.len);
-        evict->n += (rc == FKV_OK);
+        scope->n += (rc == FKV_OK);
     }
 
     fkv__buf_done(&ikey);
@@ -190,32 +191,44 @@ on_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
 }
 
 
-/* A table by chance, the likelier the larger it is; NULL: there is none. */
+/* How much a table holds of the scope's namespaces. */
+static uint64_t
+table_share(const fkv__evict_scope_t *scope, const fkv__table_t *table)
+{
+    size_t               n;
+    const fkv__share_t  *shares = fkv__shares(&table->info.shares, &n);
+    uint64_t             bytes = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (shares[i].ns >= scope->from && shares[i].ns < scope->to) {
+            bytes += shares[i].bytes;
+        }
+    }
+
+    return bytes;
+}
+
+
+/*
+ * The table in which the share of all that lies at so many bytes is; without
+ * one, how many bytes there are is added up.
+ */
 static const fkv__table_t *
-table_by_chance(fkv__evict_t *evict)
+table_at(const fkv__evict_t *evict, const uint64_t *at, uint64_t *bytes)
 {
     const fkv__version_t  *version = evict->store->tables->version;
-    uint64_t               bytes = 0, at;
 
-    for (unsigned level = 0; level < FKV__LEVELS; level++) {
-        bytes += version->bytes[level];
-    }
-
-    if (bytes == 0) {
-        return NULL;
-    }
-
-    at = random_next(evict) % bytes;
+    *bytes = 0;
 
     for (unsigned level = 0; level < FKV__LEVELS; level++) {
         for (unsigned i = 0; i < version->n[level]; i++) {
             const fkv__table_t  *table = version->levels[level][i];
 
-            if (at < table->info.bytes) {
+            *bytes += table_share(evict->scope, table);
+
+            if (at != NULL && *at < *bytes) {
                 return table;
             }
-
-            at -= table->info.bytes;
         }
     }
 
@@ -223,13 +236,32 @@ table_by_chance(fkv__evict_t *evict)
 }
 
 
-/* To the range of another table. */
+/* By chance, the likelier the more it holds; NULL: there is none. */
+static const fkv__table_t *
+table_by_chance(fkv__evict_t *evict)
+{
+    uint64_t  bytes, at;
+
+    (void) table_at(evict, NULL, &bytes);
+
+    if (bytes == 0) {
+        return NULL;
+    }
+
+    at = random_next(evict) % bytes;
+
+    return table_at(evict, &at, &bytes);
+}
+
+
+/* To the range of another table, or where the namespaces begin in it. */
 static void
 hand_move(fkv__evict_t *evict, fkv__evict_hand_t *hand)
 {
-    const fkv__table_t  *table = table_by_chance(evict);
-    fkv_str_t            from;
-    unsigned             ns;
+    const fkv__table_t        *table = table_by_chance(evict);
+    const fkv__evict_scope_t  *scope = evict->scope;
+    fkv_str_t                  from;
+    unsigned                   ns;
 
     hand->until.len = 0;
 
@@ -243,10 +275,15 @@ hand_move(fkv__evict_t *evict, fkv__evict_hand_t *hand)
 
     if (fkv__buf_reserve(&hand->key, from.len) != FKV_OK
         || fkv__key_decode(from, &ns, hand->key.data, &hand->key.len) != FKV_OK
-        || ns >= NAMESPACES)
+        || ns >= scope->to)
     {
         hand->key.len = 0;
         return;
+    }
+
+    if (ns < scope->from) {
+        ns = scope->from;
+        hand->key.len = 0;
     }
 
     hand->ns = ns;
@@ -255,20 +292,40 @@ hand_move(fkv__evict_t *evict, fkv__evict_hand_t *hand)
 }
 
 
-/* One run of a hand.  ns: only in this one, NAMESPACES: in all. */
-static int
-hand_run(fkv__evict_t *evict, fkv__evict_hand_t *hand, fkv_evict_e policy,
-    unsigned ns)
+/*
+ * Behind what cannot be read, however much that is: a byte of the key grows,
+ * and the further to the front it is, the wider the leap.
+ */
+static void
+hand_leap(fkv__evict_t *evict, fkv__evict_hand_t *hand)
 {
-    fkv_scan_t  *scan = &evict->scan;
-    int          rc;
+    size_t  at;
+
+    if (hand->key.len == 0) {
+        hand_move(evict, hand);
+    }
+
+    if (hand->key.len > 0) {
+        at = random_next(evict) % hand->key.len;
+        hand->key.len = at + 1;
+        hand->key.data[at] += (hand->key.data[at] < UINT8_MAX);
+    }
+}
+
+
+/* One run of a hand. */
+static int
+hand_run(fkv__evict_t *evict, fkv__evict_hand_t *hand)
+{
+    fkv__evict_scope_t  *scope = evict->scope;
+    fkv_scan_t          *scan = &evict->scan;
+    int                  rc;
 
     evict->hand = hand;
-    evict->policy = policy;
     evict->past = false;
     evict->ended = false;
-    evict->sampled += EMPTY_RUN;
     evict->start.len = 0;
+    scope->sampled += EMPTY_RUN;
 
     /* The scan's own: on_entry moves the hand. */
     rc = fkv__buf_append(&evict->start, hand->key.data, hand->key.len);
@@ -279,7 +336,7 @@ hand_run(fkv__evict_t *evict, fkv__evict_hand_t *hand, fkv_evict_e policy,
     *scan = (fkv_scan_t) {
         .op = { .on_done = on_done, .data = evict },
         .store = evict->store,
-        .ns = (ns < NAMESPACES) ? ns : hand->ns,
+        .ns = hand->ns,
         .start = fkv__buf_str(&evict->start),
         .after = (hand->key.len > 0),
         .now_ms = fkv_now_ms(evict->store),
@@ -289,17 +346,30 @@ hand_run(fkv__evict_t *evict, fkv__evict_hand_t *hand, fkv_evict_e policy,
     };
 
     rc = op_wait(evict, &scan->op, fkv_scan(scan));
+
+    /* A damaged block was counted and logged by who has read it. */
+
+    if (rc == FKV_ECORRUPT) {
+        hand_leap(evict, hand);
+        return FKV_OK;
+    }
+
     if (rc != FKV_OK) {
         return rc;
     }
 
     if (scan->complete) {
         hand->key.len = 0;
-        hand->ns = (hand->ns + 1) % NAMESPACES;
+        hand->ns++;
+
+        if (hand->ns == scope->to) {
+            hand->ns = scope->from;
+            evict->past = true;
+        }
     }
 
     /* The first one goes through everything, also what is in no table. */
-    if (evict->past && hand != &evict->hands[0]) {
+    if (evict->past && hand != &scope->hands[0]) {
         hand_move(evict, hand);
     }
 
@@ -317,32 +387,33 @@ by_worth(const void *a, const void *b)
 
 
 static void
-pool_sort(fkv__evict_t *evict, fkv_evict_e policy)
+pool_sort(fkv__evict_t *evict)
 {
-    uint64_t  now_ms = fkv_now_ms(evict->store);
+    fkv__evict_scope_t  *scope = evict->scope;
+    uint64_t             now_ms = fkv_now_ms(evict->store);
 
-    for (unsigned i = 0; i < evict->n; i++) {
-        evict->pool[i].worth = key_worth(evict, policy, &evict->pool[i],
-                                         now_ms);
+    for (unsigned i = 0; i < scope->n; i++) {
+        scope->pool[i].worth = key_worth(evict, evict->policy,
+                                         &scope->pool[i], now_ms);
     }
 
-    qsort(evict->pool, evict->n, sizeof(evict->pool[0]), by_worth);
+    qsort(scope->pool, scope->n, sizeof(scope->pool[0]), by_worth);
 }
 
 
 /* The first n leave the pool, and so does what it has no place for. */
 static void
-pool_drop(fkv__evict_t *evict, unsigned n, unsigned max)
+pool_drop(fkv__evict_scope_t *scope, unsigned n, unsigned max)
 {
     for (unsigned i = 0; i < n; i++) {
-        key_forget(&evict->pool[i]);
+        key_forget(&scope->pool[i]);
     }
 
-    evict->n -= n;
-    memmove(evict->pool, evict->pool + n, evict->n * sizeof(evict->pool[0]));
+    scope->n -= n;
+    memmove(scope->pool, scope->pool + n, scope->n * sizeof(scope->pool[0]));
 
-    while (evict->n > max) {
-        key_forget(&evict->pool[--evict->n]);
+    while (scope->n > max) {
+        key_forget(&scope->pool[--scope->n]);
     }
 }
 
@@ -378,16 +449,16 @@ has_key(const fkv__evict_key_t *keys, unsigned n, const fkv__evict_key_t *key)
 }
 
 
-/* Deletes so many of the pool's first keys, or so many bytes. */
+/* Deletes so many of the pool's first keys. */
 static int
-pool_delete(fkv__evict_t *evict, unsigned want, uint64_t bytes_max,
-    uint64_t *freed)
+pool_delete(fkv__evict_t *evict, unsigned want, uint64_t *freed)
 {
-    fkv__evict_key_t  *keys = evict->keys;
-    fkv_update_t      *update = &evict->update;
-    uint64_t           bytes = 0, deleted = 0;
-    unsigned           taken = 0;
-    int                rc;
+    fkv__evict_scope_t  *scope = evict->scope;
+    fkv__evict_key_t    *keys = evict->keys;
+    fkv_update_t        *update = &evict->update;
+    uint64_t             deleted = 0;
+    unsigned             taken = 0;
+    int                  rc;
 
     evict->ended = false;
     *update = (fkv_update_t) {
@@ -398,12 +469,8 @@ pool_delete(fkv__evict_t *evict, unsigned want, uint64_t bytes_max,
         .decide = decide
     };
 
-    *freed = 0;
-
-    while (taken < want && taken < evict->n && update->n < FKV__EVICT_BATCH
-           && (bytes < bytes_max || update->n == 0))
-    {
-        fkv__evict_key_t  *key = &evict->pool[taken++];
+    while (taken < want && taken < scope->n && update->n < FKV__EVICT_BATCH) {
+        fkv__evict_key_t  *key = &scope->pool[taken++];
 
         if (has_key(keys, update->n, key)) {
             continue;
@@ -415,11 +482,10 @@ pool_delete(fkv__evict_t *evict, unsigned want, uint64_t bytes_max,
             .key = fkv__buf_str(&key->key)
         };
         update->n++;
-        bytes += key->bytes;
     }
 
     if (update->n == 0) {
-        return FKV_NOTFOUND;
+        return FKV_OK;
     }
 
     FKV_STEP("evict.1");
@@ -440,111 +506,133 @@ pool_delete(fkv__evict_t *evict, unsigned want, uint64_t bytes_max,
     fkv__count(evict->store, evicted, deleted);
     fkv__count(evict->store, evicted_bytes, *freed);
     fkv__count(evict->store, evict_changed, update->n - deleted);
-    pool_drop(evict, taken, FKV__EVICT_POOL);
+    pool_drop(scope, taken, FKV__EVICT_POOL);
 
     return (rc == FKV_CONFLICT) ? FKV_OK : rc;
 }
 
 
 static int
-evict_round(fkv__evict_t *evict, unsigned ns, fkv_evict_e policy,
-    uint64_t bytes, uint64_t *freed)
+evict_round(fkv__evict_t *evict, uint64_t *freed)
 {
-    unsigned  hands = evict->store->tables->version->n[0], n;
-    int       rc = FKV_OK;
+    const fkv__version_t  *version = evict->store->tables->version;
+    fkv__evict_scope_t    *scope = evict->scope;
+    unsigned               hands = version->n[0];
+    uint64_t               begin = fkv__pace_now_us();
+    int                    rc = FKV_OK;
 
     for (unsigned level = 1; level < FKV__LEVELS; level++) {
-        hands += evict->store->tables->version->n[level];
+        hands += version->n[level];
     }
 
     hands = fkv__max(fkv__min(hands, FKV__EVICT_HANDS), 1);
-    n = (ns < NAMESPACES) ? 1 : hands;
     *freed = 0;
 
     for (unsigned i = 0; rc == FKV_OK && i < FKV__EVICT_HANDS; i++) {
-        rc = hand_run(evict, &evict->hands[i % n], policy, ns);
+        rc = hand_run(evict, &scope->hands[i % hands]);
     }
 
-    if (rc != FKV_OK) {
-        return rc;
+    if (rc == FKV_OK) {
+        pool_sort(evict);
+        rc = pool_delete(evict, scope->n / 8 + 1, freed);
     }
-
-    pool_sort(evict, policy);
-    rc = pool_delete(evict, evict->n / 8 + 1, bytes, freed);
 
     if (*freed > 0) {
-        evict->sampled = 0;
+        scope->sampled = 0;
+        fkv__pace_evicted(evict->store, *freed, fkv__pace_now_us() - begin);
     }
 
-    return (rc == FKV_NOTFOUND) ? FKV_OK : rc;
+    return rc;
 }
 
 
 /* So many keys were met that it was everything, about twice. */
 static bool
-evict_dry(const fkv__evict_t *evict)
+is_dry(const fkv__evict_t *evict)
 {
-    uint64_t  keys = 0;
+    const fkv__evict_scope_t  *scope = evict->scope;
+    uint64_t                   keys = 0;
 
-    for (unsigned ns = 0; ns < NAMESPACES; ns++) {
+    for (unsigned ns = scope->from; ns < scope->to; ns++) {
         keys += fkv__usage(evict->store, ns).keys;
     }
 
-    return evict->sampled > 2 * keys + FKV__EVICT_POOL;
+    return scope->sampled > 2 * keys + FKV__EVICT_POOL;
 }
 
 
 static void
-dry_set(fkv_t *store, bool dry)
+dry_set(fkv_t *store, unsigned bound, bool dry)
 {
-    uint32_t  was = __atomic_exchange_n(&store->seg->state.evict_dry, dry,
-                                        __ATOMIC_RELAXED);
+    fkv__bound_shm_t  *shm = &store->seg->state.bounds[bound];
+    uint32_t           was;
+
+    was = __atomic_exchange_n(&shm->dry, dry, __ATOMIC_RELAXED);
 
     if (dry && !was) {
-        fkv__log(store->log, FKV_LOG_WARN, "store \"%s\" is full, and its "
-                 "policy finds nothing to evict: writes that add are refused",
+        fkv__log(store->log, FKV_LOG_WARN, "%s of store \"%s\" is reached, and "
+                 "its policy finds nothing to evict: writes that add are "
+                 "refused",
+                 (bound == FKV__BOUND_STORE) ? "max_size" : "a quota",
                  store->path);
     }
 }
 
 
-int
-fkv__evict(fkv__evict_t *evict)
+/* Is there too much, or will be with what a write waits for? */
+static bool
+scope_full(const fkv__evict_t *evict, uint64_t max)
+{
+    const fkv__evict_scope_t  *scope = evict->scope;
+    fkv__state_shm_t          *state = &evict->store->seg->state;
+    uint64_t                   used, wanted;
+
+    wanted = __atomic_load_n(&state->bounds[scope->bound].wanted,
+                             __ATOMIC_RELAXED);
+    used = fkv__size_used(evict->store, scope->bound);
+
+    return used + wanted > max
+           || (scope->active ? used > max / 100 * FKV__EVICT_LOW
+                             : used >= max);
+}
+
+
+static int
+scope_evict(fkv__evict_t *evict, fkv__evict_scope_t *scope)
 {
     fkv_t             *store = evict->store;
-    fkv__state_shm_t  *state = &store->seg->state;
-    uint64_t           size, max, freed;
-    fkv_evict_e        policy;
+    fkv__bound_shm_t  *shm = &store->seg->state.bounds[scope->bound];
+    uint64_t           max = fkv__size_max(store, scope->bound), freed;
     int                rc;
 
-    policy = __atomic_load_n(&state->evict, __ATOMIC_RELAXED);
-    max = __atomic_load_n(&state->max_size, __ATOMIC_RELAXED);
+    evict->scope = scope;
+    evict->policy = fkv__size_policy(store, scope->bound);
 
-    if (policy == FKV_EVICT_NONE || max == 0) {
+    if (max == 0 || evict->policy == FKV_EVICT_NONE) {
         return FKV_END;
     }
 
-    size = fkv__usage_bytes(store);
-
-    if (evict->active ? size <= max / 100 * FKV__EVICT_LOW : size < max) {
-        evict->active = false;
-        dry_set(store, false);
-        pool_drop(evict, evict->n, 0);
+    if (!scope_full(evict, max)) {
+        scope->active = false;
+        __atomic_store_n(&shm->wanted, 0, __ATOMIC_RELAXED);
+        dry_set(store, scope->bound, false);
+        pool_drop(scope, scope->n, 0);
         return FKV_END;
     }
 
-    evict->active = true;
-    rc = evict_round(evict, NAMESPACES, policy, UINT64_MAX, &freed);
+    scope->active = true;
+    rc = evict_round(evict, &freed);
 
     if (rc != FKV_OK) {
         return rc;
     }
 
     if (freed > 0) {
-        dry_set(store, false);
+        dry_set(store, scope->bound, false);
 
-    } else if (evict_dry(evict)) {
-        dry_set(store, true);
+    } else if (is_dry(evict)) {
+        dry_set(store, scope->bound, true);
+        __atomic_store_n(&shm->wanted, 0, __ATOMIC_RELAXED);
         return FKV_NOTFOUND;
     }
 
@@ -553,23 +641,73 @@ fkv__evict(fkv__evict_t *evict)
 
 
 int
-fkv__evict_ns(fkv__evict_t *evict, unsigned ns, fkv_evict_e policy,
-    uint64_t bytes, uint64_t *freed)
+fkv__evict(fkv__evict_t *evict)
 {
-    pool_drop(evict, evict->n, 0);
+    int  all = FKV_END;
 
-    return evict_round(evict, ns, policy, bytes, freed);
+    for (unsigned i = 0; i < FKV__BOUNDS; i++) {
+        int  rc = scope_evict(evict, &evict->scopes[i]);
+
+        if (rc < 0) {
+            return rc;
+        }
+
+        if (rc == FKV_OK || all == FKV_END) {
+            all = rc;
+        }
+    }
+
+    return all;
+}
+
+
+bool
+fkv__evict_wanted(const fkv_t *store)
+{
+    for (unsigned bound = 0; bound < FKV__BOUNDS; bound++) {
+        if (fkv__size_max(store, bound) != 0
+            && fkv__size_policy(store, bound) != FKV_EVICT_NONE)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+void
+fkv__evict_init(fkv__evict_t *evict)
+{
+    for (unsigned i = 0; i < FKV__BOUNDS; i++) {
+        fkv__evict_scope_t  *scope = &evict->scopes[i];
+
+        scope->bound = i;
+        fkv__size_spaces(i, &scope->from, &scope->to);
+
+        if (i == FKV__BOUND_STORE) {
+            scope->to = FKV_NAMESPACE_CACHE + 1;
+        }
+
+        for (unsigned k = 0; k < FKV__EVICT_HANDS; k++) {
+            scope->hands[k].ns = scope->from;
+        }
+    }
 }
 
 
 void
 fkv__evict_done(fkv__evict_t *evict)
 {
-    pool_drop(evict, evict->n, 0);
+    for (unsigned i = 0; i < FKV__BOUNDS; i++) {
+        fkv__evict_scope_t  *scope = &evict->scopes[i];
 
-    for (unsigned i = 0; i < FKV__EVICT_HANDS; i++) {
-        fkv__buf_done(&evict->hands[i].key);
-        fkv__buf_done(&evict->hands[i].until);
+        pool_drop(scope, scope->n, 0);
+
+        for (unsigned k = 0; k < FKV__EVICT_HANDS; k++) {
+            fkv__buf_done(&scope->hands[k].key);
+            fkv__buf_done(&scope->hands[k].until);
+        }
     }
 
     fkv__buf_done(&evict->start);
@@ -644,6 +782,7 @@ fkv__evict_run(fkv__helper_t *helper)
         evict->stop = &helper->stop;
         evict->turn = &turn;
         evict->random = fkv_now_ms(twin);
+        fkv__evict_init(evict);
         evict_attached(helper, evict);
         fkv_detach(twin);
         fkv__evict_done(evict);

@@ -293,7 +293,8 @@ frame_fill(fkv_update_t *u, fkv__memtable_t *mt, const fkv__arena_room_t *room)
 
         if (u->changes[i].action == FKV_PUT) {
             fkv__count(u->store, puts, 1);
-            fkv__evict_used(u->store, key->hash, u->now_ms);
+            fkv__evict_used(u->store, u->changes[i].ns, key->hash,
+                            u->now_ms);
 
         } else if (u->changes[i].prefix) {
             fkv__count(u->store, range_deletes, 1);

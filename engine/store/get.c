@@ -172,7 +172,7 @@ get_memtables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash,
     }
 
     if (rc == FKV_OK) {
-        fkv__evict_used(store, hash, get->now_ms);
+        fkv__evict_used(store, get->ns, hash, get->now_ms);
     }
 
     /* With a value the pin stays until fkv_get_done(): it lies in the arena. */
@@ -191,7 +191,8 @@ get_end(fkv_get_t *get, int rc)
 
     if (rc == FKV_OK) {
         fkv__count(get->store, gets_found, 1);
-        fkv__evict_used(get->store, get->own->lookup.hash, get->now_ms);
+        fkv__evict_used(get->store, get->ns, get->own->lookup.hash,
+                        get->now_ms);
     }
 
     get->store->in_flight--;
@@ -556,7 +557,7 @@ get_with(fkv_get_t *get, uint8_t *room)
     ikey.data = room;
     ikey.len = fkv__key_encode(room, get->ns, get->key);
     hash = fkv__hash(ikey);
-    fkv__evict_prefetch(get->store, hash);
+    fkv__evict_prefetch(get->store, get->ns, hash);
 
     rc = now ? get_now(get, ikey, hash) : get_snapshot(get, ikey, hash);
 

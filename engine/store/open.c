@@ -13,9 +13,9 @@
 #include "store/catalog.h"
 #include "store/directory.h"
 #include "store/expire.h"
-#include "store/quota.h"
 #include "store/helper.h"
 #include "store/recover.h"
+#include "store/size.h"
 #include "store/table_file.h"
 #include "store/update.h"
 
@@ -301,10 +301,9 @@ segment_begin(fkv_t *store, const fkv__recovered_t *recovered)
 
     seg->state.incarnation = first->incarnation;
     seg->state.next_blob = recovered->version->next_blob;
-    seg->state.max_size = store->options.max_size;
     seg->state.evict = store->options.evict;
     seg->state.memtables = fkv__set_make(0, 1, 1);
-    fkv__quota_set(seg, &store->options);
+    fkv__size_set(seg, &store->options);
 
     fkv__clock_init(store, recovered->stopped_ms);
     fkv__announce(store, &(fkv__catalog_t) {
@@ -490,20 +489,21 @@ fkv_open(fkv_t **out, const fkv_options_t *opt, const fkv_log_t *log,
 void
 fkv_change(fkv_t *store, const fkv_options_t *opt)
 {
+    uint32_t  evict;
+
     __atomic_store_n(&store->options.compression, opt->compression,
                      __ATOMIC_RELAXED);
     __atomic_store_n(&store->options.index, opt->index, __ATOMIC_RELAXED);
     __atomic_store_n(&store->options.compaction, opt->compaction,
                      __ATOMIC_RELAXED);
-    __atomic_store_n(&store->seg->state.max_size, opt->max_size,
-                     __ATOMIC_RELAXED);
+    fkv__size_set(store->seg, opt);
 
-    if (__atomic_exchange_n(&store->seg->state.evict, opt->evict,
-                            __ATOMIC_RELAXED) != opt->evict)
-    {
+    evict = __atomic_exchange_n(&store->seg->state.evict, opt->evict,
+                                __ATOMIC_RELAXED);
+
+    if ((evict == FKV_EVICT_LFU) != (opt->evict == FKV_EVICT_LFU)) {
         fkv__sketch_clear(store->seg);      /* it means something else now */
     }
-    fkv__quota_set(store->seg, opt);
 }
 
 

@@ -88,24 +88,56 @@ rate_now(const fkv_t *store)
 
 /* When the write may begin; the time that it takes is the next one's wait. */
 static uint64_t
-take_time(fkv__state_shm_t *state, uint64_t now, uint64_t us)
+take_time(uint64_t *next_us, uint64_t now, uint64_t us)
 {
-    uint64_t  next = load(&state->pace_next_us), begin;
+    uint64_t  next = load(next_us), begin;
 
     do {
         begin = fkv__max(next, now);
 
-    } while (!__atomic_compare_exchange_n(&state->pace_next_us, &next,
-                                          begin + us, false, __ATOMIC_RELAXED,
+    } while (!__atomic_compare_exchange_n(next_us, &next, begin + us, false,
+                                          __ATOMIC_RELAXED,
                                           __ATOMIC_RELAXED));
 
     return begin;
 }
 
 
+void
+fkv__pace_evicting(fkv_t *store, fkv__pace_t *pace, uint64_t *next_us,
+    uint64_t debt, uint64_t high, uint64_t bytes)
+{
+    uint64_t  rate = fkv__pace_rate(load(&store->seg->state.pace_evict), debt,
+                                    0, high);
+
+    if (!pace->admitted && rate != UINT64_MAX) {
+        pace->until_us = fkv__max(pace->until_us,
+                                  take_time(next_us, fkv__pace_now_us(),
+                                            bytes * SECOND_US / rate));
+    }
+}
+
+
+/* Times of one kind only grow, so its place is mostly the last. */
+static void
+put_aside(fkv_t *store, fkv__pace_t *pace)
+{
+    fkv_link_t  *at = &store->paced;
+
+    while (at->prev != &store->paced
+           && fkv__container(at->prev, fkv__pace_t, link)->until_us
+              > pace->until_us)
+    {
+        at = at->prev;
+    }
+
+    fkv__list_append(at, &pace->link);
+}
+
+
 /*
- * Times only grow, so the list is in order.  Who has been put aside keeps its
- * turn: it does not wait again if it must read anew.
+ * Who has been put aside keeps its turn: it does not wait again if it must
+ * read anew.
  */
 bool
 fkv__pace_admit(fkv_t *store, fkv__pace_t *pace, fkv_op_t *op, uint64_t bytes)
@@ -119,13 +151,17 @@ fkv__pace_admit(fkv_t *store, fkv__pace_t *pace, fkv_op_t *op, uint64_t bytes)
     pace->admitted = true;
     rate = rate_now(store);
 
-    if (rate == UINT64_MAX) {
+    if (rate == UINT64_MAX && pace->until_us == 0) {
         return true;
     }
 
     now = fkv__pace_now_us();
-    pace->until_us = take_time(&store->seg->state, now,
-                               bytes * SECOND_US / rate);
+
+    if (rate != UINT64_MAX) {
+        pace->until_us = fkv__max(pace->until_us,
+                                  take_time(&store->seg->state.pace_next_us,
+                                            now, bytes * SECOND_US / rate));
+    }
 
     if (pace->until_us < now + GRAIN_US) {
         return true;
@@ -134,7 +170,7 @@ fkv__pace_admit(fkv_t *store, fkv__pace_t *pace, fkv_op_t *op, uint64_t bytes)
     fkv__count(store, delays, 1);
     fkv__pace_stalled(pace);
     pace->op = op;
-    fkv__list_append(&store->paced, &pace->link);
+    put_aside(store, pace);
 
     /* So that the caller asks for our timeout. */
     fkv__want_turn(store);
@@ -219,6 +255,13 @@ blend(uint64_t *word, uint64_t sample)
 
     __atomic_store_n(word, (old == 0) ? sample : (3 * old + sample) / 4,
                      __ATOMIC_RELAXED);
+}
+
+
+void
+fkv__pace_evicted(fkv_t *store, uint64_t bytes, uint64_t us)
+{
+    blend(&store->seg->state.pace_evict, bytes * SECOND_US / (us + 1));
 }
 
 

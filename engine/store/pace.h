@@ -15,6 +15,10 @@
  *            the time that its bytes need at the rate, by CAS, and waits for
  *            its beginning, put aside: no process sleeps.  Less than a
  *            millisecond is no reason to wait, so timers need not be finer
+ * Eviction   what is beyond a bound (size.h) is a debt of the same kind, with a
+ *            rate and a next_us of its own, so only writes that add to what it
+ *            bounds wait for it: neither deletes, eviction's among them, nor
+ *            what others write
  * Processes  any worker; the rates are the helper's
  * If killed  who dies while it waits has taken some time from the others
  */
@@ -34,7 +38,7 @@ typedef struct {
     fkv_link_t  link;           /* in store->paced, soonest first */
     fkv_op_t   *op;
     uint64_t    since_us;       /* put aside for the first time; 0 = never */
-    uint64_t    until_us;
+    uint64_t    until_us;       /* 0 = it need not wait */
     bool        admitted;       /* it has had its turn */
 } fkv__pace_t;
 
@@ -55,6 +59,13 @@ uint64_t fkv__pace_rate(uint64_t paid, uint64_t debt, uint64_t low,
 bool fkv__pace_admit(fkv_t *store, fkv__pace_t *pace, fkv_op_t *op,
     uint64_t bytes);
 
+/*
+ * Before that: it will add so many bytes where debt bytes are to be evicted,
+ * and not before eviction comes to them; next_us is that bound's.
+ */
+void fkv__pace_evicting(fkv_t *store, fkv__pace_t *pace, uint64_t *next_us,
+    uint64_t debt, uint64_t high, uint64_t bytes);
+
 /* It is put aside for another reason; it has written. */
 void fkv__pace_stalled(fkv__pace_t *pace);
 void fkv__pace_done(fkv_t *store, const fkv__pace_t *pace);
@@ -62,6 +73,9 @@ void fkv__pace_done(fkv_t *store, const fkv__pace_t *pace);
 /* By fkv_poll(): runs those whose time has come.  -1: none waits. */
 void    fkv__pace_poll(fkv_t *store);
 int64_t fkv__pace_timeout_ms(const fkv_t *store);
+
+/* By the helper: so many bytes were evicted in so much time. */
+void fkv__pace_evicted(fkv_t *store, uint64_t bytes, uint64_t us);
 
 /* By the helper: so much of the log has become tables in so much time. */
 void fkv__pace_flushed(fkv_t *store, uint64_t log_bytes, uint64_t table_bytes,

@@ -6,7 +6,7 @@
 #include "shared/blocks.h"
 #include "shared/lease.h"
 #include "store/keep.h"
-#include "store/quota.h"
+#include "store/size.h"
 #include "store/usage.h"
 
 #include <string.h>
@@ -79,7 +79,7 @@ stats_usage(fkv_t *store, fkv_stats_t *stats)
     }
 
     for (unsigned class = 0; class < FKV_CLASSES; class++) {
-        stats->quota[class] = fkv__quota(store, class);
+        stats->quota[class] = fkv__size_max(store, class);
     }
 }
 
@@ -138,8 +138,8 @@ fkv_stats(fkv_t *store, fkv_stats_t *stats)
     stats->table_bytes = __atomic_load_n(&state->table_bytes,
                                          __ATOMIC_RELAXED);
 
-    stats->size = fkv__usage_bytes(store);
-    stats->max_size = __atomic_load_n(&state->max_size, __ATOMIC_RELAXED);
+    stats->size = fkv__size_used(store, FKV__BOUND_STORE);
+    stats->max_size = fkv__size_max(store, FKV__BOUND_STORE);
 
     for (unsigned i = 0; i < 8; i++) {
         stats->levels[i] = __atomic_load_n(&state->levels[i],

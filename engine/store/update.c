@@ -17,7 +17,6 @@
 #include "shared/latch.h"
 #include "store/blob_update.h"
 #include "store/frame.h"
-#include "store/quota.h"
 #include "store/read.h"
 #include "store/reap.h"
 #include "store/size.h"
@@ -328,14 +327,14 @@ key_read_or_look(fkv_update_t *u, unsigned i, uint64_t set)
 }
 
 
-/* A store of bounded size wants to know what a blind write replaces. */
+/* Where size is bounded it matters what a blind write replaces. */
 static bool
 key_is_read(const fkv_update_t *u, unsigned i)
 {
     const fkv_change_t  *change = &u->changes[i];
 
     return !change->prefix
-           && (!change->blind || fkv__size_bounded(u->store));
+           && (!change->blind || fkv__size_bounded(u->store, change->ns));
 }
 
 
@@ -504,22 +503,16 @@ update_write(fkv_update_t *u)
  * let through.
  */
 static int
-write_allowed(const fkv_update_t *u)
+write_allowed(fkv_update_t *u)
 {
-    int                      rc;
     const fkv__state_shm_t  *state = &u->store->seg->state;
 
     if (__atomic_load_n(&state->readonly, __ATOMIC_ACQUIRE)) {
         return FKV_EREADONLY;
     }
 
-    rc = fkv__size_admit(u, u->own->parks);
-    if (rc != FKV_OK) {
-        return rc;
-    }
-
     if (!__atomic_load_n(&state->disk_full, __ATOMIC_RELAXED)) {
-        return fkv__quota_admit(u);
+        return fkv__size_admit(u);
     }
 
     for (unsigned i = 0; i < u->n; i++) {

@@ -312,7 +312,7 @@ fkv__usage(const fkv_t *store, unsigned ns)
 
 
 uint64_t
-fkv__usage_bytes(const fkv_t *store)
+fkv__usage_bytes(const fkv_t *store, unsigned from, unsigned to)
 {
     const fkv__segment_shm_t  *seg = store->seg;
     const fkv__state_shm_t    *state = &seg->state;
@@ -321,7 +321,7 @@ fkv__usage_bytes(const fkv_t *store)
     set = __atomic_load_n(&state->memtables, __ATOMIC_ACQUIRE);
     floor = __atomic_load_n(&state->floor, __ATOMIC_ACQUIRE);
 
-    for (unsigned ns = 0; ns < FKV_NAMESPACES; ns++) {
+    for (unsigned ns = from; ns < to; ns++) {
         bytes += __atomic_load_n(&state->usage[ns].bytes, __ATOMIC_RELAXED);
         file += __atomic_load_n(&state->usage_file[ns], __ATOMIC_RELAXED);
         raw += __atomic_load_n(&state->usage_raw[ns], __ATOMIC_RELAXED);
@@ -334,7 +334,7 @@ fkv__usage_bytes(const fkv_t *store)
             continue;
         }
 
-        for (unsigned ns = 0; ns < FKV_NAMESPACES; ns++) {
+        for (unsigned ns = from; ns < to; ns++) {
             bytes += __atomic_load_n(&arena->usage[ns].bytes,
                                      __ATOMIC_RELAXED);
         }

@@ -39,8 +39,8 @@
 /* ns is below FKV_NAMESPACES.  Some dozens of loads, any process and thread. */
 fkv_usage_t fkv__usage(const fkv_t *store, unsigned ns);
 
-/* Bytes of all namespaces. */
-uint64_t fkv__usage_bytes(const fkv_t *store);
+/* Bytes of the namespaces [from, to). */
+uint64_t fkv__usage_bytes(const fkv_t *store, unsigned from, unsigned to);
 
 
 /*

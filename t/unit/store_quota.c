@@ -1,9 +1,9 @@
 /*
- * store_quota.c - quotas of classes of namespaces.
+ * store_quota.c - quotas of classes of namespaces, of which nothing is evicted.
  */
 
 #include "disk.h"
-#include "store/quota.h"
+#include "store/size.h"
 
 #define MEMORY  FKV_MEMORY_MIN
 #define QUOTA   (1024 * 1024)
@@ -13,11 +13,11 @@ static disk_t  disk;
 
 
 static void
-quota_is(uint64_t cache, uint64_t user)
+quota_is(uint64_t limits, uint64_t user)
 {
     fkv_options_t  opt = *fkv_options(disk.store);
 
-    opt.quota[FKV_CLASS_CACHE] = cache;
+    opt.quota[FKV_CLASS_LIMITS] = limits;
     opt.quota[FKV_CLASS_USER] = user;
     fkv_change(disk.store, &opt);
 }
@@ -115,8 +115,8 @@ class_holds_its_quota_and_no_more(void **state)
 
     (void) state;
 
-    n = fill(FKV_NAMESPACE_CACHE);
-    used = fkv__quota_used(disk.store, FKV_CLASS_CACHE);
+    n = fill(FKV_NAMESPACE_LIMITS);
+    used = fkv__size_used(disk.store, FKV_CLASS_LIMITS);
     assert_true(used <= QUOTA);
     assert_true(used > QUOTA - 2 * VALUE);
     assert_true(n > QUOTA / VALUE * 8 / 10);
@@ -126,7 +126,7 @@ class_holds_its_quota_and_no_more(void **state)
 
     for (unsigned key = 0; key < 300; key++) {
         assert_int_equal(put(FKV_NAMESPACE_USER, key, VALUE), FKV_OK);
-        assert_int_equal(put(FKV_NAMESPACE_LIMITS, key, 10), FKV_OK);
+        assert_int_equal(put(FKV_NAMESPACE_CACHE, key, 10), FKV_OK);
     }
 }
 
@@ -136,16 +136,16 @@ what_does_not_add_goes_on(void **state)
 {
     (void) state;
 
-    (void) fill(FKV_NAMESPACE_CACHE);
-    assert_int_equal(put(FKV_NAMESPACE_CACHE, 3, VALUE), FKV_OK);
-    assert_int_equal(put(FKV_NAMESPACE_CACHE, 4, VALUE / 2), FKV_OK);
-    assert_int_equal(put(FKV_NAMESPACE_CACHE, 5, 5 * VALUE), FKV_EQUOTA);
+    (void) fill(FKV_NAMESPACE_LIMITS);
+    assert_int_equal(put(FKV_NAMESPACE_LIMITS, 3, VALUE), FKV_OK);
+    assert_int_equal(put(FKV_NAMESPACE_LIMITS, 4, VALUE / 2), FKV_OK);
+    assert_int_equal(put(FKV_NAMESPACE_LIMITS, 5, 5 * VALUE), FKV_EQUOTA);
 
     for (unsigned key = 10; key < 15; key++) {
-        assert_int_equal(delete(FKV_NAMESPACE_CACHE, key), FKV_OK);
+        assert_int_equal(delete(FKV_NAMESPACE_LIMITS, key), FKV_OK);
     }
 
-    assert_int_equal(put(FKV_NAMESPACE_CACHE, 4000, VALUE), FKV_OK);
+    assert_int_equal(put(FKV_NAMESPACE_LIMITS, 4000, VALUE), FKV_OK);
 }
 
 
@@ -155,14 +155,14 @@ large_value_is_overwritten_at_the_edge(void **state)
 {
     static uint8_t  large[200 * 1024];
     uint64_t        written;
-    fkv_change_t    c = { .ns = FKV_NAMESPACE_CACHE, .key = FKV_STR("large"),
+    fkv_change_t    c = { .ns = FKV_NAMESPACE_LIMITS, .key = FKV_STR("large"),
                           .action = FKV_PUT,
                           .value = { large, sizeof(large) } };
 
     (void) state;
 
     assert_int_equal(change(&c, 1), FKV_OK);
-    (void) fill(FKV_NAMESPACE_CACHE);
+    (void) fill(FKV_NAMESPACE_LIMITS);
     written = disk_count(&disk, FKV__STAT_blob_writes);
 
     for (unsigned i = 0; i < 3; i++) {
@@ -184,14 +184,14 @@ batch_is_refused_as_a_whole(void **state)
     fkv_change_t  c[2] = {
         { .ns = FKV_NAMESPACE_USER, .key = FKV_STR("with"),
           .action = FKV_PUT },
-        { .ns = FKV_NAMESPACE_CACHE, .key = FKV_STR("new"),
+        { .ns = FKV_NAMESPACE_LIMITS, .key = FKV_STR("new"),
           .action = FKV_PUT, .value = { value, 2 * VALUE } }
     };
     char          text[8];
 
     (void) state;
 
-    (void) fill(FKV_NAMESPACE_CACHE);
+    (void) fill(FKV_NAMESPACE_LIMITS);
     assert_int_equal(change(c, 2), FKV_EQUOTA);
     assert_int_equal(live_get(&disk.live, "with", text, sizeof(text)),
                      FKV_NOTFOUND);
@@ -208,7 +208,7 @@ users_databases_share_theirs(void **state)
     quota_is(0, QUOTA);
     n = fill(3);
     assert_int_equal(put(5, 0, VALUE), FKV_EQUOTA);
-    assert_int_equal(put(FKV_NAMESPACE_CACHE, 0, VALUE), FKV_OK);
+    assert_int_equal(put(FKV_NAMESPACE_LIMITS, 0, VALUE), FKV_OK);
 
     quota_is(0, 2 * QUOTA);
     assert_int_equal(put(5, 0, VALUE), FKV_OK);
@@ -222,19 +222,19 @@ users_databases_share_theirs(void **state)
 static void
 range_delete_makes_room_once_it_is_flushed(void **state)
 {
-    fkv_change_t  all = { .ns = FKV_NAMESPACE_CACHE, .prefix = true,
+    fkv_change_t  all = { .ns = FKV_NAMESPACE_LIMITS, .prefix = true,
                           .action = FKV_DELETE };
 
     (void) state;
 
-    (void) fill(FKV_NAMESPACE_CACHE);
+    (void) fill(FKV_NAMESPACE_LIMITS);
     disk_flush(&disk);
     assert_int_equal(change(&all, 1), FKV_OK);
-    assert_int_equal(put(FKV_NAMESPACE_CACHE, 1, 2 * VALUE), FKV_EQUOTA);
+    assert_int_equal(put(FKV_NAMESPACE_LIMITS, 1, 2 * VALUE), FKV_EQUOTA);
     assert_true(fkv__flush_wanted(disk.store));
 
     disk_flush_sealed(&disk);
-    assert_int_equal(put(FKV_NAMESPACE_CACHE, 1, 2 * VALUE), FKV_OK);
+    assert_int_equal(put(FKV_NAMESPACE_LIMITS, 1, 2 * VALUE), FKV_OK);
 }
 
 

@@ -5,7 +5,6 @@
 
 #include "disk.h"
 #include "store/size.h"
-#include "store/usage.h"
 
 #define MEMORY   (16 * 1024 * 1024)
 #define VALUE    500
@@ -16,12 +15,22 @@ static disk_t   disk;
 static uint8_t  bytes[300 * 1024];
 
 
+static void
+bound(uint64_t max_size)
+{
+    fkv_options_t  opt = *fkv_options(disk.store);
+
+    opt.max_size = max_size;
+    fkv_change(disk.store, &opt);
+}
+
+
 static int
 size_setup(void **state)
 {
     (void) state;
     disk_begin(&disk, MEMORY);
-    disk.store->seg->state.max_size = 1024 * 1024 * 1024;
+    bound(1024 * 1024 * 1024);
 
     return 0;
 }
@@ -76,7 +85,7 @@ write_keys(unsigned from, unsigned to, size_t len, bool blind)
 static void
 size_is_about(uint64_t wanted, unsigned percent)
 {
-    uint64_t  size = fkv__usage_bytes(disk.store);
+    uint64_t  size = fkv__size_used(disk.store, FKV__BOUND_STORE);
 
     if (size < wanted - wanted * percent / 100
         || size > wanted + wanted * percent / 100)
@@ -156,7 +165,7 @@ what_is_replaced_in_memory_is_not_counted_twice(void **state)
     size_is_about(100 * RECORD, 15);        /* a filter's page */
     write_keys(0, 100, 0, false);
     disk_flush(&disk);
-    assert_true(fkv__usage_bytes(disk.store) < 20 * RECORD);
+    assert_true(fkv__size_used(disk.store, FKV__BOUND_STORE) < 20 * RECORD);
 }
 
 
@@ -197,12 +206,12 @@ expired_records_do_not_count(void **state)
     }
 
     disk_flush(&disk);
-    assert_true(fkv__usage_bytes(disk.store) > 300 * 100);
+    assert_true(fkv__size_used(disk.store, FKV__BOUND_STORE) > 300 * 100);
 
     disk_pass(&disk, 2000);
     write_key(0, 1, false);
     disk_flush(&disk);
-    assert_true(fkv__usage_bytes(disk.store) < 10000);
+    assert_true(fkv__size_used(disk.store, FKV__BOUND_STORE) < 10000);
 }
 
 
@@ -213,7 +222,7 @@ a_full_store_takes_deletes_and_what_does_not_grow(void **state)
     uint64_t  max = 1024 * 1024;
 
     (void) state;
-    __atomic_store_n(&disk.store->seg->state.max_size, max, __ATOMIC_RELAXED);
+    bound(max);
 
     while (write_key(n, VALUE, n & 1) == FKV_OK) {
         n++;
@@ -224,7 +233,7 @@ a_full_store_takes_deletes_and_what_does_not_grow(void **state)
     }
 
     assert_true(n > max / RECORD * 3 / 4);
-    assert_true(fkv__usage_bytes(disk.store) <= max);
+    assert_true(fkv__size_used(disk.store, FKV__BOUND_STORE) <= max);
 
     assert_int_equal(write_key(n, VALUE, false), FKV_EMAXSIZE);
     assert_int_equal(write_key(n, VALUE, true), FKV_EMAXSIZE);
@@ -240,10 +249,10 @@ a_full_store_takes_deletes_and_what_does_not_grow(void **state)
     assert_int_equal(write_key(3, 0, false), FKV_OK);
     assert_int_equal(write_key(4, 0, true), FKV_OK);
     assert_int_equal(write_key(n, VALUE, false), FKV_OK);
-    assert_true(fkv__usage_bytes(disk.store) <= max);
+    assert_true(fkv__size_used(disk.store, FKV__BOUND_STORE) <= max);
 
     /* It is a setting like others, and counts at once. */
-    fkv_change(disk.store, &(fkv_options_t) { .max_size = 2 * max });
+    bound(2 * max);
     write_keys(n + 1, 3 * n / 2, VALUE, false);
 }
 
@@ -256,7 +265,7 @@ a_large_value_is_overwritten_in_a_full_store(void **state)
     unsigned  n = 2;
 
     (void) state;
-    fkv_change(disk.store, &(fkv_options_t) { .max_size = 1024 * 1024 });
+    bound(1024 * 1024);
 
     assert_int_equal(write_key(0, large, false), FKV_OK);
     assert_int_equal(write_key(1, large, false), FKV_OK);
@@ -282,7 +291,7 @@ garbage_that_nobody_knows_of_is_looked_for(void **state)
     uint64_t  max = 2 * 1024 * 1024;
 
     (void) state;
-    __atomic_store_n(&disk.store->seg->state.max_size, 0, __ATOMIC_RELAXED);
+    bound(0);
 
     write_keys(0, N, VALUE, true);
     disk_flush(&disk);
@@ -293,7 +302,7 @@ garbage_that_nobody_knows_of_is_looked_for(void **state)
     disk_flush(&disk);
     size_is_about(3 * N * RECORD, 10);
 
-    fkv_change(disk.store, &(fkv_options_t) { .max_size = max });
+    bound(max);
     assert_int_equal(fkv__compact(disk.helper), FKV_END);
     assert_int_equal(write_key(N, VALUE, false), FKV_EMAXSIZE);
     disk_compact(&disk);
