@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define FILE_SLURP_BYTES  (64 * 1024)
@@ -194,6 +195,19 @@ linux_rename_new(const fkv__fs_t *fs, int dir, const char *from,
 }
 
 
+/* What is kept for the superuser is not ours, whoever we are. */
+static int64_t
+linux_room(const fkv__fs_t *fs, int dir)
+{
+    struct statvfs  st;
+
+    (void) fs;
+
+    return (fstatvfs(dir, &st) != 0)
+           ? -errno : (int64_t) st.f_bavail * (int64_t) st.f_frsize;
+}
+
+
 const fkv__fs_t  fkv__fs_linux = {
     .open = linux_open,
     .close = linux_close,
@@ -210,6 +224,7 @@ const fkv__fs_t  fkv__fs_linux = {
     .mkdir = linux_mkdir,
     .link = linux_link,
     .rename_new = linux_rename_new,
+    .room = linux_room,
     .data = NULL
 };
 

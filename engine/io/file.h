@@ -42,6 +42,7 @@ struct fkv__fs_s {
                   int to_dir, const char *to);
     int      (*rename_new)(const fkv__fs_t *fs, int dir, const char *from,
                   const char *to);      /* -EEXIST, never replaces */
+    int64_t  (*room)(const fkv__fs_t *fs, int dir);     /* bytes free */
     void      *data;                            /* a test's own */
 };
 

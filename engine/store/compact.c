@@ -8,8 +8,9 @@
 #include "store/keep.h"
 #include "store/merge.h"
 #include "store/output.h"
-#include "store/size.h"
 #include "store/pace.h"
+#include "store/reserve.h"
+#include "store/size.h"
 #include "store/source_file.h"
 #include "store/usage.h"
 
@@ -190,6 +191,26 @@ merge_record(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
 }
 
 
+/*
+ * On a full disk when a table of the level below is through: one of which a
+ * part is left keeps the room of all, and perhaps nothing more goes there.
+ */
+static bool
+slice_ends(const input_t *input, const fkv__output_t *output)
+{
+    const fkv__helper_t  *helper = output->helper;
+    const fkv__iter_t    *below = &input->iters[input->n - 1];
+    bool                  full = fkv__reserve_given(helper->store);
+
+    if (full && below->tables[0]->level > 0) {
+        return below->at > 0;
+    }
+
+    return !output->open
+           && output->bytes >= (full ? 1 : helper->slice_bytes);
+}
+
+
 /* FKV_OK · FKV_END a slice is done, this key belongs to the next · failure */
 static int
 merge_next_key(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
@@ -208,7 +229,7 @@ merge_next_key(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
         return rc;
     }
 
-    if (!output->open && output->bytes >= output->helper->slice_bytes) {
+    if (slice_ends(input, output)) {
         FKV_STEP("compact.6");
         return FKV_END;
     }
@@ -751,7 +772,10 @@ fkv__compact(fkv__helper_t *helper)
 
     fkv__dead_take(store, &helper->pick);
     style_choose(helper);
-    helper->pick.squeeze = fkv__size_squeezes(store, version);
+    helper->pick.squeeze = fkv__size_squeezes(store, version)
+                           || fkv__reserve_given(store);
+    helper->pick.room = fkv__reserve_given(store) ? store->seg->arena_bytes
+                                                  : 0;
     rc = compact_ranges(helper, version);
 
     if (rc == FKV_OK) {

@@ -4,6 +4,8 @@
 
 #define _GNU_SOURCE
 #include "store/duty.h"
+#include "shared/arena.h"
+#include "shared/set.h"
 #include "store/blob_collect.h"
 #include "store/checkpoint.h"
 #include "store/compact.h"
@@ -14,6 +16,7 @@
 #include "store/job.h"
 #include "store/log_sync.h"
 #include "store/recycle.h"
+#include "store/reserve.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -79,22 +82,19 @@ retry_later(retry_t *retry, fkv_t *store, int rc)
 }
 
 
+/* What is in memory of deletes goes to tables, where they make room. */
 static void
-disk_full(fkv_t *store, bool full)
+seal_active(fkv_t *store)
 {
-    uint32_t  was;
+    fkv__segment_shm_t  *seg = store->seg;
+    uint64_t             set;
+    unsigned             id;
 
-    was = __atomic_exchange_n(&store->seg->state.disk_full, full,
-                              __ATOMIC_SEQ_CST);
+    set = __atomic_load_n(&seg->state.memtables, __ATOMIC_ACQUIRE);
+    id = fkv__set_arena(set, 0);
 
-    if (full && !was) {
-        fkv__log(store->log, FKV_LOG_ERROR, "the disk is full: store \"%s\" "
-                 "takes nothing but deletes until there is room again",
-                 store->path);
-
-    } else if (!full && was) {
-        fkv__log(store->log, FKV_LOG_NOTICE, "the disk has room again: store "
-                 "\"%s\" takes writes", store->path);
+    if (fkv__arena_word(&seg->arenas[id]).top > 0) {
+        fkv__arena_seal(&seg->arenas[id], fkv__segment_arena(seg, id));
     }
 }
 
@@ -162,8 +162,8 @@ flush_turn(fkv__helper_t *helper, retry_t *retry)
 
     rc = disk_work(helper);
 
-    if (rc == FKV_EFULL) {
-        disk_full(store, true);
+    if (rc == FKV_EFULL && fkv__reserve_give(helper)) {
+        return 0;
     }
 
     if (rc < 0 && rc != FKV_ECANCELED) {
@@ -176,10 +176,6 @@ flush_turn(fkv__helper_t *helper, retry_t *retry)
     }
 
     retry->failures = 0;
-
-    if (__atomic_load_n(&store->seg->state.disk_full, __ATOMIC_RELAXED)) {
-        disk_full(store, false);
-    }
 
     return (rc == FKV_AGAIN) ? PIN_MS : IDLE_MS;
 }
@@ -215,10 +211,24 @@ clock_persist(fkv__helper_t *helper)
 
 
 static void
-second_turn(fkv__helper_t *helper)
+second_turn(fkv__helper_t *helper, const retry_t *retry)
 {
     fkv__clock_tick(helper->store);
     clock_persist(helper);
+
+    if (!readonly(helper->store)) {
+        fkv__reserve_look(helper, retry->failures > 0
+                          || __atomic_load_n(&helper->compact_full,
+                                             __ATOMIC_RELAXED));
+    }
+
+    /* One by one: while none can be flushed deletes need them all. */
+
+    if (fkv__reserve_given(helper->store)
+        && !fkv__flush_wanted(helper->store))
+    {
+        seal_active(helper->store);
+    }
 }
 
 
@@ -285,7 +295,13 @@ fkv__duty_flush(fkv__helper_t *helper)
 
         if (now >= second_at) {
             second_at = now + SECOND_MS;
-            second_turn(helper);
+            second_turn(helper, &retry);
+        }
+
+        /* Writers may be fast, and a full disk is better seen before it is. */
+
+        if (__atomic_load_n(&helper->reserved, __ATOMIC_ACQUIRE)) {
+            fkv__reserve_look(helper, false);
         }
 
         sync_turn(store, now, &sync_since);
@@ -356,7 +372,6 @@ void
 fkv__duty_compact(fkv__helper_t *helper)
 {
     retry_t  retry = { .what = "compaction" };
-    bool     full = false;
 
     /* Workers and flush come first.  On Linux this is of the thread alone. */
     (void) setpriority(PRIO_PROCESS, (id_t) gettid(), COMPACT_NICE);
@@ -378,19 +393,26 @@ fkv__duty_compact(fkv__helper_t *helper)
             rc = (collected == FKV_END) ? rc : collected;
         }
 
+        if (rc == FKV_EFULL && fkv__reserve_give(helper)) {
+            continue;
+        }
+
         if (rc < 0 && rc != FKV_ECANCELED) {
-            if (rc == FKV_EFULL && !full) {
+            bool  full = (rc == FKV_EFULL);
+
+            if (full && !__atomic_exchange_n(&helper->compact_full, full,
+                                             __ATOMIC_RELAXED))
+            {
                 fkv__log(helper->store->log, FKV_LOG_ERROR, "compaction of "
                          "store \"%s\" waits: the disk is full",
                          helper->store->path);
             }
 
-            full = (rc == FKV_EFULL);
             retry_later(&retry, helper->store, rc);
             continue;
         }
 
-        full = false;
+        __atomic_store_n(&helper->compact_full, false, __ATOMIC_RELAXED);
         retry.failures = 0;
 
         if (rc != FKV_OK) {

@@ -2,8 +2,9 @@
  * duty.h - what the helper's threads do as long as they run.
  *
  *     FLUSH    again and again   sync the log if a flush waits for that,
- *                                flush, make arenas ready
- *              every second      tick the clock, sync the log
+ *                                flush, make arenas ready, look for the reserve
+ *              every second      tick the clock, sync the log; on a full disk
+ *                                seal what is in memory
  *              every 10 minutes  let the catalog know the time
  *     COMPACT  again and again   compact; when nothing is due, look again
  *                                after a flush, or a second
@@ -13,7 +14,7 @@
  *
  * A failure never ends a thread: it is logged and tried again, later and
  * later; what was to be done stays where it is.  A full disk is said once,
- * raises state.disk_full, and is tried again every second.
+ * makes them give the reserve (reserve.h), and is tried again every second.
  */
 
 #ifndef FKV_STORE_DUTY_H

@@ -58,6 +58,8 @@ struct fkv__helper_s {
 
     pthread_mutex_t   warm;             /* of slot->filling, warm.h */
     bool              stop;             /* atomic */
+    bool              reserved;         /* atomic: reserve.h */
+    bool              compact_full;     /* atomic: COMPACT lacks room */
     bool              log_held;         /* atomic: no arena leaves the set */
     uint64_t          populated;        /* FLUSH's own: of the segment */
     uint32_t          log_cut;          /* FLUSH's own: files of no length */

@@ -15,6 +15,7 @@
 #include "store/expire.h"
 #include "store/helper.h"
 #include "store/recover.h"
+#include "store/reserve.h"
 #include "store/size.h"
 #include "store/table_file.h"
 #include "store/update.h"
@@ -392,6 +393,7 @@ store_open(fkv_t *store, char *error)
     char                   cause[FKV_ERROR_BYTES];
     segment_task_t         task;
     fkv__directory_t       directory;
+    fkv__recover_t         recover;
     fkv__recovered_t       recovered;
     fkv__table_options_t   table_options;
     fkv__segment_layout_t  layout;
@@ -422,15 +424,23 @@ store_open(fkv_t *store, char *error)
     fkv__table_options(&store->options, &table_options);
     segment_task_start(&task, store);
 
-    rc = fkv__recover(&recovered, &(fkv__recover_t) {
-                          .directory = &directory,
-                          .clock = store->clock,
-                          .log = store->log,
-                          .uid = store->options.uid,
-                          .gid = store->options.gid,
-                          .arena_bytes = layout.arena_bytes,
-                          .table_options = &table_options
-                      }, cause);
+    recover = (fkv__recover_t) {
+        .directory = &directory,
+        .clock = store->clock,
+        .log = store->log,
+        .uid = store->options.uid,
+        .gid = store->options.gid,
+        .arena_bytes = layout.arena_bytes,
+        .table_options = &table_options
+    };
+    rc = fkv__recover(&recovered, &recover, cause);
+
+    /* What it has written is gone, and now there is more room. */
+
+    if (rc == FKV_EFULL && fkv__reserve_drop(store->fs, directory.dir)) {
+        rc = fkv__recover(&recovered, &recover, cause);
+    }
+
     made = segment_task_join(&task, memory_error);
 
     if (rc != FKV_OK) {

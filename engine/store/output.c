@@ -67,7 +67,6 @@ output_close(fkv__output_t *output)
 
     if (rc == FKV_OK) {
         output->bytes += info.bytes;
-        output->bytes_below = 0;
         output->n++;
 
     } else {
@@ -90,13 +89,10 @@ fkv__output_align(fkv__output_t *output, fkv__table_t *const *below,
 }
 
 
-/* Moves on in the level below; is there reason to cut before the key? */
-static bool
-output_aligned(fkv__output_t *output, fkv_str_t key)
+/* Moves on in the level below to where the key is. */
+static void
+output_pass(fkv__output_t *output, fkv_str_t key)
 {
-    unsigned  before = output->at_below;
-    uint64_t  bytes = fkv__table_file_bytes(&output->file);
-
     while (output->at_below < output->n_below) {
         const fkv__table_info_t  *info = &output->below[output->at_below]->info;
 
@@ -107,6 +103,17 @@ output_aligned(fkv__output_t *output, fkv_str_t key)
         output->bytes_below += info->bytes;
         output->at_below++;
     }
+}
+
+
+/* Is there reason to cut before the key? */
+static bool
+output_aligned(fkv__output_t *output, fkv_str_t key)
+{
+    unsigned  before = output->at_below;
+    uint64_t  bytes = fkv__table_file_bytes(&output->file);
+
+    output_pass(output, key);
 
     return output->at_below > before
            && (2 * bytes >= output->table_bytes
@@ -141,6 +148,10 @@ fkv__output_add(fkv__output_t *output, const fkv__record_t *rec, bool cached)
         if (rc != FKV_OK) {
             return rc;
         }
+
+        /* What lies before its first key is not below it. */
+        output_pass(output, rec->key);
+        output->bytes_below = 0;
 
     } else if (fkv__block_cmp(fkv__buf_str(&last->last_key),
                               last->last_version, rec->key, rec->version)

@@ -138,7 +138,7 @@ fkv__pick_debt(const fkv__pick_t *pick, const fkv__version_t *version)
 static bool
 is_tiered(const fkv__pick_t *pick)
 {
-    return pick->runs > 0 && pick->damaged.len == 0;
+    return pick->runs > 0 && pick->damaged.len == 0 && pick->room == 0;
 }
 
 

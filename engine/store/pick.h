@@ -78,6 +78,9 @@ typedef struct {
                                        set atomically, for the debt */
     fkv__buf_t      damaged;        /* ids of tables to leave alone */
     bool            squeeze;        /* nothing shall stay above the last */
+    uint64_t        room;           /* 0 = any; else leveled, of level 0 no
+                                       more at once, but for one table, and
+                                       nothing beside what is dead */
     uint64_t        wanted[FKV__PICK_WANTED];   /* and of some to take soon */
 
     /* The pick; tables are the version's. */

@@ -148,15 +148,16 @@ take_neighbours(fkv__pick_t *pick, const fkv__version_t *version,
 {
     fkv__table_t *const  *tables = version->levels[level];
     uint64_t              bytes = tables[at]->info.bytes;
+    uint64_t              most = (pick->room == 0) ? pick->base_bytes : 0;
     unsigned              from = at, end = at + 1;
 
-    while (from > 0 && bytes < pick->base_bytes
+    while (from > 0 && bytes < most
            && is_remnant(pick, version, level, from - 1, floor, now_ms))
     {
         bytes += tables[--from]->info.bytes;
     }
 
-    while (end < version->n[level] && bytes < pick->base_bytes
+    while (end < version->n[level] && bytes < most
            && is_remnant(pick, version, level, end, floor, now_ms))
     {
         bytes += tables[end++]->info.bytes;

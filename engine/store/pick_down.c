@@ -222,10 +222,17 @@ fkv__pick_take_level_0(fkv__pick_t *pick, const fkv__version_t *version,
 {
     fkv__table_t *const  *tables = version->levels[0];
     unsigned              n = version->n[0];
+    uint64_t              bytes = 0;
 
     for (unsigned i = n; i-- > 0 && pick->n < FKV__PICK_L0_MAX; ) {
         unsigned  taken = 0;
         bool      stays = fkv__pick_is_damaged(pick, tables[i]);
+
+        bytes += tables[i]->info.bytes - tables[i]->info.taken;
+
+        if (pick->room != 0 && pick->n > 0 && bytes > pick->room) {
+            break;
+        }
 
         if (merging != 0 && tables[i]->info.merging != merging) {
             stays = true;

@@ -33,7 +33,8 @@ uint64_t fkv__pick_begun(const fkv__version_t *version);
 /*
  * Of level 0, oldest first, what no table that stays there is in the way of:
  * a damaged one, or one that waits behind it.  Only those of the merge with
- * this number, unless it is 0.
+ * this number, unless it is 0; and no more than there is room for until they
+ * are through, the others go on later.
  */
 void fkv__pick_take_level_0(fkv__pick_t *pick, const fkv__version_t *version,
     uint64_t merging);

@@ -19,6 +19,7 @@
 #include "store/frame.h"
 #include "store/read.h"
 #include "store/reap.h"
+#include "store/reserve.h"
 #include "store/size.h"
 #include "store/switch.h"
 
@@ -32,6 +33,7 @@ typedef enum {
 #define SPINS           1000
 #define HELD_BYTES_MAX  (16 * 1024 * 1024)  /* of values read from tables */
 #define LOOKUPS_MAX     32                  /* in flight at once */
+#define FULL_US_MAX     (5 * 1000 * 1000)   /* for memory on a full disk */
 
 
 static fkv__update_t *
@@ -476,13 +478,17 @@ update_write(fkv_update_t *u)
             return fkv__op_enter(&u->op, UPDATE_READ);
         }
 
-        /* Deletes are let through a full disk, but not for ever. */
-        if (__atomic_load_n(&store->seg->state.disk_full, __ATOMIC_RELAXED)) {
+        fkv__count(store, wait_arena, 1);
+        fkv__pace_stalled(&u->own->pace);
+
+        /* Deletes are let through a full disk, but do not wait for ever. */
+
+        if (fkv__reserve_given(store)
+            && fkv__pace_now_us() - u->own->pace.since_us > FULL_US_MAX)
+        {
             return update_end(u, FKV_EFULL);
         }
 
-        fkv__count(store, wait_arena, 1);
-        fkv__pace_stalled(&u->own->pace);
         fkv__retry_arena(store, &u->op);
         u->op.state = UPDATE_READ;
         return FKV__TURN_WAIT;
@@ -511,7 +517,7 @@ write_allowed(fkv_update_t *u)
         return FKV_EREADONLY;
     }
 
-    if (!__atomic_load_n(&state->disk_full, __ATOMIC_RELAXED)) {
+    if (!fkv__reserve_given(u->store)) {
         return fkv__size_admit(u);
     }
 

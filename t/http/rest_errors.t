@@ -160,8 +160,45 @@ subtest 'a full disk' => sub {
     problem_is($http->post('/kv/n?incr=1'), 507, 'full', 'incr too');
     is($http->get('/kv/k1')->body, value(1), 'reads go on');
     is($http->get("/kv/k$kept")->body, value($kept), 'of all that was written');
+    ok($http->get('/status')->json->{stores}{main}{disk_full}, 'status: full');
     is($http->delete('/kv/k1')->status, 204, 'deletes are let through');
     is($http->get('/kv/k1')->status, 404, 'and delete');
+
+    # They make room, also on a disk that has none for their tables.
+    my @other = grep { $_ != 204 }
+        map { $http->delete("/kv/k$_")->status } 2 .. $kept / 2;
+    is_deeply(\@other, [], 'half of all keys are deleted');
+    ok($nginx->wait_until(sub {
+        $http->put('/kv/again', value(1))->status == 201;
+    }, 60), 'and writes go on by themselves');
+    my @lost = grep { $http->get("/kv/k$_")->status != 200 }
+        $kept / 2 + 1 .. $kept;
+    is_deeply(\@lost, [], 'what was kept is there');
+
+    # Somebody else fills it; a store that must be replayed opens all the same.
+    ok($nginx->wait_until(sub { -s "$store/RESERVE" }), 'there is a reserve');
+    $nginx->kill('KILL');
+
+    open my $file, '>', "$store/other" or die $!;
+    my $filled = 1;
+    $filled = syswrite $file, 'x' x 4096 while $filled;
+    close $file;
+
+    ok($nginx->start, 'it opens on a full disk');
+    ok(!-e "$store/RESERVE", 'with the room of its reserve');
+    $http = Ferrokv::Http->new($nginx->port);
+    is($http->get("/kv/k$kept")->body, value($kept), 'with what it held');
+    is($http->get('/kv/again')->body, value(1), 'and what was written last');
+    ok($nginx->wait_until(sub {
+        $http->get('/status')->json->{stores}{main}{disk_full};
+    }, 30), 'it is full');
+    is($http->put('/kv/more', value(1))->status, 507, 'takes no values');
+    is($http->delete("/kv/k$kept")->status, 204, 'but deletes');
+
+    unlink "$store/other";
+    ok($nginx->wait_until(sub {
+        $http->put('/kv/more', value(1))->status == 201;
+    }, 30), 'and recovers when space returns');
 
     $nginx->allow(qr/No space left|disk|full/i);
     $nginx->finish;

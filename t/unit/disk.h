@@ -20,6 +20,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sys/stat.h>
 
 #define DISK_KEYS      600
 #define DISK_HOUR      (60 * 60 * 1000ull)
@@ -49,6 +50,7 @@ typedef struct {
     const char     *fail;           /* name of the call that fails ... */
     int             fail_errno;
     unsigned        fail_after;     /* ... after so many that do not */
+    uint64_t        capacity;       /* bytes that files may have, 0 = any */
 } disk_t;
 
 
@@ -90,6 +92,76 @@ disk_fails(const fkv__fs_t *fs, const char *call)
 }
 
 
+/* Bytes of all files of the store. */
+static inline uint64_t
+disk_used(const disk_t *disk)
+{
+    static const char *const  dirs[] = { "", "/log", "/sst", "/blob" };
+    uint64_t                  bytes = 0;
+
+    for (unsigned i = 0; i < 4; i++) {
+        char            path[100];
+        DIR            *dir;
+        struct dirent  *entry;
+        struct stat     st;
+
+        (void) sprintf(path, "%s%s", disk->live.dir, dirs[i]);
+        dir = opendir(path);
+
+        while (dir != NULL && (entry = readdir(dir)) != NULL) {
+            if (fstatat(dirfd(dir), entry->d_name, &st, 0) == 0
+                && S_ISREG(st.st_mode))
+            {
+                bytes += (uint64_t) st.st_size;
+            }
+        }
+
+        if (dir != NULL) {
+            (void) closedir(dir);
+        }
+    }
+
+    return bytes;
+}
+
+
+static inline int64_t
+disk_room(const fkv__fs_t *fs, int dir)
+{
+    const disk_t  *disk = fs->data;
+    uint64_t       used = disk_used(disk);
+
+    return (disk->capacity == 0)
+           ? fkv__fs_linux.room(&fkv__fs_linux, dir)
+           : (int64_t) (disk->capacity - fkv__min(disk->capacity, used));
+}
+
+
+/* Would a file of this length be too much? */
+static inline bool
+disk_is_full(const fkv__fs_t *fs, int fd, uint64_t len)
+{
+    const disk_t  *disk = fs->data;
+    struct stat    st;
+
+    return disk->capacity != 0 && fstat(fd, &st) == 0
+           && len > (uint64_t) st.st_size
+           && disk_used(disk) + len - (uint64_t) st.st_size > disk->capacity;
+}
+
+
+static inline int
+disk_allocate(const fkv__fs_t *fs, int fd, uint64_t len)
+{
+    if (disk_fails(fs, "allocate")) {
+        return -((disk_t *) fs->data)->fail_errno;
+    }
+
+    return disk_is_full(fs, fd, len)
+           ? -ENOSPC : fkv__fs_linux.allocate(&fkv__fs_linux, fd, len);
+}
+
+
 static inline int64_t
 disk_pwrite(const fkv__fs_t *fs, int fd, const void *buf, size_t len,
     uint64_t offset)
@@ -98,7 +170,9 @@ disk_pwrite(const fkv__fs_t *fs, int fd, const void *buf, size_t len,
         return -((disk_t *) fs->data)->fail_errno;
     }
 
-    return fkv__fs_linux.pwrite(&fkv__fs_linux, fd, buf, len, offset);
+    return disk_is_full(fs, fd, offset + len)
+           ? -ENOSPC
+           : fkv__fs_linux.pwrite(&fkv__fs_linux, fd, buf, len, offset);
 }
 
 
@@ -138,15 +212,6 @@ disk_push(const fkv__fs_t *fs, int fd, uint64_t offset, uint64_t len,
     (void) wait;
 
     return disk_fails(fs, "push") ? -((disk_t *) fs->data)->fail_errno : 0;
-}
-
-
-static inline int
-disk_allocate(const fkv__fs_t *fs, int fd, uint64_t bytes)
-{
-    return disk_fails(fs, "allocate")
-           ? -((disk_t *) fs->data)->fail_errno
-           : fkv__fs_linux.allocate(&fkv__fs_linux, fd, bytes);
 }
 
 
@@ -235,6 +300,8 @@ disk_open(disk_t *disk, uint64_t memory)
     fs.data = disk;
     fs.open = disk_open_file;
     fs.pwrite = disk_pwrite;
+    fs.allocate = disk_allocate;
+    fs.room = disk_room;
     fs.pread = disk_pread;
     fs.fdatasync = disk_fdatasync;
     fs.fsync = disk_fsync;
@@ -242,7 +309,6 @@ disk_open(disk_t *disk, uint64_t memory)
     fs.link = disk_link;
     fs.rename_new = disk_rename_new;
     fs.push = disk_push;
-    fs.allocate = disk_allocate;
 
     rc = live_open_with(&disk->live, (fkv_options_t) {
                             .compression = FKV_COMPRESSION_NONE,
