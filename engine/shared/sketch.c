@@ -110,30 +110,59 @@ value_used(fkv__sketch_e what, uint32_t cell, uint64_t now_ms,
 }
 
 
+/* Mostly it is there.  FKV__SKETCH_WAYS: it is not. */
+static unsigned
+cell_of(const fkv__sketch_shm_t *line, uint32_t tag)
+{
+    unsigned  i = 0;
+
+    while (i < FKV__SKETCH_WAYS) {
+        uint32_t  cell = load(&line->cells[i]);
+
+        if ((cell & ~VALUE_MASK) == tag && cell != 0) {
+            break;
+        }
+
+        i++;
+    }
+
+    return i;
+}
+
+
+static unsigned
+cell_of_least_worth(const fkv__sketch_shm_t *line, fkv__sketch_e what,
+    uint64_t now_ms)
+{
+    uint32_t  least = UINT32_MAX;
+    unsigned  at = 0;
+
+    for (unsigned i = 0; i < FKV__SKETCH_WAYS; i++) {
+        uint32_t  is = worth(what, load(&line->cells[i]), now_ms);
+
+        if (is < least) {
+            least = is;
+            at = i;
+        }
+    }
+
+    return at;
+}
+
+
 void
 fkv__sketch_touch(fkv__segment_shm_t *seg, fkv__sketch_e what, uint64_t hash,
     uint64_t now_ms, uint64_t random)
 {
     fkv__sketch_shm_t  *line = line_of(seg, hash);
     uint32_t            tag = tag_of(hash), found = 0, used;
-    uint32_t            least = UINT32_MAX;
-    unsigned            at = 0;
+    unsigned            at = cell_of(line, tag);
 
-    for (unsigned i = 0; i < FKV__SKETCH_WAYS; i++) {
-        uint32_t  cell = load(&line->cells[i]), is;
+    if (at < FKV__SKETCH_WAYS) {
+        found = load(&line->cells[at]);
 
-        if (cell != 0 && (cell & ~VALUE_MASK) == tag) {
-            found = cell;
-            at = i;
-            break;
-        }
-
-        is = worth(what, cell, now_ms);
-
-        if (is < least) {
-            least = is;
-            at = i;
-        }
+    } else {
+        at = cell_of_least_worth(line, what, now_ms);
     }
 
     used = tag | value_used(what, found, now_ms, random);

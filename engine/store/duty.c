@@ -31,6 +31,7 @@
 #define IDLE_MS         100     /* and while none do */
 #define PIN_MS          1       /* and while a pin is in the way */
 #define COMPACT_NICE    5
+#define EVICT_MS        50      /* until the next look at how much there is */
 #define PERSIST_MS      (10 * 60 * 1000)
 #define SYNC_MS         800     /* what is ready waits so long for its sync */
 
@@ -471,10 +472,11 @@ void
 fkv__duty_evict(fkv__helper_t *helper)
 {
     while (!fkv__helper_stopping(helper)) {
-        if (fkv__evict_wanted(helper->store)) {
+        if (fkv__evict_wanted(helper->store, FKV__EVICT_NEAR)) {
             fkv__evict_run(helper);
         }
 
-        due_wait(helper, &helper->evict_wake, NULL, SECOND_MS);
+        due_wait(helper, &helper->evict_wake, NULL,
+                 fkv__evict_wanted(helper->store, 0) ? EVICT_MS : SECOND_MS);
     }
 }

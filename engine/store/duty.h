@@ -10,7 +10,7 @@
  *                                after a flush, or a second
  *     JOBS     when FLUSH says so  the jobs that workers have posted
  *     EXPIRE   when a key expires  tell it: notice.h, where its loop is, too
- *     EVICT    while there is a policy  keep the store below its max_size
+ *     EVICT    when a bound is near      keep what lives below it: evict.h
  *
  * A failure never ends a thread: it is logged and tried again, later and
  * later; what was to be done stays where it is.  A full disk is said once,

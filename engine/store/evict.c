@@ -662,11 +662,16 @@ fkv__evict(fkv__evict_t *evict)
 
 
 bool
-fkv__evict_wanted(const fkv_t *store)
+fkv__evict_wanted(const fkv_t *store, unsigned percent)
 {
     for (unsigned bound = 0; bound < FKV__BOUNDS; bound++) {
-        if (fkv__size_max(store, bound) != 0
-            && fkv__size_policy(store, bound) != FKV_EVICT_NONE)
+        const fkv__bound_shm_t  *shm = &store->seg->state.bounds[bound];
+        uint64_t                 max = fkv__size_max(store, bound);
+
+        if (max != 0 && fkv__size_policy(store, bound) != FKV_EVICT_NONE
+            && (percent == 0
+                || __atomic_load_n(&shm->wanted, __ATOMIC_RELAXED) != 0
+                || fkv__size_used(store, bound) >= max / 100 * percent))
         {
             return true;
         }
@@ -741,7 +746,9 @@ on_turn(void *turn)
 static void
 evict_attached(fkv__helper_t *helper, fkv__evict_t *evict)
 {
-    while (!fkv__helper_stopping(helper) && fkv__evict_wanted(helper->store)) {
+    while (!fkv__helper_stopping(helper)
+           && fkv__evict_wanted(helper->store, FKV__EVICT_FAR))
+    {
         int  rc = fkv__evict(evict);
 
         sketch_sweep(evict);

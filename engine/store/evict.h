@@ -22,7 +22,7 @@
  *            catalog; beside that each class that has a quota and a policy.
  *            The sketch has one meaning for all: lfu if evict= says so, or lru
  * Processes  the owner of the helper role, EVICT thread, attached to the store
- *            like a worker as long as there is a policy: a slot and I/O of its
+ *            like a worker as long as a bound is near: a slot and I/O of its
  *            own
  * If killed  as any worker; the pool is gone, the next helper samples anew.
  *            Steps: evict.1 the worst are chosen, none is deleted; evict.2
@@ -40,6 +40,8 @@
 #include "store/size.h"
 
 #define FKV__EVICT_LOW    95    /* percent of the bound */
+#define FKV__EVICT_NEAR   75    /* likewise: from here on it is attached ... */
+#define FKV__EVICT_FAR    50    /* ... until here */
 #define FKV__EVICT_HANDS  8
 #define FKV__EVICT_RUN    32    /* keys of one scan */
 #define FKV__EVICT_POOL   512
@@ -107,10 +109,13 @@ int fkv__evict(fkv__evict_t *evict);
 /* After the store, which is the caller's, was detached. */
 void fkv__evict_done(fkv__evict_t *evict);
 
-/* Is there a bound with a policy? */
-bool fkv__evict_wanted(const fkv_t *store);
+/*
+ * Is there a bound with a policy, and so much below it that it may be reached
+ * before the next look?  percent of the bound, 0: just is there one
+ */
+bool fkv__evict_wanted(const fkv_t *store, unsigned percent);
 
-/* The thread, as long as there is one. */
+/* The thread, as long as a bound is near. */
 void fkv__evict_run(fkv__helper_t *helper);
 
 /* The policy that goes by the use of this namespace's keys, or NONE. */

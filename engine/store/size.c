@@ -11,6 +11,7 @@
 #include "store/usage.h"
 
 #define SQUEEZE_SHARE  64       /* of the bound: less is no reason to merge */
+#define LOOK_MS        10       /* so long what was seen is believed */
 
 _Static_assert(FKV__BOUNDS == FKV__BOUND_STORE + 1, "a bound for each");
 
@@ -108,6 +109,27 @@ memtable_hurry(const fkv_t *store)
 }
 
 
+/*
+ * To add up what lives takes longer than all else here.  Far below the bound a
+ * process takes its share of the room that is left, and looks again when that
+ * is used up, or after a moment.
+ */
+static bool
+looked_lately(fkv_update_t *u, unsigned bound, uint64_t max, uint64_t growth)
+{
+    fkv__size_look_t  *look = &u->store->size_looks[bound];
+
+    if (look->max != max || growth > look->left || u->now_ms > look->until_ms)
+    {
+        return false;
+    }
+
+    look->left -= growth;
+
+    return true;
+}
+
+
 static int
 bound_admit(fkv_update_t *u, unsigned bound, uint64_t growth)
 {
@@ -117,13 +139,18 @@ bound_admit(fkv_update_t *u, unsigned bound, uint64_t growth)
     uint64_t           max = fkv__size_max(store, bound), size;
     bool               evicts;
 
-    if (max == 0) {
+    if (max == 0 || looked_lately(u, bound, max, growth)) {
         return FKV_OK;
     }
 
     size = fkv__size_used(store, bound) + growth;
 
     if (size <= max) {
+        store->size_looks[bound] = (fkv__size_look_t) {
+            .max = max,
+            .left = (max - size) / FKV__SLOTS_MAX,
+            .until_ms = u->now_ms + LOOK_MS
+        };
         return FKV_OK;
     }
 

@@ -22,6 +22,14 @@ typedef struct fkv__helper_s  fkv__helper_t;    /* store/helper.h */
 typedef struct fkv__blob_writer_s  fkv__blob_writer_t;  /* blob_write.h */
 typedef struct fkv__blob_files_s   fkv__blob_files_t;   /* blob_files.h */
 
+/* Room that this process may use up before it looks again. */
+typedef struct {
+    uint64_t  max;              /* of the bound, as it was */
+    uint64_t  left;
+    uint64_t  until_ms;
+} fkv__size_look_t;
+
+
 struct fkv_s {
     fkv_options_t        options;       /* every default filled in */
     char                *path;
@@ -78,6 +86,7 @@ struct fkv_s {
     fkv_link_t           claims;        /* ops that wait for another's end */
 
     uint64_t             random;        /* of evict.h */
+    fkv__size_look_t     size_looks[FKV__BOUNDS];   /* size.c */
     fkv__commit_t        commit;
     fkv__tables_t       *tables;
     fkv__blob_writer_t  *blob_writer;

@@ -404,13 +404,17 @@ the_cache_beyond_its_quota_evicts_within_itself(void **state)
 
     (void) state;
     quota(0, FKV_EVICT_NONE);
-    assert_false(fkv__evict_wanted(disk.store));
+    assert_false(fkv__evict_wanted(disk.store, 0));
 
     write_keys(0, 0, 500);
     write_keys(FKV_NAMESPACE_LIMITS, 0, 500);
     write_keys(FKV_NAMESPACE_CACHE, 0, 2000);
     quota(1000 * RECORD, FKV_EVICT_NONE);
-    assert_true(fkv__evict_wanted(disk.store));
+    assert_true(fkv__evict_wanted(disk.store, FKV__EVICT_NEAR));
+    quota(10000 * RECORD, FKV_EVICT_NONE);
+    assert_false(fkv__evict_wanted(disk.store, FKV__EVICT_FAR));
+    assert_true(fkv__evict_wanted(disk.store, 0));
+    quota(1000 * RECORD, FKV_EVICT_NONE);
     disk_pass(&disk, 1000);
 
     /* What was read since then stays. */
