@@ -149,8 +149,14 @@ flush_turn(fkv__helper_t *helper, retry_t *retry)
     fkv_t  *store = helper->store;
     int     rc;
 
-    if (readonly(store) || monotonic_ms() < retry->at) {
+    if (readonly(store)) {
         return IDLE_MS;
+    }
+
+    /* Arenas that are in tables can be used anew though a flush has failed. */
+
+    if (monotonic_ms() < retry->at) {
+        return (fkv__recycle(helper) == FKV_OK) ? 0 : BUSY_MS;
     }
 
     /* Full memory cannot wait for the second to be over. */
