@@ -34,6 +34,7 @@ my %way = (
     (map { ("blob_move.$_" => \&moving) } 1 .. 4),
     (map { ("evict.$_" => \&evicting) } 1 .. 2),
     'compact.6' => \&slicing,
+    'refill.1' => \&refilling,
 );
 
 # Steps of the helper's that recovery takes as well.
@@ -220,6 +221,22 @@ sub load {
     ok_cured($step);
     ok_kept($step);
     alone($step) if $nginx->{vars}{SYNC} eq 'always';
+}
+
+
+# A helper that starts looks through tables for what expires and is in no memtable
+# any more: more is written than all memtables hold.
+sub refilling {
+    my ($step) = @_;
+
+    dying_nowhere();
+    $nginx->pids ? $nginx->reload : $nginx->start;
+
+    my $http = Ferrokv::Http->new($nginx->port, keepalive => 0);
+    my $value = join '', map { chr rand 256 } 1 .. 3000;
+
+    $http->put("/kv/t:$_?ttl=1h", $value) for 1 .. 2000;
+    load($step);
 }
 
 
