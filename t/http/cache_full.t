@@ -28,7 +28,7 @@ http {
 CONF
 
 my $origin = Ferrokv::Origin->new($nginx->port(1));
-my $body = 'x' x 50_000;
+my $body = join '', map { chr rand 256 } 1 .. 50_000;     # not to be compressed
 
 $nginx->start;
 my $http = Ferrokv::Http->new($nginx->port);
