@@ -79,6 +79,7 @@ typedef struct {
     ngx_uint_t                        ignore;       /* FKV_RULES_IGNORE_* */
     size_t                            max_object_size;
     time_t                            inactive;
+    ngx_int_t                         min_uses;
     ngx_flag_t                        request_control;
     ngx_int_t                         heuristic;    /* percent */
     time_t                            heuristic_max;

@@ -68,6 +68,11 @@ static ngx_conf_bitmask_t  ngx_http_ferrokv_cache_stale[] = {
 };
 
 
+static ngx_conf_num_bounds_t  ngx_http_ferrokv_cache_min_uses = {
+    ngx_conf_check_num_bounds, 1, -1
+};
+
+
 static ngx_command_t  ngx_http_ferrokv_cache_commands[] = {
 
     { ngx_string("ferrokv_cache"),
@@ -132,6 +137,13 @@ static ngx_command_t  ngx_http_ferrokv_cache_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_ferrokv_cache_conf_t, inactive),
       NULL },
+
+    { ngx_string("ferrokv_cache_min_uses"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ferrokv_cache_conf_t, min_uses),
+      &ngx_http_ferrokv_cache_min_uses },
 
     { ngx_string("ferrokv_cache_request_control"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
@@ -444,6 +456,7 @@ ngx_http_ferrokv_cache_create_conf(ngx_conf_t *cf)
     conf->no_cache = NGX_CONF_UNSET_PTR;
     conf->max_object_size = NGX_CONF_UNSET_SIZE;
     conf->inactive = NGX_CONF_UNSET;
+    conf->min_uses = NGX_CONF_UNSET;
     conf->request_control = NGX_CONF_UNSET;
     conf->heuristic = NGX_CONF_UNSET;
     conf->heuristic_max = NGX_CONF_UNSET;
@@ -477,6 +490,7 @@ ngx_http_ferrokv_cache_merge_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_size_value(conf->max_object_size, prev->max_object_size,
                               NGX_HTTP_FERROKV_CACHE_COLLECT_MAX);
     ngx_conf_merge_sec_value(conf->inactive, prev->inactive, 600);
+    ngx_conf_merge_value(conf->min_uses, prev->min_uses, 1);
     ngx_conf_merge_value(conf->request_control, prev->request_control, 0);
     ngx_conf_merge_value(conf->heuristic, prev->heuristic, 0);
     ngx_conf_merge_sec_value(conf->heuristic_max, prev->heuristic_max, 86400);

@@ -286,7 +286,14 @@ ngx_http_ferrokv_cache_status_send(ngx_http_ferrokv_cache_t *cache)
         status.fwd_status = cache->fwd_status
                             ? cache->fwd_status
                             : cache->request->headers_out.status;
-        status.stored = (cache->capture != NULL || cache->renewed);
+
+        /* of a miss nobody knows yet, if several are awaited */
+
+        status.stored = cache->renewed
+                        || (cache->capture != NULL
+                            && (cache->conf->min_uses == 1
+                                || cache->status
+                                   != NGX_HTTP_FERROKV_CACHE_MISS));
     }
 
     status.collapsed = cache->collapsed;

@@ -5,9 +5,12 @@
  *
  * The first change is always that of the key's main record, the second one
  * only reads the mark of the last purge of a prefix.  If the response varies,
- * the main record is the list of names, and the entry is the third change; both
+ * the main record is the list of names, and the entry is another change; both
  * carry one generation.  A list of other names gets a new one, so what was
  * stored under the old list is not found any more, and expires.
+ *
+ * With ferrokv_cache_min_uses a key that has no entry has a record that counts
+ * how often one could have been stored; it goes with the one that is.
  */
 
 #include "ngx_http_ferrokv_cache.h"
@@ -15,7 +18,11 @@
 
 typedef struct {
     fkv_update_t          update;
-    fkv_change_t          changes[3];   /* main record, prefix mark, variant */
+    fkv_change_t          changes[4];   /* main record, prefix mark, ... */
+    fkv_change_t         *variant;      /* or NULL */
+    fkv_change_t         *uses;         /* or NULL */
+    ngx_uint_t            min_uses;
+    u_char                count[NGX_INT_T_LEN];
     ngx_pool_t           *pool;
     ngx_ferrokv_store_t  *store;
     ngx_str_t             key;
@@ -36,7 +43,7 @@ static ngx_int_t ngx_http_ferrokv_cache_write_init(
     ngx_http_ferrokv_cache_write_t *write, ngx_http_ferrokv_cache_t *cache);
 static ngx_int_t ngx_http_ferrokv_cache_write_change(
     ngx_http_ferrokv_cache_write_t *write, fkv_change_t *change,
-    ngx_str_t *variant);
+    u_char kind, ngx_str_t *variant);
 static ngx_int_t ngx_http_ferrokv_cache_write_list(
     ngx_http_ferrokv_cache_write_t *write);
 static int ngx_http_ferrokv_cache_write_decide(fkv_update_t *update);
@@ -99,7 +106,7 @@ ngx_http_ferrokv_cache_write_init(ngx_http_ferrokv_cache_write_t *write,
     write->update.store = write->store->fkv;
     write->update.now_ms = fkv_now_ms(write->store->fkv);
     write->update.changes = write->changes;
-    write->update.n = capture->names.len ? 3 : 2;
+    write->update.n = 2;
     write->update.decide = ngx_http_ferrokv_cache_write_decide;
 
     expire_at = fkv_rules_useless_at_ms(&capture->entry.fresh)
@@ -115,7 +122,6 @@ ngx_http_ferrokv_cache_write_init(ngx_http_ferrokv_cache_write_t *write,
     write->changes[0].expire_at = ngx_max(expire_at, write->update.now_ms + 1);
     write->changes[1].ns = FKV_NAMESPACE_CACHE;
     write->changes[1].key = FKV_STR("f");
-    write->changes[2].expire_at = write->changes[0].expire_at;
     write->begun_ms = cache->begun_ms;
 
     write->key.data = ngx_pstrdup(write->pool, &cache->key);
@@ -123,10 +129,24 @@ ngx_http_ferrokv_cache_write_init(ngx_http_ferrokv_cache_write_t *write,
 
     if (write->key.data == NULL
         || ngx_http_ferrokv_cache_write_change(write, &write->changes[0],
-                                               &none)
+                                               'e', &none)
            != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    write->min_uses = cache->conf->min_uses;
+
+    if (write->min_uses > 1) {
+        write->uses = &write->changes[write->update.n++];
+        write->uses->expire_at = write->update.now_ms + 1
+                                 + (int64_t) cache->conf->inactive * 1000;
+
+        if (ngx_http_ferrokv_cache_write_change(write, write->uses, 'u', &none)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
     }
 
     if (capture->names.len == 0) {
@@ -135,10 +155,12 @@ ngx_http_ferrokv_cache_write_init(ngx_http_ferrokv_cache_write_t *write,
 
     write->names.data = ngx_pstrdup(write->pool, &capture->names);
     write->names.len = capture->names.len;
-    write->changes[2].blind = 1;
+    write->variant = &write->changes[write->update.n++];
+    write->variant->expire_at = write->changes[0].expire_at;
+    write->variant->blind = 1;
 
     if (write->names.data == NULL
-        || ngx_http_ferrokv_cache_write_change(write, &write->changes[2],
+        || ngx_http_ferrokv_cache_write_change(write, write->variant, 'e',
                                                &capture->variant)
            != NGX_OK)
     {
@@ -151,7 +173,7 @@ ngx_http_ferrokv_cache_write_init(ngx_http_ferrokv_cache_write_t *write,
 
 static ngx_int_t
 ngx_http_ferrokv_cache_write_change(ngx_http_ferrokv_cache_write_t *write,
-    fkv_change_t *change, ngx_str_t *variant)
+    fkv_change_t *change, u_char kind, ngx_str_t *variant)
 {
     u_char     *p;
     ngx_str_t   name;
@@ -162,6 +184,7 @@ ngx_http_ferrokv_cache_write_change(ngx_http_ferrokv_cache_write_t *write,
     }
 
     ngx_http_ferrokv_cache_name(p, &write->key, variant, &name);
+    p[0] = kind;
 
     change->ns = FKV_NAMESPACE_CACHE;
     change->key = ngx_ferrokv_str(&name);
@@ -234,6 +257,40 @@ ngx_http_ferrokv_cache_write_look(ngx_http_ferrokv_cache_write_t *write,
 }
 
 
+/* Counts a use.  True if it is one of those before the first that is stored. */
+
+static ngx_uint_t
+ngx_http_ferrokv_cache_write_early(ngx_http_ferrokv_cache_write_t *write)
+{
+    u_char        *last;
+    ngx_int_t      n;
+    fkv_change_t  *uses;
+
+    uses = write->uses;
+    n = 0;
+
+    if (uses->exists && uses->current.data.data) {
+        n = ngx_atoi((u_char *) uses->current.data.data,
+                     uses->current.data.len);
+    }
+
+    n = ngx_max(n, 0) + 1;
+
+    if ((ngx_uint_t) n >= write->min_uses) {
+        uses->action = FKV_DELETE;
+        return 0;
+    }
+
+    last = ngx_sprintf(write->count, "%i", n);
+
+    uses->action = FKV_PUT;
+    uses->value.data = write->count;
+    uses->value.len = last - write->count;
+
+    return 1;
+}
+
+
 static int
 ngx_http_ferrokv_cache_write_decide(fkv_update_t *update)
 {
@@ -244,7 +301,7 @@ ngx_http_ferrokv_cache_write_decide(fkv_update_t *update)
 
     write = update->op.data;
     main = &write->changes[0];
-    entry = write->names.len ? &write->changes[2] : main;
+    entry = write->variant ? write->variant : main;
 
     same = ngx_http_ferrokv_cache_write_look(write, main, &there);
     (void) ngx_http_ferrokv_cache_write_look(write, &write->changes[1],
@@ -259,10 +316,20 @@ ngx_http_ferrokv_cache_write_decide(fkv_update_t *update)
         return FKV_PRECONDITION;
     }
 
+    /* a mark of a purge is no entry */
+
+    if (write->uses && (!main->exists || there.gone_ms)
+        && ngx_http_ferrokv_cache_write_early(write))
+    {
+        main->action = FKV_KEEP;
+        entry->action = FKV_KEEP;
+        return FKV_OK;
+    }
+
     ngx_memzero(&envelope, sizeof(ngx_http_ferrokv_cache_envelope_t));
     main->action = FKV_PUT;
 
-    if (write->names.len) {
+    if (write->variant) {
 
         if (same) {
             envelope = there;

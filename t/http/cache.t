@@ -55,6 +55,12 @@ http {
             proxy_pass http://127.0.0.1:%%PORT1%%;
         }
 
+        location /uses/ {
+            ferrokv_cache_min_uses 3;
+            ferrokv_cache_status_header edge;
+            proxy_pass http://127.0.0.1:%%PORT1%%;
+        }
+
         location /choice/ {
             ferrokv_cache_bypass $arg_bypass $http_x_bypass;
             ferrokv_no_cache $arg_no;
@@ -272,6 +278,10 @@ is(get('/other/a')->header('Cache-Status') =~ s/ttl=\d+/ttl=N/r,
     'edge; hit; ttl=N', 'Cache-Status of a hit');
 is(get('/other/b')->header('Cache-Status'),
     'edge; fwd=uri-miss; fwd-status=200; stored', 'and of a miss');
+
+is(cache('/uses/a'), "MISS answer $_", "use $_") for 1 .. 3;
+hits('/uses/a', 'answer 3', 'the third one is stored');
+unlike(get('/uses/b')->header('Cache-Status'), qr/stored/, 'which is not said');
 
 is(cache('/choice/a'), 'MISS answer 1', 'no choice yet');
 is(cache('/choice/a?bypass=0'), 'MISS answer 1', '0 is no');
