@@ -7,13 +7,6 @@
 #include <string.h>
 
 
-uint8_t
-fkv_rules_lower(uint8_t byte)
-{
-    return (byte >= 'A' && byte <= 'Z') ? byte | 0x20 : byte;
-}
-
-
 bool
 fkv_rules_same(fkv_str_t a, fkv_str_t b)
 {

@@ -26,7 +26,15 @@ typedef struct {
 
 
 /* ASCII letters without regard to case. */
-uint8_t fkv_rules_lower(uint8_t byte);
+static inline uint8_t
+fkv_rules_lower(uint8_t byte)
+{
+    unsigned  capital = ((unsigned) byte - 'A' < 26);
+
+    return (uint8_t) (byte | capital << 5);
+}
+
+
 bool fkv_rules_same(fkv_str_t a, fkv_str_t b);
 
 /* One character of a token; one or more of them. */
