@@ -125,15 +125,23 @@ disk_used(const disk_t *disk)
 }
 
 
+/* The helper's threads may look while a test changes it. */
+static inline uint64_t
+disk_capacity(const disk_t *disk)
+{
+    return __atomic_load_n(&disk->capacity, __ATOMIC_RELAXED);
+}
+
+
 static inline int64_t
 disk_room(const fkv__fs_t *fs, int dir)
 {
     const disk_t  *disk = fs->data;
-    uint64_t       used = disk_used(disk);
+    uint64_t       used = disk_used(disk), capacity = disk_capacity(disk);
 
-    return (disk->capacity == 0)
+    return (capacity == 0)
            ? fkv__fs_linux.room(&fkv__fs_linux, dir)
-           : (int64_t) (disk->capacity - fkv__min(disk->capacity, used));
+           : (int64_t) (capacity - fkv__min(capacity, used));
 }
 
 
@@ -144,9 +152,10 @@ disk_is_full(const fkv__fs_t *fs, int fd, uint64_t len)
     const disk_t  *disk = fs->data;
     struct stat    st;
 
-    return disk->capacity != 0 && fstat(fd, &st) == 0
+    return disk_capacity(disk) != 0 && fstat(fd, &st) == 0
            && len > (uint64_t) st.st_size
-           && disk_used(disk) + len - (uint64_t) st.st_size > disk->capacity;
+           && disk_used(disk) + len - (uint64_t) st.st_size
+              > disk_capacity(disk);
 }
 
 

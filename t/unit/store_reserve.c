@@ -306,7 +306,7 @@ a_store_on_a_full_disk_opens(void **state)
 
     assert_int_equal(write_key(0, 100), FKV_EFULL);
     assert_int_equal(write_key(0, 0), FKV_OK);
-    disk.capacity = 0;
+    __atomic_store_n(&disk.capacity, 0, __ATOMIC_RELAXED);
     wait_for_room();
     assert_int_equal(write_key(0, 100), FKV_OK);
     fkv_helper_stop(disk.store);
