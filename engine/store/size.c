@@ -130,6 +130,17 @@ looked_lately(fkv_update_t *u, unsigned bound, uint64_t max, uint64_t growth)
 }
 
 
+/* Looks may be far apart on a busy machine, so they are not counted. */
+static bool
+waited_long(const fkv_update_t *u)
+{
+    const fkv__pace_t  *pace = &u->own->pace;
+
+    return pace->since_us != 0
+           && fkv__pace_now_us() - pace->since_us > FKV__SIZE_WAIT_US;
+}
+
+
 static int
 bound_admit(fkv_update_t *u, unsigned bound, uint64_t growth)
 {
@@ -165,7 +176,7 @@ bound_admit(fkv_update_t *u, unsigned bound, uint64_t growth)
     __atomic_store_n(&state->size_refused, max, __ATOMIC_RELAXED);
     memtable_hurry(store);
 
-    if (evicts && growth <= max && u->own->parks < FKV__SIZE_PARKS_MAX
+    if (evicts && growth <= max && !waited_long(u)
         && !__atomic_load_n(&shm->dry, __ATOMIC_RELAXED))
     {
         fkv__raise(&shm->wanted, growth);

@@ -17,8 +17,8 @@
  *            Without eviction a write that adds is refused from the bound on.
  *            With it what adds slows down beyond the bound (pace.h), more and
  *            more; from 1/FKV__SIZE_OVER beyond it waits until there is room,
- *            for FKV__SIZE_PARKS_MAX looks at most, and is refused when there
- *            is nothing to evict
+ *            for FKV__SIZE_WAIT_US at most, and is refused when there is
+ *            nothing to evict
  *            A range delete counts once it is flushed, so who is refused or
  *            waits seals a memtable that has one
  * Processes  whoever writes looks; the helper squeezes and evicts; the master
@@ -35,7 +35,7 @@
 #include "store/version.h"
 
 #define FKV__SIZE_OVER       32
-#define FKV__SIZE_PARKS_MAX  500        /* of 10 ms each */
+#define FKV__SIZE_WAIT_US    (5 * 1000 * 1000)
 
 #define FKV__BOUND_STORE     FKV_CLASSES    /* those before it: fkv_class_e */
 
