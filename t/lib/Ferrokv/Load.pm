@@ -27,12 +27,16 @@ my $json = JSON::PP->new->allow_nonref->latin1;
 sub start {
     my ($class, $n, $code) = @_;
     my $self = bless { clients => [], owner => $$ }, $class;
+    my $stopped = 0;
+
+    # Before the fork, or one that is stopped at once would die of it.
+    local $SIG{TERM} = sub { $stopped = 1 };
 
     for my $i (0 .. $n - 1) {
         pipe my $read, my $write or die "pipe: $!";
         my $pid = fork() // die "fork: $!";
 
-        _client($i, $code, $write) if $pid == 0;
+        _client($i, $code, $write, \$stopped) if $pid == 0;
 
         close $write;
         push @{ $self->{clients} }, { pid => $pid, read => $read };
@@ -44,14 +48,12 @@ sub start {
 
 # Ends by _exit: objects of the test, such as its nginx, are the parent's.
 sub _client {
-    my ($i, $code, $write) = @_;
-    my $stopped = 0;
+    my ($i, $code, $write, $stopped) = @_;
 
-    local $SIG{TERM} = sub { $stopped = 1 };
     local $SIG{INT} = 'DEFAULT';
     srand($$);
 
-    my $result = eval { [ $code->($i, sub { return $stopped }) ] };
+    my $result = eval { [ $code->($i, sub { return $$stopped }) ] };
     print {$write} $json->encode($result
         ? { result => $result->[0] } : { died => "$@" });
     close $write;
