@@ -151,22 +151,11 @@ fkv_claim_drop(fkv_claim_t *claim)
 void
 fkv__claim_poll(fkv_t *store)
 {
-    fkv_link_t  ops;
-
-    if (fkv__list_empty(&store->claims)
-        || !__atomic_exchange_n(&store->own->claims_moved, 0,
-                                __ATOMIC_SEQ_CST))
+    if (!fkv__list_empty(&store->claims)
+        && __atomic_exchange_n(&store->own->claims_moved, 0,
+                               __ATOMIC_SEQ_CST))
     {
-        return;
-    }
-
-    fkv__list_take(&ops, &store->claims);
-
-    while (!fkv__list_empty(&ops)) {
-        fkv_op_t  *op = fkv__container(ops.next, fkv_op_t, link);
-
-        fkv__list_remove(&op->link);
-        fkv__op_run(op);
+        fkv__run_all(&store->claims);
     }
 }
 

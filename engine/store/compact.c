@@ -259,7 +259,7 @@ merge_wait(fkv__helper_t *helper, const fkv__output_t *output)
            && (us = fkv__budget_wait_us(&helper->budget,
                         __atomic_load_n(&helper->flushing, __ATOMIC_RELAXED),
                         bytes, fkv__pace_flush_rate(helper->store),
-                        fkv__pace_now_us()))
+                        fkv__monotonic_us()))
               > 0)
     {
         struct timespec  pause = {
@@ -599,12 +599,12 @@ compact_picked(fkv__helper_t *helper, const fkv__version_t *version)
 {
     size_t       damaged = helper->pick.damaged.len;
     int          rc;
-    uint64_t     begin = fkv__pace_now_us();
+    uint64_t     begin = fkv__monotonic_us();
     fkv__edit_t  edit;
 
     fkv__edit_init(&edit);
     rc = compact_edit(helper, version, &edit);
-    helper->busy_us += fkv__pace_now_us() - begin;
+    helper->busy_us += fkv__monotonic_us() - begin;
 
     if (rc == FKV_OK) {
         compact_paced(helper, &edit);
@@ -706,7 +706,7 @@ mix_look(fkv__helper_t *helper)
     reads -= fkv__min(reads, counted(store, FKV__STAT_gets_memtable));
     writes = counted(store, FKV__STAT_puts) + counted(store, FKV__STAT_deletes);
 
-    fkv__mix_look(&helper->mix, reads, writes, fkv__pace_now_us() / 1000);
+    fkv__mix_look(&helper->mix, reads, writes, fkv__monotonic_us() / 1000);
 }
 
 

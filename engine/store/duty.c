@@ -43,18 +43,6 @@ typedef struct {
 } retry_t;
 
 
-/* To pace the loops; store time is another matter and may stand still. */
-static uint64_t
-monotonic_ms(void)
-{
-    struct timespec  ts;
-
-    FKV_ASSERT(clock_gettime(CLOCK_MONOTONIC, &ts) == 0);
-
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
-
-
 /* Says what failed, which is in rc and errno, unless it is a full disk. */
 static void
 retry_later(retry_t *retry, fkv_t *store, int rc)
@@ -79,7 +67,7 @@ retry_later(retry_t *retry, fkv_t *store, int rc)
     }
 
     retry->failures++;
-    retry->at = monotonic_ms() + ms;
+    retry->at = fkv__monotonic_us() / 1000 + ms;
 }
 
 
@@ -155,7 +143,7 @@ flush_turn(fkv__helper_t *helper, retry_t *retry)
 
     /* Arenas that are in tables can be used anew though a flush has failed. */
 
-    if (monotonic_ms() < retry->at) {
+    if (fkv__monotonic_us() / 1000 < retry->at) {
         return (fkv__recycle(helper) == FKV_OK) ? 0 : BUSY_MS;
     }
 
@@ -297,7 +285,7 @@ fkv__duty_flush(fkv__helper_t *helper)
     uint64_t   second_at = 0, sync_since = 0, ready = 0, ready_at = 0;
 
     while (!fkv__helper_stopping(helper)) {
-        uint64_t  now = monotonic_ms(), at;
+        uint64_t  now = fkv__monotonic_us() / 1000, at;
         int       ms;
 
         if (now >= second_at) {
@@ -384,7 +372,7 @@ fkv__duty_compact(fkv__helper_t *helper)
     (void) setpriority(PRIO_PROCESS, (id_t) gettid(), COMPACT_NICE);
 
     while (!fkv__helper_stopping(helper)) {
-        uint64_t  now = monotonic_ms();
+        uint64_t  now = fkv__monotonic_us() / 1000;
         int       rc;
 
         if (now < retry.at) {

@@ -256,23 +256,6 @@ fkv_eventfd(const fkv_t *store)
 }
 
 
-/* Runs what stood on the list when it was called, not what is added. */
-static void
-run_all(fkv_link_t *list)
-{
-    fkv_link_t  ops;
-
-    fkv__list_take(&ops, list);
-
-    while (!fkv__list_empty(&ops)) {
-        fkv_op_t  *op = fkv__container(ops.next, fkv_op_t, link);
-
-        fkv__list_remove(&op->link);
-        fkv__op_run(op);
-    }
-}
-
-
 static void
 run_retries(fkv_t *store)
 {
@@ -284,7 +267,7 @@ run_retries(fkv_t *store)
     __atomic_store_n(&store->own->wants_arena, 0, __ATOMIC_SEQ_CST);
     store->retry_soon = false;
 
-    run_all(&store->retry);
+    fkv__run_all(&store->retry);
 }
 
 
@@ -378,7 +361,7 @@ fkv_poll(fkv_t *store)
     (void) fkv__io_reap(&store->io);
 
     fkv__tables_poll(store);
-    run_all(&store->runnable);
+    fkv__run_all(&store->runnable);
     run_retries(store);
     fkv__pace_poll(store);
     fkv__claim_poll(store);

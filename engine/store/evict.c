@@ -1,20 +1,18 @@
 /*
- * evict.c - sampling, choosing, deleting; and an event loop around it.
+ * evict.c - sampling, choosing, deleting.
  */
 
 #include "store/evict.h"
 #include "base/hash.h"
 #include "store/pace.h"
 #include "store/tables.h"
+#include "store/twin.h"
 #include "store/usage.h"
 
-#include <poll.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define RUN_BYTES     (256 * 1024)
 #define EMPTY_RUN     4         /* a run counts so many keys, were there none */
-#define LOOK_MS       100       /* is somebody asking us to stop? */
 #define IDLE_MS       20        /* until the next look at the size */
 #define DRY_MS        200
 #define SWEEP_TURNS   50000     /* of IDLE_MS, in which all lines are swept */
@@ -27,69 +25,6 @@ random_next(fkv__evict_t *evict)
                     + 1442695040888963407ull;
 
     return evict->random ^ evict->random >> 29;
-}
-
-
-static bool
-stopping(const fkv__evict_t *evict)
-{
-    return evict->stop != NULL && __atomic_load_n(evict->stop,
-                                                  __ATOMIC_ACQUIRE);
-}
-
-
-static void
-on_done(fkv_op_t *op)
-{
-    ((fkv__evict_t *) op->data)->ended = true;
-}
-
-
-/* One turn of a loop as a worker's. */
-static void
-loop_turn(fkv__evict_t *evict, int64_t ms_max)
-{
-    fkv_t          *store = evict->store;
-    int64_t         ms;
-    struct pollfd   wake = { .fd = fkv_eventfd(store), .events = POLLIN };
-
-    if (*evict->turn) {
-        *evict->turn = false;
-        fkv_turn(store);
-    }
-
-    ms = fkv_timeout_ms(store);
-    ms = (ms < 0) ? ms_max : fkv__min(ms, ms_max);
-
-    if (poll(&wake, 1, *evict->turn ? 0 : (int) ms) > 0) {
-        uint64_t  n;
-
-        if (read(wake.fd, &n, sizeof(n)) < 0) {
-            n = 0;
-        }
-    }
-
-    fkv_poll(store);
-}
-
-
-/* The answer of an op that was started, once it is there. */
-static int
-op_wait(fkv__evict_t *evict, const fkv_op_t *op, int rc)
-{
-    if (rc != FKV_AGAIN) {
-        return rc;
-    }
-
-    while (!evict->ended) {
-        if (stopping(evict)) {
-            return FKV_ECANCELED;
-        }
-
-        loop_turn(evict, LOOK_MS);
-    }
-
-    return op->rc;
 }
 
 
@@ -323,7 +258,6 @@ hand_run(fkv__evict_t *evict, fkv__evict_hand_t *hand)
 
     evict->hand = hand;
     evict->past = false;
-    evict->ended = false;
     evict->start.len = 0;
     scope->sampled += EMPTY_RUN;
 
@@ -334,7 +268,7 @@ hand_run(fkv__evict_t *evict, fkv__evict_hand_t *hand)
     }
 
     *scan = (fkv_scan_t) {
-        .op = { .on_done = on_done, .data = evict },
+        .op = { .on_done = fkv__twin_done, .data = evict },
         .store = evict->store,
         .ns = hand->ns,
         .start = fkv__buf_str(&evict->start),
@@ -345,7 +279,7 @@ hand_run(fkv__evict_t *evict, fkv__evict_hand_t *hand)
         .on_entry = on_entry
     };
 
-    rc = op_wait(evict, &scan->op, fkv_scan(scan));
+    rc = fkv__twin_wait(evict->store, &scan->op, fkv_scan(scan), evict->stop);
 
     /* A damaged block was counted and logged by who has read it. */
 
@@ -460,9 +394,8 @@ pool_delete(fkv__evict_t *evict, unsigned want, uint64_t *freed)
     unsigned             taken = 0;
     int                  rc;
 
-    evict->ended = false;
     *update = (fkv_update_t) {
-        .op = { .on_done = on_done, .data = evict },
+        .op = { .on_done = fkv__twin_done, .data = evict },
         .store = evict->store,
         .now_ms = fkv_now_ms(evict->store),
         .changes = evict->changes,
@@ -489,7 +422,8 @@ pool_delete(fkv__evict_t *evict, unsigned want, uint64_t *freed)
     }
 
     FKV_STEP("evict.1");
-    rc = op_wait(evict, &update->op, fkv_update(update));
+    rc = fkv__twin_wait(evict->store, &update->op, fkv_update(update),
+                        evict->stop);
     FKV_STEP("evict.2");
 
     if (rc == FKV_ECANCELED) {
@@ -518,7 +452,7 @@ evict_round(fkv__evict_t *evict, uint64_t *freed)
     const fkv__version_t  *version = evict->store->tables->version;
     fkv__evict_scope_t    *scope = evict->scope;
     unsigned               hands = version->n[0];
-    uint64_t               begin = fkv__pace_now_us();
+    uint64_t               begin = fkv__monotonic_us();
     int                    rc = FKV_OK;
 
     for (unsigned level = 1; level < FKV__LEVELS; level++) {
@@ -539,7 +473,7 @@ evict_round(fkv__evict_t *evict, uint64_t *freed)
 
     if (*freed > 0) {
         scope->sampled = 0;
-        fkv__pace_evicted(evict->store, *freed, fkv__pace_now_us() - begin);
+        fkv__pace_evicted(evict->store, *freed, fkv__monotonic_us() - begin);
     }
 
     return rc;
@@ -735,13 +669,6 @@ sketch_sweep(fkv__evict_t *evict)
 }
 
 
-static void
-on_turn(void *turn)
-{
-    *(bool *) turn = true;
-}
-
-
 /* As long as there is a policy. */
 static void
 evict_attached(fkv__helper_t *helper, fkv__evict_t *evict)
@@ -760,7 +687,7 @@ evict_attached(fkv__helper_t *helper, fkv__evict_t *evict)
         }
 
         if (rc != FKV_OK) {
-            loop_turn(evict, (rc == FKV_END) ? IDLE_MS : DRY_MS);
+            fkv__twin_turn(evict->store, (rc == FKV_END) ? IDLE_MS : DRY_MS);
         }
     }
 }
@@ -770,34 +697,26 @@ void
 fkv__evict_run(fkv__helper_t *helper)
 {
     char           error[FKV_ERROR_BYTES];
-    bool           turn = false;
-    fkv_t         *twin = fkv__twin_new(helper->store);
+    fkv_t         *twin;
     fkv__evict_t  *evict = fkv__zalloc(sizeof(*evict));
 
-    if (twin == NULL || evict == NULL) {
+    if (evict == NULL) {
         fkv__log(helper->store->log, FKV_LOG_ERROR, "store \"%s\" cannot "
                  "evict: out of memory", helper->store->path);
 
-    } else if (fkv_attach(twin, FKV_WORKER, helper->store->log, on_turn, &turn,
-                          error) != FKV_OK)
-    {
+    } else if (fkv__twin_open(&twin, helper->store, error) != FKV_OK) {
         fkv__log(helper->store->log, FKV_LOG_ERROR, "store \"%s\" cannot "
                  "evict: %s", helper->store->path, error);
 
     } else {
         evict->store = twin;
         evict->stop = &helper->stop;
-        evict->turn = &turn;
         evict->random = fkv_now_ms(twin);
         fkv__evict_init(evict);
         evict_attached(helper, evict);
-        fkv_detach(twin);
+        fkv__twin_close(twin);
         fkv__evict_done(evict);
     }
 
     fkv__free(evict);
-
-    if (twin != NULL) {
-        fkv__twin_free(twin);
-    }
 }

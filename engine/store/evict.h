@@ -78,13 +78,11 @@ typedef struct {
 typedef struct {
     fkv_t              *store;          /* attached as a worker */
     const bool         *stop;           /* atomic; or NULL */
-    bool               *turn;           /* on_turn sets it */
     uint64_t            random;
     uint64_t            swept;          /* line of the sketch */
     fkv__evict_scope_t  scopes[FKV__BOUNDS];
 
-    /* The scan or update that goes on; op_wait() may leave it behind. */
-    bool                ended;
+    /* The scan or update that goes on; a stop may leave it behind. */
     fkv__evict_scope_t *scope;
     fkv__evict_hand_t  *hand;
     fkv_evict_e         policy;

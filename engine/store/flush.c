@@ -268,7 +268,7 @@ flush_arena(fkv__helper_t *helper, unsigned arena, uint64_t end,
 {
     fkv_t        *store = helper->store;
     int           rc;
-    uint64_t      bytes, begin = fkv__pace_now_us();
+    uint64_t      bytes, begin = fkv__monotonic_us();
     fkv__edit_t   edit;
 
     fkv__edit_init(&edit);
@@ -291,7 +291,7 @@ flush_arena(fkv__helper_t *helper, unsigned arena, uint64_t end,
         fkv__count(store, flushes, 1);
         fkv__count(store, flush_bytes, bytes);
         fkv__pace_flushed(store, end - store->seg->arenas[arena].base, bytes,
-                          fkv__pace_now_us() - begin);
+                          fkv__monotonic_us() - begin);
     }
 
     fkv__edit_done(&edit);

@@ -4,9 +4,9 @@
 
 #include "store/notice.h"
 #include "base/hash.h"
+#include "store/twin.h"
 
 #include <poll.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RETRY_MS        1000
@@ -37,8 +37,7 @@ void
 fkv__notice_done(fkv__notice_t *notice)
 {
     if (notice->twin != NULL) {
-        fkv_detach(notice->twin);
-        fkv__twin_free(notice->twin);
+        fkv__twin_close(notice->twin);
         fkv__refill_done(&notice->refill);
         notice->twin = NULL;
     }
@@ -51,14 +50,6 @@ int
 fkv__notice_fd(const fkv__notice_t *notice)
 {
     return (notice->twin != NULL) ? fkv_eventfd(notice->twin) : -1;
-}
-
-
-/* It would be to write the log: those whose frames wait do. */
-static void
-on_turn(void *data)
-{
-    (void) data;
 }
 
 
@@ -136,21 +127,16 @@ on_record(void *data, const fkv__record_t *rec, uint64_t version)
 }
 
 
+/* It takes no turns of its own: those whose frames wait write the log. */
 static int
 notice_attach(fkv__notice_t *notice)
 {
-    fkv_t  *store = notice->helper->store, *twin = fkv__twin_new(store);
+    fkv_t  *twin;
     char    error[FKV_ERROR_BYTES];
+    int     rc = fkv__twin_open(&twin, notice->helper->store, error);
 
-    if (twin == NULL) {
-        return FKV_ENOMEM;
-    }
-
-    if (fkv_attach(twin, FKV_WORKER, store->log, on_turn, notice, error)
-        != FKV_OK)
-    {
-        fkv__twin_free(twin);
-        return FKV_EFULL;
+    if (rc != FKV_OK) {
+        return rc;
     }
 
     notice->twin = twin;
@@ -261,22 +247,11 @@ tell(fkv__notice_t *notice, uint64_t now_ms, uint64_t boot_ms)
 }
 
 
-static uint64_t
-monotonic_us(void)
-{
-    struct timespec  ts;
-
-    FKV_ASSERT(clock_gettime(CLOCK_MONOTONIC, &ts) == 0);
-
-    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
-
-
 /* A piece of a refill is over: a rest, so that it takes a tenth of the time. */
 static void
 refill_rest(fkv__notice_t *notice)
 {
-    uint64_t  now_us = monotonic_us();
+    uint64_t  now_us = fkv__monotonic_us();
     uint64_t  rest_us = REFILL_REST * (now_us - notice->refill_us);
 
     notice->refill_us = now_us + fkv__min(rest_us, REFILL_REST_US);
@@ -304,12 +279,12 @@ refill(fkv__notice_t *notice)
     }
 
     if (!notice->refilling) {
-        if (monotonic_us() < notice->refill_us) {
+        if (fkv__monotonic_us() < notice->refill_us) {
             return;
         }
 
         notice->refilling = true;
-        notice->refill_us = monotonic_us();
+        notice->refill_us = fkv__monotonic_us();
         fkv__refill_step(refill);
     }
 
@@ -342,7 +317,7 @@ wait_ms(const fkv__notice_t *notice)
     }
 
     if (notice->refill.running && !notice->refilling) {
-        uint64_t  now_us = monotonic_us();
+        uint64_t  now_us = fkv__monotonic_us();
         uint64_t  rest_us = (notice->refill_us > now_us)
                             ? notice->refill_us - now_us : 0;
 

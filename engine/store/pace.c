@@ -4,24 +4,11 @@
 
 #include "store/pace.h"
 
-#include <time.h>
-
 #define SECOND_US       1000000
 #define GRAIN_US        1000            /* shorter waits are none */
 #define RATE_MIN        (64 * 1024)     /* bytes a second, whatever the debt */
 #define FLUSH_GUESS     (64 * 1024 * 1024)      /* before the first flush */
 #define SHRINK_ONE      1024            /* of state.pace_shrink */
-
-
-uint64_t
-fkv__pace_now_us(void)
-{
-    struct timespec  ts;
-
-    FKV_ASSERT(clock_gettime(CLOCK_MONOTONIC, &ts) == 0);
-
-    return (uint64_t) ts.tv_sec * SECOND_US + (uint64_t) ts.tv_nsec / 1000;
-}
 
 
 uint64_t
@@ -112,7 +99,7 @@ fkv__pace_evicting(fkv_t *store, fkv__pace_t *pace, uint64_t *next_us,
 
     if (!pace->admitted && rate != UINT64_MAX) {
         pace->until_us = fkv__max(pace->until_us,
-                                  take_time(next_us, fkv__pace_now_us(),
+                                  take_time(next_us, fkv__monotonic_us(),
                                             bytes * SECOND_US / rate));
     }
 }
@@ -155,7 +142,7 @@ fkv__pace_admit(fkv_t *store, fkv__pace_t *pace, fkv_op_t *op, uint64_t bytes)
         return true;
     }
 
-    now = fkv__pace_now_us();
+    now = fkv__monotonic_us();
 
     if (rate != UINT64_MAX) {
         pace->until_us = fkv__max(pace->until_us,
@@ -183,7 +170,7 @@ void
 fkv__pace_stalled(fkv__pace_t *pace)
 {
     if (pace->since_us == 0) {
-        pace->since_us = fkv__pace_now_us();
+        pace->since_us = fkv__monotonic_us();
     }
 }
 
@@ -197,7 +184,7 @@ fkv__pace_done(fkv_t *store, const fkv__pace_t *pace)
         return;
     }
 
-    us = fkv__pace_now_us() - pace->since_us;
+    us = fkv__monotonic_us() - pace->since_us;
 
     fkv__count(store, delay_us, us);
     fkv__raise(&store->seg->state.stall_max_us, us);
@@ -213,7 +200,7 @@ fkv__pace_poll(fkv_t *store)
         return;
     }
 
-    now = fkv__pace_now_us();
+    now = fkv__monotonic_us();
 
     while (!fkv__list_empty(&store->paced)) {
         fkv__pace_t  *pace = fkv__container(store->paced.next, fkv__pace_t,
@@ -240,7 +227,7 @@ fkv__pace_timeout_ms(const fkv_t *store)
     }
 
     pace = fkv__container(store->paced.next, fkv__pace_t, link);
-    now = fkv__pace_now_us();
+    now = fkv__monotonic_us();
 
     return (pace->until_us <= now)
            ? 0 : (int64_t) ((pace->until_us - now) / 1000 + 1);

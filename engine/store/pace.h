@@ -42,9 +42,6 @@ typedef struct {
     bool        admitted;       /* it has had its turn */
 } fkv__pace_t;
 
-/* Microseconds of CLOCK_MONOTONIC: store time may stand still. */
-uint64_t fkv__pace_now_us(void);
-
 /*
  * Bytes a second for a debt that is paid at the rate paid; UINT64_MAX = any.
  * Pure.

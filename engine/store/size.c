@@ -137,7 +137,7 @@ waited_long(const fkv_update_t *u)
     const fkv__pace_t  *pace = &u->own->pace;
 
     return pace->since_us != 0
-           && fkv__pace_now_us() - pace->since_us > FKV__SIZE_WAIT_US;
+           && fkv__monotonic_us() - pace->since_us > FKV__SIZE_WAIT_US;
 }
 
 

@@ -137,6 +137,9 @@ void     fkv__unpin(fkv_t *store);
 /* Asks the caller for an fkv_turn(). */
 void fkv__want_turn(fkv_t *store);
 
+/* Runs what stands on the list when it is called, not what is added. */
+void fkv__run_all(fkv_link_t *list);
+
 /*
  * Puts a waiting op aside: to be run again by the next fkv_poll() of a coming
  * event-loop turn (yield), or when a latch, an arena or an unfilled frame may

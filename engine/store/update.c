@@ -484,7 +484,7 @@ update_write(fkv_update_t *u)
         /* Deletes are let through a full disk, but do not wait for ever. */
 
         if (fkv__reserve_given(store)
-            && fkv__pace_now_us() - u->own->pace.since_us > FULL_US_MAX)
+            && fkv__monotonic_us() - u->own->pace.since_us > FULL_US_MAX)
         {
             return update_end(u, FKV_EFULL);
         }

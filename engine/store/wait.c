@@ -97,6 +97,22 @@ fkv__wake_all(fkv_t *store)
 
 
 void
+fkv__run_all(fkv_link_t *list)
+{
+    fkv_link_t  ops;
+
+    fkv__list_take(&ops, list);
+
+    while (!fkv__list_empty(&ops)) {
+        fkv_op_t  *op = fkv__container(ops.next, fkv_op_t, link);
+
+        fkv__list_remove(&op->link);
+        fkv__op_run(op);
+    }
+}
+
+
+void
 fkv__yield(fkv_t *store, fkv_op_t *op)
 {
     fkv__list_append(&store->runnable, &op->link);

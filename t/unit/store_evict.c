@@ -44,7 +44,6 @@ evict_setup(void **state)
     disk_begin(&disk, MEMORY);
     memset(&evict, 0, sizeof(evict));
     evict.store = disk.store;
-    evict.turn = &disk.live.turn;
     evict.random = 1;
     fkv__evict_init(&evict);
     bound(1024 * 1024 * 1024, FKV_EVICT_RANDOM);
@@ -531,12 +530,12 @@ the_delay_grows_with_what_is_to_be_evicted(void **state)
 
     /* From a thousandth beyond it on. */
     for (unsigned part = 1000; part > FKV__SIZE_OVER; part = part * 2 / 3) {
-        uint64_t  turn = fkv__pace_now_us() + 50000;    /* we may be late */
+        uint64_t  turn = fkv__monotonic_us() + 50000;    /* we may be late */
 
         bound(used - used / part, FKV_EVICT_RANDOM);
         *next_us = turn;
         assert_int_equal(write_key(0, KEYS, 0), FKV_OK);
-        assert_true(fkv__pace_now_us() >= turn);
+        assert_true(fkv__monotonic_us() >= turn);
         assert_true(*next_us - turn > before);
         before = *next_us - turn;
         assert_int_equal(write_bytes(0, KEYS, 0, 0), FKV_OK);
@@ -549,7 +548,7 @@ the_delay_grows_with_what_is_to_be_evicted(void **state)
     assert_int_equal(disk_count(&disk, FKV__STAT_wait_evict), 0);
 
     /* Deletes do not wait, nor does what takes no more than it replaces. */
-    *next_us = fkv__pace_now_us() + 1000000;
+    *next_us = fkv__monotonic_us() + 1000000;
     assert_int_equal(write_key(0, 1, 0), FKV_OK);
     assert_int_equal(write_bytes(0, 1, 0, 0), FKV_OK);
     assert_int_equal(disk_count(&disk, FKV__STAT_delays), delays);
