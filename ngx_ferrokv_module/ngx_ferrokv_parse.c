@@ -4,6 +4,7 @@
  */
 
 #include "ngx_ferrokv.h"
+#include "commands/number.h"
 
 #include <ngx_http.h>
 
@@ -98,39 +99,9 @@ ngx_ferrokv_parse_ttl(ngx_str_t *text, uint64_t *ttl_ms)
 ngx_int_t
 ngx_ferrokv_parse_int(const u_char *p, size_t len, int64_t *n)
 {
-    size_t      i;
-    int64_t     digit, value;
-    ngx_uint_t  minus;
+    fkv_str_t  text = { p, len };
 
-    minus = (len && p[0] == '-');
-    i = minus;
-
-    if (i == len || len > NGX_INT64_LEN) {
-        return NGX_ERROR;
-    }
-
-    if (p[i] == '0' && len > 1) {
-        return NGX_ERROR;
-    }
-
-    for (value = 0; i < len; i++) {
-
-        if (p[i] < '0' || p[i] > '9') {
-            return NGX_ERROR;
-        }
-
-        digit = minus ? '0' - p[i] : p[i] - '0';
-
-        if (__builtin_mul_overflow(value, (int64_t) 10, &value)
-            || __builtin_add_overflow(value, digit, &value))
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    *n = value;
-
-    return NGX_OK;
+    return fkv_number_int(text, n) == FKV_OK ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -16,12 +16,14 @@ my %may_include = (
     store  => [qw(base format io shared fkv.h)],
     'fkv.h' => [qw(base format io shared)],
     rules  => ['base'],
+    commands => [qw(base rules fkv.h)],
 );
 
 my $unsafe = 'strcpy|strcat|v?sprintf|gets|strtok|sleep|usleep';
 my %banned = (
     engine             => "$unsafe|printf|fprintf|puts",
     rules              => "$unsafe|printf|fprintf|puts",
+    commands           => "$unsafe|printf|fprintf|puts",
     ngx_ferrokv_module => $unsafe,
 );
 
@@ -83,7 +85,7 @@ sub lines {
 sub calls {
     my ($path, $text) = @_;
     my ($tree) = grep defined,
-        $path =~ m{^ngx_ferrokv_module/(rules)/|^([^/]+)};
+        $path =~ m{^ngx_ferrokv_module/(rules|commands)/|^([^/]+)};
     my $banned = $banned{$tree} or return;
 
     return each_line(code_of($text),
@@ -96,7 +98,7 @@ sub includes {
     my @includes = $text =~ /^\s*#\s*include\s*([<"][^>"]+)/mg;
     my @wrong;
 
-    if ($path =~ m{^(?:engine|ngx_ferrokv_module(?=/rules/))/([^/]+)}) {
+    if ($path =~ m{^(?:engine|ngx_ferrokv_module(?=/(?:rules|commands)/))/([^/]+)}) {
         my $layer = $1;
         my %ok = map { $_ => 1 } $layer, @{ $may_include{$layer} // [] };
 
@@ -118,7 +120,7 @@ sub includes {
 
     push @wrong, map { "includes $_\"" } grep { /\.c$/ } @includes;
     push @wrong, map { "includes nginx: $_" } grep { /ngx_/ } @includes
-        if $path =~ m{^engine/|/rules/};
+        if $path =~ m{^engine/|/(?:rules|commands)/};
 
     return @wrong;
 }

@@ -1,5 +1,5 @@
 # Unit tests: every t/unit/NAME.c is one program, build/unit/t/NAME, linked with
-# the whole engine and the module's rules.  A second B= and SAN= give a second
+# the whole engine and what of the module knows no nginx.  A second B= and SAN= give a second
 # set (see check-asan).
 
 B       ?= build/unit
@@ -13,7 +13,8 @@ FLAGS   := -std=gnu11 -O2 -g -fPIC $(MACHINE) -DFKV_STEPS -DFKV_DEBUG \
 
 objects := $(patsubst engine/%.c,$B/%.o,$(wildcard engine/*/*.c)) \
            $(patsubst ngx_ferrokv_module/%.c,$B/%.o, \
-               $(wildcard ngx_ferrokv_module/rules/*.c))
+               $(wildcard ngx_ferrokv_module/rules/*.c \
+                   ngx_ferrokv_module/commands/*.c))
 tests   := $(patsubst t/unit/%.c,$B/t/%,$(wildcard t/unit/*.c))
 
 all: $B/libfkv.a $(tests)

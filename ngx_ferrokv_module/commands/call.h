@@ -1,0 +1,114 @@
+/*
+ * call.h - what the function of a command sees and may do.
+ *
+ * A command is a transaction.  It sees the keys as they were at one moment
+ * (of a command that writes: their newest versions), and its own writes; it
+ * replies; what it wrote is committed together when it has returned FKV_OK,
+ * and dropped when it has not.
+ *
+ *   FKV_OK      the reply is complete
+ *   FKV_AGAIN   something that it asked for is not in memory: it is run again
+ *               from the beginning when that is there
+ *   other       as fkv_call_fail() and the functions below answer: passed on
+ *
+ * It is also run again when a key has changed meanwhile.  So it depends on
+ * nothing but the call, does nothing outside, and passes every code but
+ * FKV_OK and FKV_NOTFOUND on at once.  What the definition names as keys is
+ * read before the first run, all at once.
+ *
+ * Memory   what is given out stays until this run returns; what is handed over
+ *          (keys and values of put, arguments of the replies) may be in
+ *          fkv_call_alloc()'s memory, argv or what get gave
+ */
+
+#ifndef FKV_COMMANDS_CALL_H
+#define FKV_COMMANDS_CALL_H
+
+#include "commands/command.h"
+#include "commands/reply.h"
+
+typedef struct fkv_client_s  fkv_client_t;      /* client.h */
+typedef struct fkv_server_s  fkv_server_t;      /* server.h */
+typedef struct fkv__txn_s    fkv__txn_t;        /* txn.h */
+
+struct fkv_call_s {
+    const fkv_command_t  *command;
+    unsigned              argc;
+    const fkv_str_t      *argv;         /* argv[0] is the name, as sent */
+    unsigned              ns;           /* the selected database; SELECT may
+                                           change it for what follows */
+    uint64_t              now_ms;       /* the same in every run */
+    fkv_reply_t          *reply;        /* empty at the beginning of a run */
+    fkv_client_t         *client;       /* the connection; NULL: none */
+    fkv_server_t         *server;       /* never NULL */
+    fkv__txn_t           *txn;          /* ours */
+};
+
+typedef struct {
+    fkv_str_t   data;
+    uint64_t    expire_at;      /* milliseconds since 1970, 0 = never */
+    uint64_t    version;        /* of what is committed; 0 = written by this
+                                   transaction */
+} fkv_call_value_t;
+
+
+/* Never NULL: a failure ends the call with FKV_ENOMEM before it returns. */
+void *fkv_call_alloc(fkv_call_t *call, size_t size);
+
+/* FKV_OK · FKV_NOTFOUND · FKV_AGAIN · failures, replied by whoever runs it */
+int fkv_call_get(fkv_call_t *call, fkv_str_t key, fkv_call_value_t *value);
+int fkv_call_get_in(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    fkv_call_value_t *value);
+
+/*
+ * FKV_OK · FKV_AGAIN · FKV_EINVAL, replied: the key is too long, the value
+ * larger than max_value, or the command is not a writing one.
+ */
+int fkv_call_put(fkv_call_t *call, fkv_str_t key, fkv_str_t data,
+    uint64_t expire_at);
+int fkv_call_put_in(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    fkv_str_t data, uint64_t expire_at);
+
+/* Of a key that does not exist: nothing.  FKV_OK · FKV_NOTFOUND · FKV_AGAIN */
+int fkv_call_delete(fkv_call_t *call, fkv_str_t key);
+int fkv_call_delete_in(fkv_call_t *call, unsigned ns, fkv_str_t key);
+
+/* Every key of a database, in O(1). */
+int fkv_call_clear(fkv_call_t *call, unsigned ns);
+
+/*
+ * Keys in order, behind `after` (empty: from the first that has the prefix),
+ * n at most, until on_key answers other than FKV_OK, which is the result then.
+ * Keys that this transaction has written are seen.  FKV_END: the range is at
+ * its end.  FKV_OK: n were given, there may be more.  FKV_AGAIN: as get.
+ */
+typedef int (*fkv_call_on_key_pt)(fkv_call_t *call, fkv_str_t key,
+    void *data);
+
+int fkv_call_scan(fkv_call_t *call, unsigned ns, fkv_str_t prefix,
+    fkv_str_t after, unsigned n, fkv_call_on_key_pt on_key, void *data);
+
+/* How many keys a database has.  Exact; FKV_AGAIN: as get. */
+int fkv_call_count(fkv_call_t *call, unsigned ns, uint64_t *n);
+
+/* Replies with an error and returns FKV_EINVAL.  "ERR syntax error" */
+int fkv_call_fail(fkv_call_t *call, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Replies "ERR syntax error". */
+int fkv_call_syntax(fkv_call_t *call);
+
+/* Is argument i this word, whatever the letters' case? */
+bool fkv_call_is(const fkv_call_t *call, unsigned i, const char *word);
+
+/*
+ * Argument i as a number; a failure is replied with Redis' text.
+ * int: "ERR value is not an integer or out of range"
+ */
+int fkv_call_int(fkv_call_t *call, unsigned i, int64_t *n);
+
+/* A command of subcommands: entry.name is argv[1], entry.arity counts both. */
+int fkv_call_sub(fkv_call_t *call, const fkv_command_t *subs);
+
+
+#endif /* FKV_COMMANDS_CALL_H */

@@ -1,0 +1,70 @@
+/*
+ * command.h - one definition of a command serves every face.
+ *
+ * A definition is a constant; each family of commands is one array of them in
+ * its own file, and table.c lists the arrays.  RESP, HTTP, ferrokv_call and
+ * COMMAND read the same definitions, and an extension's commands will be added
+ * to them.
+ */
+
+#ifndef FKV_COMMANDS_COMMAND_H
+#define FKV_COMMANDS_COMMAND_H
+
+#include "base/types.h"
+
+typedef struct fkv_call_s  fkv_call_t;      /* call.h */
+
+
+typedef enum {
+    FKV_COMMAND_READ    = 0x01,     /* looks at keys, writes none */
+    FKV_COMMAND_WRITE   = 0x02,
+    FKV_COMMAND_ADMIN   = 0x04,     /* only where nginx.conf opens it */
+    FKV_COMMAND_SLOW    = 0x08,     /* not O(1) in the store's size: not for
+                                       ferrokv_call */
+    FKV_COMMAND_SESSION = 0x10,     /* of a connection: RESP only */
+    FKV_COMMAND_NOAUTH  = 0x20,     /* also before AUTH */
+    FKV_COMMAND_NOMULTI = 0x40      /* not inside MULTI */
+} fkv_command_flag_e;
+
+typedef struct {
+    const char   *name;         /* upper case, "CLIENT" */
+    int           arity;        /* as Redis counts, with the name: 2 is exactly
+                                   two, -2 is at least two */
+    unsigned      flags;
+    int           first_key;    /* index in argv, 0 = the command has no keys,
+                                   or call asks for them by itself */
+    int           last_key;     /* -1 = the last argument, -2 the one before */
+    int           key_step;
+    int         (*call)(fkv_call_t *call);
+    const char   *group;        /* of COMMAND DOCS: "string", "generic" ... */
+    const char   *since;        /* the version of Redis that had it first */
+    const char   *usage;        /* "key [EX seconds | PX milliseconds]" */
+    const char   *summary;
+} fkv_command_t;
+
+
+/* Whatever the letters' case; NULL: there is none. */
+const fkv_command_t *fkv_command_find(fkv_str_t name);
+
+/* All of them in one order: NULL behind the last. */
+const fkv_command_t *fkv_command_at(unsigned i);
+
+bool fkv_command_arity_ok(const fkv_command_t *command, unsigned argc);
+
+/* Where its i-th key stands among argc arguments; 0: there is no i-th. */
+unsigned fkv_command_key(const fkv_command_t *command, unsigned argc,
+    unsigned i);
+
+
+/* The families; each ends with an entry without a name. */
+extern const fkv_command_t  fkv_commands_string[];
+extern const fkv_command_t  fkv_commands_bits[];
+extern const fkv_command_t  fkv_commands_key[];
+extern const fkv_command_t  fkv_commands_expire[];
+extern const fkv_command_t  fkv_commands_scan[];
+extern const fkv_command_t  fkv_commands_object[];
+extern const fkv_command_t  fkv_commands_server[];
+extern const fkv_command_t  fkv_commands_session[];
+
+
+#endif /* FKV_COMMANDS_COMMAND_H */
