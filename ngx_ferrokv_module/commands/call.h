@@ -60,6 +60,9 @@ int fkv_call_get(fkv_call_t *call, fkv_str_t key, fkv_call_value_t *value);
 int fkv_call_get_in(fkv_call_t *call, unsigned ns, fkv_str_t key,
     fkv_call_value_t *value);
 
+/* The longest value that put takes. */
+uint64_t fkv_call_value_max(const fkv_call_t *call);
+
 /*
  * FKV_OK · FKV_AGAIN · FKV_EINVAL, replied: the key is too long, the value
  * larger than max_value, or the command is not a writing one.
