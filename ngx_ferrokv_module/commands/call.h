@@ -24,6 +24,7 @@
 #ifndef FKV_COMMANDS_CALL_H
 #define FKV_COMMANDS_CALL_H
 
+#include "fkv.h"
 #include "commands/command.h"
 #include "commands/reply.h"
 
@@ -38,6 +39,8 @@ struct fkv_call_s {
     unsigned              ns;           /* the selected database; SELECT may
                                            change it for what follows */
     uint64_t              now_ms;       /* the same in every run */
+    uint64_t              random;       /* likewise: any 64 bits */
+    fkv_t                *store;
     fkv_reply_t          *reply;        /* empty at the beginning of a run */
     fkv_client_t         *client;       /* the connection; NULL: none */
     fkv_server_t         *server;       /* never NULL */
@@ -76,20 +79,28 @@ int fkv_call_put_in(fkv_call_t *call, unsigned ns, fkv_str_t key,
 int fkv_call_delete(fkv_call_t *call, fkv_str_t key);
 int fkv_call_delete_in(fkv_call_t *call, unsigned ns, fkv_str_t key);
 
-/* Every key of a database, in O(1). */
+/* Every key of a database, in O(1); FKV_OK. */
 int fkv_call_clear(fkv_call_t *call, unsigned ns);
 
 /*
- * Keys in order, behind `after` (empty: from the first that has the prefix),
- * n at most, until on_key answers other than FKV_OK, which is the result then.
+ * Keys in order, behind `after` (empty: from the first that has the prefix):
+ * n are looked at (0: all that there are), those that wants() wants (NULL: all)
+ * are given, until on_key answers other than FKV_OK, which is the result then.
  * Keys that this transaction has written are seen.  FKV_END: the range is at
- * its end.  FKV_OK: n were given, there may be more.  FKV_AGAIN: as get.
+ * its end.  FKV_OK: n were looked at, there may be more; *last is the last of
+ * them, wanted or not (last may be NULL).  FKV_AGAIN: as get.
+ *
+ * wants is asked once as a key goes by, between two runs and in pieces that
+ * hold up nobody, and looks at argv only.  What it wants is kept for the next
+ * run: so a walk takes no more memory than what it is to find.
  */
+typedef bool (*fkv_call_wants_pt)(const fkv_call_t *call, fkv_str_t key);
 typedef int (*fkv_call_on_key_pt)(fkv_call_t *call, fkv_str_t key,
     void *data);
 
 int fkv_call_scan(fkv_call_t *call, unsigned ns, fkv_str_t prefix,
-    fkv_str_t after, unsigned n, fkv_call_on_key_pt on_key, void *data);
+    fkv_str_t after, uint64_t n, fkv_call_wants_pt wants,
+    fkv_call_on_key_pt on_key, void *data, fkv_str_t *last);
 
 /* How many keys a database has.  Exact; FKV_AGAIN: as get. */
 int fkv_call_count(fkv_call_t *call, unsigned ns, uint64_t *n);

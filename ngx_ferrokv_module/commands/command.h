@@ -24,8 +24,10 @@ typedef enum {
     FKV_COMMAND_SESSION = 0x10,     /* of a connection: RESP only */
     FKV_COMMAND_NOAUTH  = 0x20,     /* also before AUTH */
     FKV_COMMAND_NOMULTI = 0x40,     /* not inside MULTI */
-    FKV_COMMAND_BLIND   = 0x80      /* mostly needs nothing of its keys: they
+    FKV_COMMAND_BLIND   = 0x80,     /* mostly needs nothing of its keys: they
                                        are read only when it asks */
+    FKV_COMMAND_BARE    = 0x100     /* looks at no values: those of large ones
+                                       are not loaded, data is NULL then */
 } fkv_command_flag_e;
 
 typedef struct {
