@@ -33,7 +33,7 @@ typedef struct fkv_server_s  fkv_server_t;      /* server.h */
 typedef struct fkv__txn_s    fkv__txn_t;        /* txn.h */
 
 struct fkv_call_s {
-    const fkv_command_t  *command;
+    const fkv_command_t  *command;      /* of a container its subcommand */
     unsigned              argc;
     const fkv_str_t      *argv;         /* argv[0] is the name, as sent */
     unsigned              ns;           /* the selected database; SELECT may
@@ -120,9 +120,6 @@ bool fkv_call_is(const fkv_call_t *call, unsigned i, const char *word);
  * int: "ERR value is not an integer or out of range"
  */
 int fkv_call_int(fkv_call_t *call, unsigned i, int64_t *n);
-
-/* A command of subcommands: entry.name is argv[1], entry.arity counts both. */
-int fkv_call_sub(fkv_call_t *call, const fkv_command_t *subs);
 
 
 #endif /* FKV_COMMANDS_CALL_H */

@@ -12,7 +12,8 @@
 
 #include "base/types.h"
 
-typedef struct fkv_call_s  fkv_call_t;      /* call.h */
+typedef struct fkv_call_s     fkv_call_t;       /* call.h */
+typedef struct fkv_command_s  fkv_command_t;
 
 
 typedef enum {
@@ -30,7 +31,7 @@ typedef enum {
                                        are not loaded, data is NULL then */
 } fkv_command_flag_e;
 
-typedef struct {
+struct fkv_command_s {
     const char   *name;         /* upper case, "CLIENT" */
     int           arity;        /* as Redis counts, with the name: 2 is exactly
                                    two, -2 is at least two */
@@ -44,11 +45,21 @@ typedef struct {
     const char   *since;        /* the version of Redis that had it first */
     const char   *usage;        /* "key [EX seconds | PX milliseconds]" */
     const char   *summary;
-} fkv_command_t;
+
+    /*
+     * Of a container ("CONFIG"), which has no call then: what argv[1] names.
+     * Arity, flags and keys are each subcommand's own, and count as if the two
+     * names were argv[0] and argv[1].  Ends with an entry without a name; HELP
+     * answers by itself.
+     */
+    const fkv_command_t  *subs;
+};
 
 
 /* Whatever the letters' case; NULL: there is none. */
 const fkv_command_t *fkv_command_find(fkv_str_t name);
+const fkv_command_t *fkv_command_sub(const fkv_command_t *container,
+    fkv_str_t name);
 
 /* All of them in one order: NULL behind the last. */
 const fkv_command_t *fkv_command_at(unsigned i);
