@@ -2,7 +2,7 @@
 # make test    prove it
 #
 # The rest: make (the module), deps, test-module, unit, check-asan, check-tsan,
-# test-static, bench-http, bench-open, bench-blocks, bench-engine,
+# test-static, bench-http, bench-resp, bench-open, bench-blocks, bench-engine,
 # bench-engine-full, clean.
 # NGINX_SRC= names another nginx source tree,
 # NGINX_BIN= the binary that belongs to it.
@@ -62,6 +62,11 @@ test-static: deps
 bench-http: bench-deps
 	@$(MAKE) all
 	bench/http/run
+
+bench-resp: deps
+	@contrib/run/deps redis-server redis-tools
+	@$(MAKE) all
+	bench/resp/run
 
 bench-open: deps
 	@mkdir -p build/bench
@@ -137,5 +142,5 @@ build/modules/$(MODULE) build/test/$(MODULE): build/%/$(MODULE): \
 
 .NOTPARALLEL:
 .PHONY: all test-module unit deps bench-deps run test check-asan check-tsan \
-    test-static bench-http bench-open bench-blocks bench-engine-deps \
+    test-static bench-http bench-resp bench-open bench-blocks bench-engine-deps \
     bench-engine bench-engine-full clean FORCE

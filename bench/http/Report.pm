@@ -1,7 +1,7 @@
 package Report;
 
-# What a run of bench/http says: a line a turn, a table of medians, the goals,
-# and everything as JSON.
+# What a run of bench/http or bench/resp says: a line a turn, a table of medians,
+# the goals, and everything as JSON.
 
 use strict;
 use warnings;
@@ -23,7 +23,7 @@ sub median {
 sub line {
     my ($round, $case, $who, $r) = @_;
 
-    return sprintf "round %d  %-13s %-8s %9s /s  p50 %7s us%s%s\n",
+    return sprintf "round %d  %-15s %-8s %9s /s  p50 %7s us%s%s\n",
         $round, $case->{name}, $who,
         number($r->{rate}), number($r->{p50}), grinding($r), trouble($r);
 }
@@ -32,6 +32,7 @@ sub line {
 sub grinding {
     my ($r) = @_;
 
+    return sprintf '  %.0f bytes a key', $r->{bytes} if defined $r->{bytes};
     return '' if !defined $r->{flushes};
     return "  flushes $r->{flushes}, compactions $r->{compactions}";
 }
@@ -72,7 +73,7 @@ sub ratio {
     my ($case, $who, $what, $base) = @_;
     my ($a, $b) = map { $case->{results}{$_} // [] } $who, $base;
 
-    return median(map { $a->[$_] && $b->[$_]
+    return median(map { $a->[$_] && $b->[$_] && $b->[$_]{$what}
         ? $a->[$_]{$what} / $b->[$_]{$what} : undef } 0 .. $#$b);
 }
 
@@ -90,7 +91,7 @@ sub table {
 
         for my $who (grep { $case->{results}{$_} }
                      qw(raw return uncached limit_req proxy_cache srcache
-                        ferrokv lua))
+                        redis ferrokv lua))
         {
             my $ratio = ratio($case, $who, 'rate', base($case));
 
@@ -122,6 +123,8 @@ sub least {
     my ($case, $who) = @_;
     my @rounds = @{ $case->{results}{$who} };
 
+    return grinding({ bytes => of($case, $who, 'bytes') }) =~ s/^ +//r
+        if defined $rounds[0]{bytes};
     return trouble_of(@rounds) if !defined $rounds[0]{flushes};
 
     my ($f) = sort { $a <=> $b } map { $_->{flushes} } @rounds;
@@ -156,8 +159,9 @@ sub goal {
         push @goals, [$is, ">= $limit of " . name(base($case)),
                       sub { $_[0] >= $limit }];
     } else {
-        my $is = ratio($case, 'ferrokv', 'p50', 'raw');
-        push @goals, [$is, "p50 <= $limit of a raw write",
+        my $base = $kind eq 'p50' ? 'raw' : base($case);
+        my $is = ratio($case, 'ferrokv', $kind, $base);
+        push @goals, [$is, "$kind <= $limit of " . name($base),
                       sub { $_[0] <= $limit }];
     }
 
