@@ -495,7 +495,9 @@ disk_settle(disk_t *disk)
     fkv__log_shm_t  *log = &disk->store->seg->log;
     uint64_t         until = live_ms() + 10000, ready;
 
-    while (log->written < (ready = fkv__commit_advance(disk->store))) {
+    while (__atomic_load_n(&log->written, __ATOMIC_ACQUIRE)
+           < (ready = fkv__commit_advance(disk->store)))
+    {
         disk->store->lazy_lsn = ready;
         disk->store->lazy_since_ms = 1;         /* long ago: it is due */
         fkv__want_turn(disk->store);
