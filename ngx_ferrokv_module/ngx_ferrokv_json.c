@@ -1,9 +1,9 @@
 
 #include "ngx_ferrokv_json.h"
+#include "commands/utf8.h"
 
 
 static u_char *ngx_ferrokv_json_reserve(ngx_ferrokv_json_t *json, size_t size);
-static size_t ngx_ferrokv_utf8_sequence(const u_char *p, const u_char *end);
 static u_char *ngx_ferrokv_json_escape(u_char *out, u_char ch);
 static u_char *ngx_ferrokv_json_sequence(u_char *out, const u_char **p,
     const u_char *end);
@@ -95,46 +95,6 @@ ngx_ferrokv_json_uint(ngx_ferrokv_json_t *json, uint64_t n)
 }
 
 
-/* The length of the sequence at p, 0 if it is none. */
-static size_t
-ngx_ferrokv_utf8_sequence(const u_char *p, const u_char *end)
-{
-    u_char  low, high;
-    size_t  n, i;
-
-    if (p[0] < 0x80) {
-        return 1;
-    }
-
-    if (p[0] < 0xc2 || p[0] > 0xf4) {
-        return 0;
-    }
-
-    n = (p[0] < 0xe0) ? 2 : (p[0] < 0xf0) ? 3 : 4;
-
-    if ((size_t) (end - p) < n) {
-        return 0;
-    }
-
-    /* the second byte decides overlong forms, surrogates and the end */
-
-    low = (p[0] == 0xe0) ? 0xa0 : (p[0] == 0xf0) ? 0x90 : 0x80;
-    high = (p[0] == 0xed) ? 0x9f : (p[0] == 0xf4) ? 0x8f : 0xbf;
-
-    if (p[1] < low || p[1] > high) {
-        return 0;
-    }
-
-    for (i = 2; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-
-    return n;
-}
-
-
 ngx_uint_t
 ngx_ferrokv_utf8_valid(const u_char *p, size_t len)
 {
@@ -155,7 +115,7 @@ ngx_ferrokv_utf8_valid(const u_char *p, size_t len)
             }
         }
 
-        n = ngx_ferrokv_utf8_sequence(p, end);
+        n = fkv_utf8_sequence(p, end);
 
         if (n == 0) {
             return 0;
@@ -253,7 +213,7 @@ ngx_ferrokv_json_sequence(u_char *out, const u_char **p, const u_char *end)
 {
     size_t  n;
 
-    n = ngx_ferrokv_utf8_sequence(*p, end);
+    n = fkv_utf8_sequence(*p, end);
 
     if (n == 0) {
         (*p)++;

@@ -67,7 +67,8 @@ typedef struct {
     fkv_reply_e  type;
     int64_t      n;             /* INT, BOOL; length of ARRAY, MAP, SET */
     double       real;
-    fkv_str_t    str;           /* STATUS, STR, TEXT, ERROR: in the reply */
+    fkv_str_t    str;           /* STATUS, STR, TEXT, ERROR: in the reply;
+                                   empty of others */
 } fkv_reply_token_t;
 
 /*

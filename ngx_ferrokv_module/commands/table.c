@@ -1,0 +1,113 @@
+/*
+ * table.c - all commands: the families, and their names hashed.
+ *
+ * It is made when it is asked for the first time, from constants only, so
+ * every process has the same.
+ */
+
+#include "commands/command.h"
+#include "base/hash.h"
+#include "rules/field.h"
+
+#include <string.h>
+
+#define COMMANDS_MAX  512
+#define PLACES        1024      /* a power of two, more than COMMANDS_MAX */
+#define NAME_BYTES_MAX      32
+
+static const fkv_command_t *const  families[] = {
+    NULL
+};
+
+static struct {
+    unsigned              n;            /* 0: not made yet */
+    const fkv_command_t  *commands[COMMANDS_MAX + 1];
+    fkv_str_t             names[COMMANDS_MAX];
+    uint16_t              places[PLACES];       /* index + 1; 0 = free */
+} table;
+
+
+/* name.len is 1 to NAME_BYTES_MAX. */
+static unsigned
+place_of(fkv_str_t name)
+{
+    char  lower[NAME_BYTES_MAX];
+
+    for (size_t i = 0; i < name.len; i++) {
+        lower[i] = (char) fkv_rules_lower(name.data[i]);
+    }
+
+    return (unsigned) fkv__hash((fkv_str_t) { (uint8_t *) lower, name.len })
+           % PLACES;
+}
+
+
+static void
+table_add(const fkv_command_t *command)
+{
+    fkv_str_t  name = { (const uint8_t *) command->name,
+                        strlen(command->name) };
+    unsigned   place;
+
+    FKV_ASSERT(table.n < COMMANDS_MAX);
+    FKV_ASSERT(name.len > 0 && name.len <= NAME_BYTES_MAX);
+
+    place = place_of(name);
+
+    while (table.places[place] != 0) {
+        place = (place + 1) % PLACES;
+    }
+
+    table.names[table.n] = name;
+    table.commands[table.n] = command;
+    table.places[place] = (uint16_t) ++table.n;
+}
+
+
+static void
+table_make(void)
+{
+    for (unsigned i = 0; families[i] != NULL; i++) {
+        for (const fkv_command_t *c = families[i]; c->name != NULL; c++) {
+            table_add(c);
+        }
+    }
+}
+
+
+const fkv_command_t *
+fkv_command_find(fkv_str_t name)
+{
+    unsigned  place;
+
+    if (table.n == 0) {
+        table_make();
+    }
+
+    if (name.len == 0 || name.len > NAME_BYTES_MAX) {
+        return NULL;
+    }
+
+    for (place = place_of(name); table.places[place] != 0;
+         place = (place + 1) % PLACES)
+    {
+        unsigned  i = table.places[place] - 1;
+
+        if (fkv_rules_same(table.names[i], name)) {
+            return table.commands[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+const fkv_command_t *
+fkv_command_at(unsigned i)
+{
+    if (table.n == 0) {
+        table_make();
+    }
+
+    return (i < table.n) ? table.commands[i] : NULL;
+}
