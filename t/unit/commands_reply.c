@@ -76,7 +76,8 @@ every_kind_in_every_protocol(void **state)
     check_resp(&reply, 2,
                "*13\r\n$-1\r\n*-1\r\n:-9223372036854775808\r\n$3\r\n0.5\r\n"
                ":1\r\n+OK\r\n+PONG\r\n$6\r\na\0\r\n\xff\"\r\n$0\r\n\r\n"
-               "$3\r\nx:1\r\n-ERR no  7\r\n*2\r\n$1\r\nk\r\n*0\r\n*1\r\n:3\r\n");
+               "$3\r\nx:1\r\n-ERR no  7\r\n*2\r\n$1\r\nk\r\n*0\r\n"
+               "*1\r\n:3\r\n");
     check_resp(&reply, 3,
                "*13\r\n_\r\n_\r\n:-9223372036854775808\r\n,0.5\r\n"
                "#t\r\n+OK\r\n+PONG\r\n$6\r\na\0\r\n\xff\"\r\n$0\r\n\r\n"
