@@ -27,7 +27,7 @@ static ngx_int_t ngx_http_ferrokv_cache_request(
     ngx_http_ferrokv_cache_t *cache);
 static void ngx_http_ferrokv_cache_control(ngx_http_ferrokv_cache_t *cache);
 static ngx_int_t ngx_http_ferrokv_cache_find(ngx_http_ferrokv_cache_t *cache);
-static void ngx_http_ferrokv_cache_on_done(fkv_op_t *op);
+static void ngx_http_ferrokv_cache_loaded(fkv_op_t *op);
 static void ngx_http_ferrokv_cache_take(ngx_http_ferrokv_cache_t *cache,
     int rc);
 static ngx_int_t ngx_http_ferrokv_cache_found(ngx_http_ferrokv_cache_t *cache);
@@ -257,46 +257,58 @@ ngx_http_ferrokv_cache_control(ngx_http_ferrokv_cache_t *cache)
 static ngx_int_t
 ngx_http_ferrokv_cache_find(ngx_http_ferrokv_cache_t *cache)
 {
+    cache->step = ngx_http_ferrokv_cache_found;
+
+    return ngx_http_ferrokv_cache_load(cache, FKV_NAMESPACE_CACHE,
+                                       ngx_ferrokv_str(&cache->name),
+                                       ngx_http_ferrokv_cache_take);
+}
+
+
+ngx_int_t
+ngx_http_ferrokv_cache_load(ngx_http_ferrokv_cache_t *cache, ngx_uint_t ns,
+    fkv_str_t name, ngx_http_ferrokv_cache_take_pt take)
+{
     int         rc;
     fkv_get_t  *get;
 
     get = &cache->get;
     ngx_memzero(get, sizeof(fkv_get_t));
 
-    get->op.on_done = ngx_http_ferrokv_cache_on_done;
+    get->op.on_done = ngx_http_ferrokv_cache_loaded;
     get->op.data = cache;
     get->store = cache->conf->store->store->fkv;
-    get->ns = FKV_NAMESPACE_CACHE;
-    get->key = ngx_ferrokv_str(&cache->name);
+    get->ns = ns;
+    get->key = name;
     get->now_ms = cache->begun_ms;
     get->load_max = NGX_MAX_OFF_T_VALUE;
 
-    cache->step = ngx_http_ferrokv_cache_found;
+    cache->take = take;
 
     rc = fkv_get(get);
 
     if (rc == FKV_AGAIN) {
-        cache->waiting = 1;
-        ngx_http_ferrokv_hold(cache->request);
-        return NGX_AGAIN;
+        return ngx_http_ferrokv_cache_wait(cache);
     }
 
-    ngx_http_ferrokv_cache_take(cache, rc);
+    take(cache, rc);
+    fkv_get_done(get);
 
     return NGX_OK;
 }
 
 
 static void
-ngx_http_ferrokv_cache_on_done(fkv_op_t *op)
+ngx_http_ferrokv_cache_loaded(fkv_op_t *op)
 {
     ngx_http_ferrokv_cache_t  *cache;
 
     cache = op->data;
-    cache->waiting = 0;
 
-    ngx_http_ferrokv_cache_take(cache, op->rc);
-    ngx_http_ferrokv_resume(cache->request);
+    cache->take(cache, op->rc);
+    fkv_get_done(&cache->get);
+
+    ngx_http_ferrokv_cache_go_on(cache);
 }
 
 
@@ -321,8 +333,6 @@ ngx_http_ferrokv_cache_take(ngx_http_ferrokv_cache_t *cache, int rc)
             ngx_memcpy(cache->bytes, value->data.data, cache->len);
         }
     }
-
-    fkv_get_done(&cache->get);
 
     if (rc == FKV_OK) {
         bytes.data = cache->bytes;
@@ -381,15 +391,14 @@ ngx_http_ferrokv_cache_found(ngx_http_ferrokv_cache_t *cache)
 }
 
 
-/* Unless one of its tags says something else. */
+/* Unless a mark says something else. */
 
 static ngx_int_t
 ngx_http_ferrokv_cache_good(ngx_http_ferrokv_cache_t *cache)
 {
     cache->stale_ms = ngx_max(cache->stale_ms, cache->envelope.stale_ms);
 
-    return cache->entry.n_tags ? ngx_http_ferrokv_cache_tags(cache)
-                               : ngx_http_ferrokv_cache_judge(cache);
+    return ngx_http_ferrokv_cache_prefixes(cache);
 }
 
 

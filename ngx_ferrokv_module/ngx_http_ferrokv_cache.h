@@ -98,6 +98,10 @@ typedef struct {
     ngx_uint_t                        purge_tag_soft;
     ngx_array_t                      *tags;         /* fkv_str_t */
     ngx_flag_t                        invalidate;
+
+    /* This worker's: when the last prefix was purged, as of when. */
+    int64_t                           prefix_ms;
+    int64_t                           prefix_as_of_ms;
 } ngx_http_ferrokv_cache_conf_t;
 
 
@@ -115,14 +119,22 @@ typedef struct {
 /* How long a response may be on its way, for purges to concern it. */
 #define NGX_HTTP_FERROKV_CACHE_FETCH_MS  (600 * 1000)
 
-/* How long a tag's mark lives; no entry with tags lives so long. */
-#define NGX_HTTP_FERROKV_CACHE_TAG_MS    (366LL * 86400 * 1000)
+/* How long a mark lives that is looked at with an entry; no entry does. */
+#define NGX_HTTP_FERROKV_CACHE_MARK_MS   (366LL * 86400 * 1000)
+
+
+/* Of the name of a mark: key.c. */
+#define NGX_HTTP_FERROKV_CACHE_MARK_LEN(len)  (sizeof("cache/t") - 1 + (len))
 
 
 typedef struct ngx_http_ferrokv_cache_s  ngx_http_ferrokv_cache_t;
 
 typedef ngx_int_t (*ngx_http_ferrokv_cache_step_pt)(
     ngx_http_ferrokv_cache_t *cache);
+
+/* Takes cache->get.value, which ends then; rc as of fkv_get(). */
+typedef void (*ngx_http_ferrokv_cache_take_pt)(
+    ngx_http_ferrokv_cache_t *cache, int rc);
 
 /* What is stored of a response; its values lie in the request's pool. */
 typedef struct {
@@ -164,7 +176,8 @@ struct ngx_http_ferrokv_cache_s {
     ngx_str_t                         key;          /* as configured */
     ngx_str_t                         name;         /* of the record */
     fkv_get_t                         get;
-    int                               rc;           /* of it */
+    ngx_http_ferrokv_cache_take_pt    take;         /* its value */
+    int                               rc;           /* of the operation */
 
     u_char                           *bytes;        /* of the value */
     size_t                            len;
@@ -175,7 +188,9 @@ struct ngx_http_ferrokv_cache_s {
     int64_t                           gone_ms;      /* as of what was found */
     int64_t                           stale_ms;
     fkv_str_t                         tags;         /* not looked at yet */
-    u_char                            tag_name[1 + FKV_RULES_TAG_BYTES_MAX];
+    u_char                            tag_name[
+                            NGX_HTTP_FERROKV_CACHE_MARK_LEN(
+                                FKV_RULES_TAG_BYTES_MAX)];
 
     ngx_str_t                         variant;      /* looked for, or empty */
     uint64_t                          generation;   /* of its list of names */
@@ -203,6 +218,26 @@ ngx_http_ferrokv_cache_t *ngx_http_ferrokv_cache_make(ngx_http_request_t *r,
 extern ngx_module_t  ngx_http_ferrokv_cache_module;
 
 
+/* An operation has begun; the handler is called again when it has ended. */
+static ngx_inline ngx_int_t
+ngx_http_ferrokv_cache_wait(ngx_http_ferrokv_cache_t *cache)
+{
+    cache->waiting = 1;
+    ngx_http_ferrokv_hold(cache->request);
+
+    return NGX_AGAIN;
+}
+
+
+/* It has; the last thing on_done does. */
+static ngx_inline void
+ngx_http_ferrokv_cache_go_on(ngx_http_ferrokv_cache_t *cache)
+{
+    cache->waiting = 0;
+    ngx_http_ferrokv_resume(cache->request);
+}
+
+
 /* ngx_http_ferrokv_cache.c: the precontent handler. */
 ngx_int_t ngx_http_ferrokv_cache_handler(ngx_http_request_t *r);
 
@@ -211,6 +246,10 @@ ngx_int_t ngx_http_ferrokv_cache_miss(ngx_http_ferrokv_cache_t *cache);
 ngx_int_t ngx_http_ferrokv_cache_judge(ngx_http_ferrokv_cache_t *cache);
 ngx_int_t ngx_http_ferrokv_cache_again(ngx_http_ferrokv_cache_t *cache);
 ngx_int_t ngx_http_ferrokv_cache_pass(ngx_http_ferrokv_cache_t *cache);
+
+/* Reads a record, as of a step that has set the next one. */
+ngx_int_t ngx_http_ferrokv_cache_load(ngx_http_ferrokv_cache_t *cache,
+    ngx_uint_t ns, fkv_str_t name, ngx_http_ferrokv_cache_take_pt take);
 
 /* What the request says for these names.  NGX_OK · NGX_DECLINED too long
    · NGX_ERROR */
@@ -223,10 +262,14 @@ ngx_int_t ngx_http_ferrokv_cache_variant(ngx_http_ferrokv_cache_t *cache,
  *
  *     "e" key "m" 16 times 1     the entry, or the names its variants vary on
  *     "e" key "v" digest         a variant
- *     "t" tag, "f"               marks of purges
  *
  * What follows the key has always the same length, so no key can be made that
- * looks like another's record.
+ * looks like another's record.  Marks of purges lie in the namespace of the
+ * catalog, for from that nothing is evicted:
+ *
+ *     "cache/t" tag              of the entries with this tag
+ *     "cache/p" prefix           of the entries whose keys begin with it
+ *     "cache/l"                  when the last mark of a prefix was made
  */
 
 #define NGX_HTTP_FERROKV_CACHE_NAME_LEN(key)  (1 + (key)->len + 1 + 16)
@@ -241,6 +284,10 @@ ngx_int_t ngx_http_ferrokv_cache_key(ngx_http_request_t *r,
  */
 ngx_int_t ngx_http_ferrokv_cache_origin(ngx_http_request_t *r,
     fkv_rules_target_t *target, size_t *origin, ngx_str_t *key);
+
+/* Into p[MARK_LEN], which name then is. */
+void ngx_http_ferrokv_cache_mark_name(u_char *p, u_char kind, fkv_str_t of,
+    fkv_str_t *name);
 
 /* Into p[NAME_LEN], which name then is; variant empty: the entry's own. */
 void ngx_http_ferrokv_cache_name(u_char *p, ngx_str_t *key,
@@ -388,10 +435,12 @@ ngx_int_t ngx_http_ferrokv_cache_update(ngx_http_ferrokv_cache_t *cache);
 /* ngx_http_ferrokv_cache_tag.c: as a step, are the entry's tags good? */
 ngx_int_t ngx_http_ferrokv_cache_tags(ngx_http_ferrokv_cache_t *cache);
 
-#define NGX_HTTP_FERROKV_CACHE_TAG_LEN(len)  (1 + (len))
 
-/* Into p[TAG_LEN]; returns the byte behind. */
-u_char *ngx_http_ferrokv_cache_tag_name(u_char *p, fkv_str_t tag);
+/*
+ * ngx_http_ferrokv_cache_prefix.c: as a step, was something purged that the
+ * entry's key begins with?
+ */
+ngx_int_t ngx_http_ferrokv_cache_prefixes(ngx_http_ferrokv_cache_t *cache);
 
 
 /*

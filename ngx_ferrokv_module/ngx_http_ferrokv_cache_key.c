@@ -120,6 +120,19 @@ ngx_http_ferrokv_cache_key(ngx_http_request_t *r,
 
 
 void
+ngx_http_ferrokv_cache_mark_name(u_char *p, u_char kind, fkv_str_t of,
+    fkv_str_t *name)
+{
+    name->data = p;
+    name->len = NGX_HTTP_FERROKV_CACHE_MARK_LEN(of.len);
+
+    p = ngx_cpymem(p, "cache/", sizeof("cache/") - 1);
+    *p++ = kind;
+    ngx_memcpy(p, of.data, of.len);
+}
+
+
+void
 ngx_http_ferrokv_cache_name(u_char *p, ngx_str_t *key, ngx_str_t *variant,
     ngx_str_t *name)
 {

@@ -147,11 +147,9 @@ ngx_http_ferrokv_cache_lock_wait(ngx_http_ferrokv_cache_t *cache)
 
     ngx_add_timer(timer, ngx_min(left, cache->claim.left_ms + 1));
 
-    cache->waiting = 1;
     cache->step = ngx_http_ferrokv_cache_lock_answer;
-    ngx_http_ferrokv_hold(cache->request);
 
-    return NGX_AGAIN;
+    return ngx_http_ferrokv_cache_wait(cache);
 }
 
 
@@ -166,10 +164,9 @@ ngx_http_ferrokv_cache_lock_done(fkv_op_t *op)
         ngx_del_timer(&cache->timer);
     }
 
-    cache->waiting = 0;
     cache->rc = op->rc;
 
-    ngx_http_ferrokv_resume(cache->request);
+    ngx_http_ferrokv_cache_go_on(cache);
 }
 
 
@@ -184,10 +181,9 @@ ngx_http_ferrokv_cache_lock_timer(ngx_event_t *ev)
 
     fkv_claim_drop(&cache->claim);
 
-    cache->waiting = 0;
     cache->step = ngx_http_ferrokv_cache_lock;
 
-    ngx_http_ferrokv_resume(cache->request);
+    ngx_http_ferrokv_cache_go_on(cache);
 }
 
 

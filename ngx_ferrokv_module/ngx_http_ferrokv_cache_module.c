@@ -174,7 +174,7 @@ static ngx_command_t  ngx_http_ferrokv_cache_commands[] = {
       NULL },
 
     { ngx_string("ferrokv_cache_purge"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
       ngx_http_ferrokv_cache_set_purge,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -448,6 +448,8 @@ ngx_http_ferrokv_cache_create_conf(ngx_conf_t *cf)
      *     conf->purge_tag = NULL;
      *     conf->purge_tag_soft = 0;
      *     conf->status_name = { 0, NULL };
+     *     conf->prefix_ms = 0;
+     *     conf->prefix_as_of_ms = 0;
      */
 
     conf->store = NGX_CONF_UNSET_PTR;
@@ -797,7 +799,7 @@ ngx_http_ferrokv_cache_set_names(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
-/* condition [soft | prefix] */
+/* condition [soft] [prefix] */
 
 static char *
 ngx_http_ferrokv_cache_set_purge(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -806,6 +808,7 @@ ngx_http_ferrokv_cache_set_purge(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_ferrokv_cache_conf_t *ccf = conf;
 
     ngx_str_t                 *value;
+    ngx_uint_t                 i;
     ngx_http_complex_value_t  *cv;
 
     if (ccf->purge != NGX_CONF_UNSET_PTR) {
@@ -814,17 +817,17 @@ ngx_http_ferrokv_cache_set_purge(ngx_conf_t *cf, ngx_command_t *cmd,
 
     value = cf->args->elts;
 
-    if (cf->args->nelts == 3) {
+    for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_strcmp(value[2].data, "soft") == 0) {
+        if (ngx_strcmp(value[i].data, "soft") == 0) {
             ccf->purge_soft = 1;
 
-        } else if (ngx_strcmp(value[2].data, "prefix") == 0) {
+        } else if (ngx_strcmp(value[i].data, "prefix") == 0) {
             ccf->purge_prefix = 1;
 
         } else {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[2]);
+                               "invalid parameter \"%V\"", &value[i]);
             return NGX_CONF_ERROR;
         }
     }

@@ -5,24 +5,26 @@
  *     a key       its main record is replaced by a mark.  Variants are found
  *                 through their list of names only, which is gone with it;
  *                 they expire
- *     a prefix    one range delete of the engine's, and a mark "f"
+ *     a prefix    one range delete of the engine's, but not if it is soft, and
+ *                 a mark "p" prefix: who finds an older entry looks for the
+ *                 marks of what its key begins with
  *     tags        a mark "t" tag for each.  An entry says which tags it has,
  *                 and who finds it looks at their marks: an entry without
  *                 tags pays nothing
  *
  * A mark holds two times: what was asked for at or before gone_ms does not
  * exist, at or before stale_ms it is stale.  So a response that was on its way
- * while its key was purged is not stored, or not found: of a key and a prefix
- * the mark is looked at when a response is written, and lives as long as a
- * fetch may last; of a tag it is looked at when an entry is found, and lives
- * longer than any entry with tags.
+ * while its key was purged is not stored, or not found: a key's mark is looked
+ * at when a response is written, others when an entry is found.  A mark lives
+ * longer than any entry that it may concern: those of keys, and of what is gone
+ * with a prefix, as long as a fetch may last.
  *
  * Times are the store's, in milliseconds.  So that what is asked for after the
- * answer to a purge is not taken for older, the answer waits until the purge's
- * millisecond is over.
+ * answer to a purge is not taken for older, and sees its mark, the answer waits
+ * until the millisecond in which the purge ended is over.
  *
- * Soft marks an entry, or a tag, stale: it is then updated, revalidated, or
- * used when the upstream fails like any other old entry.
+ * Soft marks an entry, a prefix, or a tag stale: it is then updated,
+ * revalidated, or used when the upstream fails like any other old entry.
  */
 
 #include "ngx_http_ferrokv_cache.h"
@@ -37,6 +39,9 @@ typedef struct {
     ngx_ferrokv_store_t              *store;
     ngx_str_t                         key;      /* for the log */
 
+    fkv_change_t                     *mine;     /* of a prefix: its mark, ... */
+    fkv_change_t                     *last;     /* ... and that of the time */
+
     ngx_uint_t                        soft;
     ngx_uint_t                        found;    /* there was something */
     ngx_http_ferrokv_cache_envelope_t mark;
@@ -49,17 +54,28 @@ static ngx_int_t ngx_http_ferrokv_cache_purge_key(
     ngx_http_ferrokv_cache_purge_t *purge, ngx_str_t *key);
 static ngx_int_t ngx_http_ferrokv_cache_purge_prefix(
     ngx_http_ferrokv_cache_purge_t *purge, ngx_str_t *prefix);
+static ngx_int_t ngx_http_ferrokv_cache_purge_below(
+    ngx_http_ferrokv_cache_purge_t *purge, fkv_change_t *change,
+    fkv_str_t prefix);
+static ngx_int_t ngx_http_ferrokv_cache_purge_mark(
+    ngx_http_ferrokv_cache_purge_t *purge, u_char kind, fkv_str_t of,
+    fkv_str_t *name);
 static ngx_int_t ngx_http_ferrokv_cache_purge_tag(
     ngx_http_ferrokv_cache_purge_t *purge, fkv_change_t *change,
     fkv_str_t tag);
 static ngx_int_t ngx_http_ferrokv_cache_purge_run(
     ngx_http_ferrokv_cache_purge_t *purge);
 static int ngx_http_ferrokv_cache_decide_key(fkv_update_t *update);
+static int ngx_http_ferrokv_cache_decide_prefix(fkv_update_t *update);
 static int ngx_http_ferrokv_cache_decide_tags(fkv_update_t *update);
+static void ngx_http_ferrokv_cache_current(fkv_change_t *change,
+    ngx_http_ferrokv_cache_envelope_t *mark);
 static ngx_int_t ngx_http_ferrokv_cache_put_mark(
     ngx_http_ferrokv_cache_purge_t *purge, fkv_change_t *change,
     ngx_http_ferrokv_cache_envelope_t *mark);
 static void ngx_http_ferrokv_cache_purge_done(fkv_op_t *op);
+static void ngx_http_ferrokv_cache_purge_end(
+    ngx_http_ferrokv_cache_purge_t *purge, int rc);
 static ngx_int_t ngx_http_ferrokv_cache_purged(
     ngx_http_ferrokv_cache_t *cache);
 static ngx_int_t ngx_http_ferrokv_cache_purge_wait(
@@ -93,12 +109,13 @@ ngx_http_ferrokv_cache_purge(ngx_http_ferrokv_cache_t *cache)
         return (rc == NGX_DECLINED) ? NGX_HTTP_NOT_FOUND : NGX_ERROR;
     }
 
-    purge = ngx_http_ferrokv_cache_purge_new(cache, conf->purge_soft, 2);
+    purge = ngx_http_ferrokv_cache_purge_new(cache, conf->purge_soft, 4);
     if (purge == NULL) {
         return NGX_ERROR;
     }
 
     purge->cache = cache;
+    purge->key = cache->key;
 
     rc = conf->purge_prefix
          ? ngx_http_ferrokv_cache_purge_prefix(purge, &cache->key)
@@ -189,8 +206,7 @@ ngx_http_ferrokv_cache_invalidate(ngx_http_ferrokv_cache_t *cache,
     rc = fkv_update(&purge->update);
 
     if (rc != FKV_AGAIN) {
-        purge->update.op.rc = rc;
-        ngx_http_ferrokv_cache_purge_done(&purge->update.op);
+        ngx_http_ferrokv_cache_purge_end(purge, rc);
     }
 }
 
@@ -275,41 +291,99 @@ ngx_http_ferrokv_cache_purge_key(ngx_http_ferrokv_cache_purge_t *purge,
 }
 
 
+/*
+ * The changes: the mark, when the last one was made, and, if it is not soft,
+ * the entries and the marks below, which say less than the new one.  A delete
+ * stands before what it must not concern.
+ */
+
 static ngx_int_t
 ngx_http_ferrokv_cache_purge_prefix(ngx_http_ferrokv_cache_purge_t *purge,
     ngx_str_t *prefix)
 {
-    u_char        *p;
+    fkv_str_t      of, name;
+    ngx_int_t      rc;
     fkv_change_t  *change;
 
-    p = ngx_pnalloc(purge->pool, prefix->len + 1);
+    change = purge->changes;
+    of = ngx_ferrokv_str(prefix);
+
+    purge->found = 1;
+    purge->update.decide = ngx_http_ferrokv_cache_decide_prefix;
+
+    rc = ngx_http_ferrokv_cache_purge_mark(purge, 'p', of, &name);
+
+    if (rc == NGX_OK && !purge->soft) {
+        rc = ngx_http_ferrokv_cache_purge_below(purge, change++, of);
+
+        change->ns = FKV_NAMESPACE_CATALOG;
+        change->key = name;
+        change->blind = 1;
+        change->prefix = 1;
+        change++->action = FKV_DELETE;
+    }
+
+    purge->mine = change;
+    change->ns = FKV_NAMESPACE_CATALOG;
+    change->key = name;
+    change->expire_at = purge->update.now_ms
+                        + (purge->soft ? NGX_HTTP_FERROKV_CACHE_MARK_MS
+                                       : NGX_HTTP_FERROKV_CACHE_FETCH_MS);
+    change++;
+
+    purge->last = change;
+    change->ns = FKV_NAMESPACE_CATALOG;
+    change->key = FKV_STR("cache/l");
+    change->expire_at = purge->update.now_ms + NGX_HTTP_FERROKV_CACHE_MARK_MS;
+    change++;
+
+    purge->update.n = change - purge->changes;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_purge_below(ngx_http_ferrokv_cache_purge_t *purge,
+    fkv_change_t *change, fkv_str_t prefix)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(purge->pool, prefix.len + 1);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     p[0] = 'e';
-    ngx_memcpy(p + 1, prefix->data, prefix->len);
+    ngx_memcpy(p + 1, prefix.data, prefix.len);
 
-    purge->key.data = p + 1;
-    purge->key.len = prefix->len;
-    purge->found = 1;
-
-    change = &purge->changes[0];
     change->ns = FKV_NAMESPACE_CACHE;
     change->key.data = p;
-    change->key.len = prefix->len + 1;
+    change->key.len = prefix.len + 1;
     change->blind = 1;
     change->prefix = 1;
     change->action = FKV_DELETE;
 
-    change = &purge->changes[1];
-    change->ns = FKV_NAMESPACE_CACHE;
-    change->key = FKV_STR("f");
-    change->blind = 1;
-    change->action = FKV_PUT;
-    change->expire_at = purge->update.now_ms + NGX_HTTP_FERROKV_CACHE_FETCH_MS;
+    return NGX_OK;
+}
 
-    return ngx_http_ferrokv_cache_put_mark(purge, change, &purge->mark);
+
+/* The name of a mark. */
+
+static ngx_int_t
+ngx_http_ferrokv_cache_purge_mark(ngx_http_ferrokv_cache_purge_t *purge,
+    u_char kind, fkv_str_t of, fkv_str_t *name)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(purge->pool, NGX_HTTP_FERROKV_CACHE_MARK_LEN(of.len));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ferrokv_cache_mark_name(p, kind, of, name);
+
+    return NGX_OK;
 }
 
 
@@ -317,19 +391,10 @@ static ngx_int_t
 ngx_http_ferrokv_cache_purge_tag(ngx_http_ferrokv_cache_purge_t *purge,
     fkv_change_t *change, fkv_str_t tag)
 {
-    u_char  *p;
+    change->ns = FKV_NAMESPACE_CATALOG;
+    change->expire_at = purge->update.now_ms + NGX_HTTP_FERROKV_CACHE_MARK_MS;
 
-    p = ngx_pnalloc(purge->pool, NGX_HTTP_FERROKV_CACHE_TAG_LEN(tag.len));
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    change->ns = FKV_NAMESPACE_CACHE;
-    change->key.data = p;
-    change->key.len = ngx_http_ferrokv_cache_tag_name(p, tag) - p;
-    change->expire_at = purge->update.now_ms + NGX_HTTP_FERROKV_CACHE_TAG_MS;
-
-    return NGX_OK;
+    return ngx_http_ferrokv_cache_purge_mark(purge, 't', tag, &change->key);
 }
 
 
@@ -340,22 +405,15 @@ ngx_http_ferrokv_cache_purge_run(ngx_http_ferrokv_cache_purge_t *purge)
     ngx_http_ferrokv_cache_t  *cache;
 
     cache = purge->cache;
-    cache->begun_ms = purge->update.now_ms;
     cache->step = ngx_http_ferrokv_cache_purged;
 
     rc = fkv_update(&purge->update);
 
     if (rc == FKV_AGAIN) {
-        cache->waiting = 1;
-        ngx_http_ferrokv_hold(cache->request);
-        return NGX_AGAIN;
+        return ngx_http_ferrokv_cache_wait(cache);
     }
 
-    purge->cache = NULL;
-    purge->update.op.rc = rc;
-    cache->rc = (rc == FKV_OK && !purge->found) ? FKV_NOTFOUND : rc;
-
-    ngx_http_ferrokv_cache_purge_done(&purge->update.op);
+    ngx_http_ferrokv_cache_purge_end(purge, rc);
 
     return NGX_OK;
 }
@@ -445,12 +503,64 @@ ngx_http_ferrokv_cache_decide_key(fkv_update_t *update)
 }
 
 
+/*
+ * Its time is not before that of any other, for it may take the mark of another
+ * away.
+ */
+
+static int
+ngx_http_ferrokv_cache_decide_prefix(fkv_update_t *update)
+{
+    ngx_http_ferrokv_cache_purge_t     *purge;
+    ngx_http_ferrokv_cache_envelope_t   mark, last;
+
+    purge = update->op.data;
+
+    ngx_http_ferrokv_cache_current(purge->mine, &mark);
+    ngx_http_ferrokv_cache_current(purge->last, &last);
+
+    last.stale_ms = ngx_max(last.stale_ms, (int64_t) update->now_ms);
+
+    if (purge->soft) {
+        mark.stale_ms = last.stale_ms;
+
+    } else {
+        mark.gone_ms = last.stale_ms;
+    }
+
+    if (ngx_http_ferrokv_cache_put_mark(purge, purge->mine, &mark) != NGX_OK
+        || ngx_http_ferrokv_cache_put_mark(purge, purge->last, &last)
+           != NGX_OK)
+    {
+        return FKV_ENOMEM;
+    }
+
+    return FKV_OK;
+}
+
+
+/* The mark that is there, or none. */
+
+static void
+ngx_http_ferrokv_cache_current(fkv_change_t *change,
+    ngx_http_ferrokv_cache_envelope_t *mark)
+{
+    fkv_rules_entry_t  entry;
+
+    ngx_memzero(mark, sizeof(ngx_http_ferrokv_cache_envelope_t));
+
+    if (change->exists) {
+        (void) ngx_http_ferrokv_cache_unpack(change->current.data, mark,
+                                             &entry);
+    }
+}
+
+
 static int
 ngx_http_ferrokv_cache_decide_tags(fkv_update_t *update)
 {
     ngx_uint_t                          i;
     fkv_change_t                       *change;
-    fkv_rules_entry_t                   entry;
     ngx_http_ferrokv_cache_purge_t     *purge;
     ngx_http_ferrokv_cache_envelope_t   mark;
 
@@ -459,12 +569,7 @@ ngx_http_ferrokv_cache_decide_tags(fkv_update_t *update)
     for (i = 0; i < update->n; i++) {
 
         change = &update->changes[i];
-        ngx_memzero(&mark, sizeof(ngx_http_ferrokv_cache_envelope_t));
-
-        if (change->exists) {
-            (void) ngx_http_ferrokv_cache_unpack(change->current.data, &mark,
-                                                 &entry);
-        }
+        ngx_http_ferrokv_cache_current(change, &mark);
 
         mark.gone_ms = ngx_max(mark.gone_ms, purge->mark.gone_ms);
         mark.stale_ms = ngx_max(mark.stale_ms, purge->mark.stale_ms);
@@ -481,30 +586,41 @@ ngx_http_ferrokv_cache_decide_tags(fkv_update_t *update)
 static void
 ngx_http_ferrokv_cache_purge_done(fkv_op_t *op)
 {
-    static ngx_str_t                 what = ngx_string("ferrokv_cache_purge");
-
     ngx_http_ferrokv_cache_t        *cache;
     ngx_http_ferrokv_cache_purge_t  *purge;
 
     purge = op->data;
     cache = purge->cache;
 
-    if (op->rc != FKV_OK) {
+    ngx_http_ferrokv_cache_purge_end(purge, op->rc);
+
+    if (cache) {
+        ngx_http_ferrokv_cache_go_on(cache);
+    }
+}
+
+
+static void
+ngx_http_ferrokv_cache_purge_end(ngx_http_ferrokv_cache_purge_t *purge,
+    int rc)
+{
+    static ngx_str_t           what = ngx_string("ferrokv_cache_purge");
+
+    ngx_http_ferrokv_cache_t  *cache;
+
+    cache = purge->cache;
+
+    if (rc != FKV_OK) {
         ngx_ferrokv_log_failure(ngx_cycle->log, &what, purge->store,
-                                ngx_ferrokv_str(&purge->key), op->rc);
+                                ngx_ferrokv_str(&purge->key), rc);
     }
 
     if (cache) {
-        cache->waiting = 0;
-        cache->rc = (op->rc == FKV_OK && !purge->found) ? FKV_NOTFOUND
-                                                        : op->rc;
+        cache->begun_ms = fkv_now_ms(purge->store->fkv);
+        cache->rc = (rc == FKV_OK && !purge->found) ? FKV_NOTFOUND : rc;
     }
 
     ngx_destroy_pool(purge->pool);
-
-    if (cache) {
-        ngx_http_ferrokv_resume(cache->request);
-    }
 }
 
 
@@ -521,22 +637,14 @@ ngx_http_ferrokv_cache_purge_wait(ngx_http_ferrokv_cache_t *cache)
 
     ngx_add_timer(timer, 1);
 
-    cache->waiting = 1;
-    ngx_http_ferrokv_hold(cache->request);
-
-    return NGX_AGAIN;
+    return ngx_http_ferrokv_cache_wait(cache);
 }
 
 
 static void
 ngx_http_ferrokv_cache_purge_timer(ngx_event_t *ev)
 {
-    ngx_http_ferrokv_cache_t  *cache;
-
-    cache = ev->data;
-    cache->waiting = 0;
-
-    ngx_http_ferrokv_resume(cache->request);
+    ngx_http_ferrokv_cache_go_on(ev->data);
 }
 
 

@@ -9,18 +9,8 @@
 
 static ngx_int_t ngx_http_ferrokv_cache_tag_next(
     ngx_http_ferrokv_cache_t *cache);
-static void ngx_http_ferrokv_cache_tag_done(fkv_op_t *op);
 static void ngx_http_ferrokv_cache_tag_take(ngx_http_ferrokv_cache_t *cache,
     int rc);
-
-
-u_char *
-ngx_http_ferrokv_cache_tag_name(u_char *p, fkv_str_t tag)
-{
-    *p++ = 't';
-
-    return ngx_cpymem(p, tag.data, tag.len);
-}
 
 
 ngx_int_t
@@ -29,16 +19,14 @@ ngx_http_ferrokv_cache_tags(ngx_http_ferrokv_cache_t *cache)
     cache->tags = cache->entry.tags;
     cache->step = ngx_http_ferrokv_cache_tag_next;
 
-    return NGX_OK;
+    return ngx_http_ferrokv_cache_tag_next(cache);
 }
 
 
 static ngx_int_t
 ngx_http_ferrokv_cache_tag_next(ngx_http_ferrokv_cache_t *cache)
 {
-    int         rc;
-    fkv_get_t  *get;
-    fkv_str_t   tag;
+    fkv_str_t  tag, name;
 
     if (cache->gone_ms >= cache->entry.request_ms) {
         return ngx_http_ferrokv_cache_miss(cache);
@@ -48,42 +36,10 @@ ngx_http_ferrokv_cache_tag_next(ngx_http_ferrokv_cache_t *cache)
         return ngx_http_ferrokv_cache_judge(cache);
     }
 
-    get = &cache->get;
-    ngx_memzero(get, sizeof(fkv_get_t));
+    ngx_http_ferrokv_cache_mark_name(cache->tag_name, 't', tag, &name);
 
-    get->op.on_done = ngx_http_ferrokv_cache_tag_done;
-    get->op.data = cache;
-    get->store = cache->conf->store->store->fkv;
-    get->ns = FKV_NAMESPACE_CACHE;
-    get->key.data = cache->tag_name;
-    get->key.len = ngx_http_ferrokv_cache_tag_name(cache->tag_name, tag)
-                   - cache->tag_name;
-    get->now_ms = cache->begun_ms;
-
-    rc = fkv_get(get);
-
-    if (rc == FKV_AGAIN) {
-        cache->waiting = 1;
-        ngx_http_ferrokv_hold(cache->request);
-        return NGX_AGAIN;
-    }
-
-    ngx_http_ferrokv_cache_tag_take(cache, rc);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_http_ferrokv_cache_tag_done(fkv_op_t *op)
-{
-    ngx_http_ferrokv_cache_t  *cache;
-
-    cache = op->data;
-    cache->waiting = 0;
-
-    ngx_http_ferrokv_cache_tag_take(cache, op->rc);
-    ngx_http_ferrokv_resume(cache->request);
+    return ngx_http_ferrokv_cache_load(cache, FKV_NAMESPACE_CATALOG, name,
+                                       ngx_http_ferrokv_cache_tag_take);
 }
 
 
@@ -105,8 +61,6 @@ ngx_http_ferrokv_cache_tag_take(ngx_http_ferrokv_cache_t *cache, int rc)
                                       (int64_t) mark.stale_ms);
         }
     }
-
-    fkv_get_done(&cache->get);
 
     if (rc != FKV_OK && rc != FKV_NOTFOUND) {
         cache->gone_ms = cache->entry.request_ms;

@@ -3,11 +3,10 @@
  * An entry on its way into the store.  It belongs to no request: it has a pool
  * of its own, and its end is only logged.
  *
- * The first change is always that of the key's main record, the second one
- * only reads the mark of the last purge of a prefix.  If the response varies,
- * the main record is the list of names, and the entry is another change; both
- * carry one generation.  A list of other names gets a new one, so what was
- * stored under the old list is not found any more, and expires.
+ * The first change is always that of the key's main record.  If the response
+ * varies, the main record is the list of names, and the entry is another
+ * change; both carry one generation.  A list of other names gets a new one, so
+ * what was stored under the old list is not found any more, and expires.
  *
  * With ferrokv_cache_min_uses a key that has no entry has a record that counts
  * how often one could have been stored; it goes with the one that is.
@@ -18,7 +17,7 @@
 
 typedef struct {
     fkv_update_t          update;
-    fkv_change_t          changes[4];   /* main record, prefix mark, ... */
+    fkv_change_t          changes[3];   /* main record, ... */
     fkv_change_t         *variant;      /* or NULL */
     fkv_change_t         *uses;         /* or NULL */
     ngx_uint_t            min_uses;
@@ -106,22 +105,19 @@ ngx_http_ferrokv_cache_write_init(ngx_http_ferrokv_cache_write_t *write,
     write->update.store = write->store->fkv;
     write->update.now_ms = fkv_now_ms(write->store->fkv);
     write->update.changes = write->changes;
-    write->update.n = 2;
+    write->update.n = 1;
     write->update.decide = ngx_http_ferrokv_cache_write_decide;
 
     expire_at = fkv_rules_useless_at_ms(&capture->entry.fresh)
                 + (int64_t) cache->conf->inactive * 1000;
 
-    if (capture->tags->n) {
-        /* a tag's mark must live longer */
-        expire_at = ngx_min(expire_at, write->update.now_ms
-                                       + NGX_HTTP_FERROKV_CACHE_TAG_MS
-                                       - NGX_HTTP_FERROKV_CACHE_FETCH_MS);
-    }
+    /* marks must live longer */
+
+    expire_at = ngx_min(expire_at, write->update.now_ms
+                                   + NGX_HTTP_FERROKV_CACHE_MARK_MS
+                                   - NGX_HTTP_FERROKV_CACHE_FETCH_MS);
 
     write->changes[0].expire_at = ngx_max(expire_at, write->update.now_ms + 1);
-    write->changes[1].ns = FKV_NAMESPACE_CACHE;
-    write->changes[1].key = FKV_STR("f");
     write->begun_ms = cache->begun_ms;
 
     write->key.data = ngx_pstrdup(write->pool, &cache->key);
@@ -297,21 +293,18 @@ ngx_http_ferrokv_cache_write_decide(fkv_update_t *update)
     ngx_uint_t                          same;
     fkv_change_t                       *main, *entry;
     ngx_http_ferrokv_cache_write_t     *write;
-    ngx_http_ferrokv_cache_envelope_t   there, prefix, envelope;
+    ngx_http_ferrokv_cache_envelope_t   there, envelope;
 
     write = update->op.data;
     main = &write->changes[0];
     entry = write->variant ? write->variant : main;
 
     same = ngx_http_ferrokv_cache_write_look(write, main, &there);
-    (void) ngx_http_ferrokv_cache_write_look(write, &write->changes[1],
-                                             &prefix);
 
     /* purged, or made stale, since it was asked for */
 
     if (there.gone_ms >= write->begun_ms
-        || there.stale_ms >= write->begun_ms
-        || prefix.gone_ms >= write->begun_ms)
+        || there.stale_ms >= write->begun_ms)
     {
         return FKV_PRECONDITION;
     }

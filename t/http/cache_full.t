@@ -21,6 +21,8 @@ http {
         listen 127.0.0.1:%%PORT%%;
         ferrokv_cache main;
         ferrokv_cache_lock on;
+        ferrokv_cache_tag X-Tags;
+        ferrokv_cache_purge_tag $http_x_purge;
 
         location / { proxy_pass http://127.0.0.1:%%PORT1%%; }
     }
@@ -36,6 +38,24 @@ my $http = Ferrokv::Http->new($nginx->port);
 $origin->answer('/', { headers => [ 'Cache-Control' => 'max-age=100' ],
     body => $body });
 
+# What is purged does not come back when the store makes room.
+my @small = map { "/small/$_" } 1 .. 150;
+
+$origin->answer('/small', sub {
+    my ($request, $n) = @_;
+    my ($tag) = $request->{uri} =~ /(\d+)$/;
+
+    return { headers => [ 'Cache-Control' => 'max-age=100', 'X-Tags' => $tag ],
+             body => "small $n" };
+});
+
+$http->get($_) for @small;
+ok($nginx->wait_until(sub {
+    !grep { $http->get($_)->header('X-Cache') ne 'HIT' } @small }),
+    'small ones are stored');
+is($http->get('/', 'X-Purge' => $_)->status, 204, 'and purged')
+    for join(' ', 1 .. 75), join(' ', 76 .. 150);
+
 my $wrong = grep {
     my $r = $http->get("/$_");
     $r->status != 200 || $r->body ne $body
@@ -46,6 +66,9 @@ is($wrong, 0, 'all are answered, whatever the store has room for');
 my $hits = grep { $http->get("/$_")->header('X-Cache') eq 'HIT' } 1 .. 100;
 
 cmp_ok($hits, '<', 60, 'most of it found no room');
+
+is(scalar(grep { $http->get($_)->body eq 'small 1' } @small), 0,
+    'what was purged stays so');
 
 $nginx->allow(qr/ferrokv_cache.*quota/);
 my $lines = () = $nginx->error_log =~ /quota/g;

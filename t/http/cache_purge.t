@@ -48,6 +48,11 @@ http {
             ferrokv_cache_key http://127.0.0.1$arg_prefix;
         }
 
+        location /soften {
+            ferrokv_cache_purge 1 prefix soft;
+            ferrokv_cache_key http://127.0.0.1$arg_prefix;
+        }
+
         location /kept {
             ferrokv_cache_invalidate off;
             proxy_pass http://127.0.0.1:%%PORT1%%;
@@ -161,6 +166,38 @@ ok($nginx->wait_until(sub { cache('/soft/a') eq 'HIT again 3' }), 'and stored');
 is(ask('SOFTTAG', '/soft', 'X-Tags' => 'old')->status, 204, 'a tag softly');
 like(cache('/soft/a'), qr/^EXPIRED again 4/, 'is fetched anew');
 
+# A prefix softly: what was asked for before is stale, whoever finds it.
+
+hits("/below/$_", 1) for qw(a a/b ab b c);
+hits('/below/vary', 1, 'X-A' => 1);
+hits('/belo', 1);
+is(get("/soften?prefix=/below/$_")->status, 204, "softly: $_")
+    for qw(a/b a/x 0 a0), 'a/' . 'x' x 300;
+is(cache('/below/a/b'), 'EXPIRED answer 2', 'the longest prefix: the key');
+hits('/below/a', 1);
+hits('/below/ab', 1);
+get('/soften?prefix=/below/a');
+is(cache("/below/$_"), 'EXPIRED answer 2', "a shorter one: $_") for qw(a ab);
+hits("/below/$_", 2) for qw(a ab);
+hits('/below/b', 1);
+get('/soften?prefix=/below');
+is(cache('/below/vary', 'X-A' => 1), 'EXPIRED answer 2', 'a variant');
+is(cache('/below/b'), 'EXPIRED answer 2', 'the shortest one');
+hits('/below/b', 2);
+hits('/belo', 1);
+
+for my $n (2 .. 30) {
+    get('/soften?prefix=/below/c');
+    is(cache('/below/c'), "EXPIRED answer $n", "softened again: $n");
+    hits('/below/c', $n);
+}
+
+$origin->answer('/below', { status => 500, body => 'no' });
+get('/soften?prefix=/below/c');
+is(cache('/below/c'), 'STALE answer 30', 'it is there all the same');
+get('/all?prefix=/below/c');
+is(cache('/below/c'), 'MISS 500', 'until it is purged');
+
 # Unsafe methods.
 
 $origin->answer('/form', sub {
@@ -197,8 +234,10 @@ hits('/kept', 1);
 # Marks are there after a crash.
 
 ask('PURGETAG', '/', 'X-Tags' => 'blue');
+get('/soften?prefix=/lis');
 $nginx->restart;
 is(cache('/t3?tags=blue'), 'MISS answer 2', 'a purge outlives a restart');
+is(cache('/lis'), 'EXPIRED answer 2', 'a soft one, too');
 
 $origin->stop;
 $nginx->finish;
