@@ -1,11 +1,12 @@
 #include "commands/number.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define REAL_TEXT_MAX  255
+#define REAL_TEXT_MAX  (FKV_NUMBER_REAL_BYTES - 1)
 
 
 int
@@ -79,9 +80,15 @@ fkv_number_real(fkv_str_t text, long double *n)
 
     memcpy(copy, text.data, text.len);
     copy[text.len] = '\0';
+    errno = 0;
     value = strtold(copy, &end);
 
     if (end != copy + text.len || isnan(value)) {
+        return FKV_NOTINT;
+    }
+
+    /* Too large, or so small that nothing is left. */
+    if (errno == ERANGE && (isinf(value) || value == 0)) {
         return FKV_NOTINT;
     }
 

@@ -14,7 +14,7 @@
 int fkv_number_int(fkv_str_t text, int64_t *n);
 size_t fkv_number_int_put(char *out, int64_t n);
 
-/* What strtold() takes, whole, without blanks; no nan.  As above. */
+/* What strtold() takes, whole, in its range; no blanks or nan.  As above. */
 int fkv_number_real(fkv_str_t text, long double *n);
 
 /* 17 digits behind the point, without trailing zeros: INCRBYFLOAT's form. */

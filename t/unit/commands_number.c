@@ -49,7 +49,8 @@ static void
 reals(void **state)
 {
     static const char *const  wrong[] = {
-        "", " 1", "1 ", "\t1", "nan", "-nan", "1.0x", "1,5", "e"
+        "", " 1", "1 ", "\t1", "nan", "-nan", "1.0x", "1,5", "e",
+        "1e5000", "-1e5000", "1e-5000"
     };
     static const struct {
         const char  *in, *out;
