@@ -11,7 +11,7 @@
  *            replies in order
  *
  * Commands are found, their number of arguments and the rights of whoever
- * sends them are checked here, so every face gives the same answers.
+ * sends them are checked here (check.h), so every face gives the same answers.
  */
 
 #ifndef FKV_COMMANDS_EXEC_H
@@ -21,8 +21,10 @@
 #include "commands/call.h"
 
 typedef struct {
-    const fkv_str_t  *argv;
-    unsigned          argc;         /* at least 1 */
+    const fkv_str_t      *argv;
+    unsigned              argc;     /* at least 1 */
+    const fkv_command_t  *command;  /* by fkv_command_check(), which was
+                                       content; NULL: it is still to be asked */
 } fkv_request_t;
 
 /* A key that must not have changed since. */
