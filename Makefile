@@ -71,7 +71,7 @@ bench-resp: deps
 bench-open: deps
 	@mkdir -p build/bench
 	@$(CC) -std=gnu11 -O2 -g $(if $(filter x86_64,$(shell uname -m)),-mcx16) \
-	    -Iengine bench/open/open.c engine/*/*.c -luring -lpthread \
+	    -Iengine bench/open/open.c engine/*/*.c -luring -llz4 -lzstd -lpthread \
 	    -o build/bench/open
 	bench/open/run
 

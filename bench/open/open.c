@@ -95,7 +95,7 @@ store_open(const char *dir, const char *memory_mb)
     fkv_options_t   opt = {
         .path = dir,
         .memory = strtoull(memory_mb, NULL, 10) * MIB,
-        .sync = FKV_SYNC_OFF,
+        .sync = FKV_SYNC_EVERYSEC,
         .uid = (uid_t) -1,
         .gid = (gid_t) -1
     };
