@@ -177,6 +177,7 @@ ngx_int_t
 ngx_http_ferrokv_cache_again(ngx_http_ferrokv_cache_t *cache)
 {
     ngx_str_null(&cache->variant);
+    ngx_http_ferrokv_cache_close(cache);
 
     cache->stale = 0;
     cache->gone_ms = 0;
@@ -261,13 +262,14 @@ ngx_http_ferrokv_cache_find(ngx_http_ferrokv_cache_t *cache)
 
     return ngx_http_ferrokv_cache_load(cache, FKV_NAMESPACE_CACHE,
                                        ngx_ferrokv_str(&cache->name),
+                                       NGX_MAX_OFF_T_VALUE,
                                        ngx_http_ferrokv_cache_take);
 }
 
 
 ngx_int_t
 ngx_http_ferrokv_cache_load(ngx_http_ferrokv_cache_t *cache, ngx_uint_t ns,
-    fkv_str_t name, ngx_http_ferrokv_cache_take_pt take)
+    fkv_str_t name, uint64_t load_max, ngx_http_ferrokv_cache_take_pt take)
 {
     int         rc;
     fkv_get_t  *get;
@@ -281,7 +283,7 @@ ngx_http_ferrokv_cache_load(ngx_http_ferrokv_cache_t *cache, ngx_uint_t ns,
     get->ns = ns;
     get->key = name;
     get->now_ms = cache->begun_ms;
-    get->load_max = NGX_MAX_OFF_T_VALUE;
+    get->load_max = load_max;
 
     cache->take = take;
 
@@ -349,21 +351,12 @@ ngx_http_ferrokv_cache_take(ngx_http_ferrokv_cache_t *cache, int rc)
 static ngx_int_t
 ngx_http_ferrokv_cache_found(ngx_http_ferrokv_cache_t *cache)
 {
-    static ngx_str_t     what = ngx_string("ferrokv_cache");
-
     fkv_rules_entry_t   *entry;
 
     entry = &cache->entry;
 
-    if (cache->rc == FKV_NOTFOUND) {
-        return ngx_http_ferrokv_cache_miss(cache);
-    }
-
     if (cache->rc != FKV_OK) {
-        ngx_http_ferrokv_log_failure(cache->request->connection->log, &what,
-                                     cache->conf->store->store,
-                                     ngx_ferrokv_str(&cache->key), cache->rc);
-        return ngx_http_ferrokv_cache_miss(cache);
+        return ngx_http_ferrokv_cache_unreadable(cache);
     }
 
     if (cache->variant.len == 0) {
@@ -391,14 +384,29 @@ ngx_http_ferrokv_cache_found(ngx_http_ferrokv_cache_t *cache)
 }
 
 
-/* Unless a mark says something else. */
+ngx_int_t
+ngx_http_ferrokv_cache_unreadable(ngx_http_ferrokv_cache_t *cache)
+{
+    static ngx_str_t  what = ngx_string("ferrokv_cache");
+
+    if (cache->rc != FKV_NOTFOUND) {
+        ngx_http_ferrokv_log_failure(cache->request->connection->log, &what,
+                                     cache->conf->store->store,
+                                     ngx_ferrokv_str(&cache->key), cache->rc);
+    }
+
+    return ngx_http_ferrokv_cache_miss(cache);
+}
+
+
+/* If its body is there, and no mark says something else. */
 
 static ngx_int_t
 ngx_http_ferrokv_cache_good(ngx_http_ferrokv_cache_t *cache)
 {
     cache->stale_ms = ngx_max(cache->stale_ms, cache->envelope.stale_ms);
 
-    return ngx_http_ferrokv_cache_prefixes(cache);
+    return ngx_http_ferrokv_cache_open(cache);
 }
 
 

@@ -32,8 +32,12 @@
 #include "rules/vary.h"
 
 
-/* A body of so many bytes at most is collected in memory. */
+/* A body of so many bytes, or less than blob_min, is collected in memory. */
 #define NGX_HTTP_FERROKV_CACHE_COLLECT_MAX  (1024 * 1024)
+
+/* Of r->buffered: we hold back what has come, or have more to send.  Only the
+   image filter has this bit, too; it waits for the end of all that comes. */
+#define NGX_HTTP_FERROKV_CACHE_BUFFERED  0x08
 
 
 typedef enum {
@@ -127,7 +131,9 @@ typedef struct {
 #define NGX_HTTP_FERROKV_CACHE_MARK_LEN(len)  (sizeof("cache/t") - 1 + (len))
 
 
-typedef struct ngx_http_ferrokv_cache_s  ngx_http_ferrokv_cache_t;
+typedef struct ngx_http_ferrokv_cache_s         ngx_http_ferrokv_cache_t;
+typedef struct ngx_http_ferrokv_cache_large_s   ngx_http_ferrokv_cache_large_t;
+typedef struct ngx_http_ferrokv_cache_stream_s  ngx_http_ferrokv_cache_stream_t;
 
 typedef ngx_int_t (*ngx_http_ferrokv_cache_step_pt)(
     ngx_http_ferrokv_cache_t *cache);
@@ -150,6 +156,9 @@ typedef struct {
     u_char                           *value;        /* ngx_alloc() */
     size_t                            len;
     size_t                            size;
+
+    ngx_http_ferrokv_cache_large_t   *large;        /* the body, if it comes
+                                                   apart; value is without */
 } ngx_http_ferrokv_cache_capture_t;
 
 
@@ -171,6 +180,8 @@ struct ngx_http_ferrokv_cache_s {
     unsigned                          sent:1;       /* ... and its body was */
     unsigned                          collapsed:1;  /* waited for another's */
     unsigned                          renewed:1;    /* by a 304, and stored */
+    unsigned                          large:1;      /* a body came or went by
+                                                   pieces */
     ngx_uint_t                        fwd_status;   /* of what was replaced */
 
     ngx_str_t                         key;          /* as configured */
@@ -184,6 +195,11 @@ struct ngx_http_ferrokv_cache_s {
     ngx_http_ferrokv_cache_envelope_t  envelope;
     fkv_rules_entry_t                 entry;
     fkv_rules_served_t                served;
+
+    fkv_blob_t                       *blob;         /* the entry's body, if it
+                                                   lies apart; or NULL */
+    int64_t                           body_expire_at;
+    ngx_http_ferrokv_cache_stream_t  *stream;       /* sends it; or NULL */
 
     int64_t                           gone_ms;      /* as of what was found */
     int64_t                           stale_ms;
@@ -247,9 +263,13 @@ ngx_int_t ngx_http_ferrokv_cache_judge(ngx_http_ferrokv_cache_t *cache);
 ngx_int_t ngx_http_ferrokv_cache_again(ngx_http_ferrokv_cache_t *cache);
 ngx_int_t ngx_http_ferrokv_cache_pass(ngx_http_ferrokv_cache_t *cache);
 
+/* What was to be found was not, cache->rc says why.  As a step. */
+ngx_int_t ngx_http_ferrokv_cache_unreadable(ngx_http_ferrokv_cache_t *cache);
+
 /* Reads a record, as of a step that has set the next one. */
 ngx_int_t ngx_http_ferrokv_cache_load(ngx_http_ferrokv_cache_t *cache,
-    ngx_uint_t ns, fkv_str_t name, ngx_http_ferrokv_cache_take_pt take);
+    ngx_uint_t ns, fkv_str_t name, uint64_t load_max,
+    ngx_http_ferrokv_cache_take_pt take);
 
 /* What the request says for these names.  NGX_OK · NGX_DECLINED too long
    · NGX_ERROR */
@@ -262,6 +282,7 @@ ngx_int_t ngx_http_ferrokv_cache_variant(ngx_http_ferrokv_cache_t *cache,
  *
  *     "e" key "m" 16 times 1     the entry, or the names its variants vary on
  *     "e" key "v" digest         a variant
+ *     "e" key "b" the same 16    its body, if it lies apart
  *
  * What follows the key has always the same length, so no key can be made that
  * looks like another's record.  Marks of purges lie in the namespace of the
@@ -292,6 +313,13 @@ void ngx_http_ferrokv_cache_mark_name(u_char *p, u_char kind, fkv_str_t of,
 /* Into p[NAME_LEN], which name then is; variant empty: the entry's own. */
 void ngx_http_ferrokv_cache_name(u_char *p, ngx_str_t *key,
     ngx_str_t *variant, ngx_str_t *name);
+void ngx_http_ferrokv_cache_body_name(u_char *p, ngx_str_t *key,
+    ngx_str_t *variant, ngx_str_t *name);
+
+/* Into p[STAMP_LEN]: a body's content type, by which its entry knows it. */
+#define NGX_HTTP_FERROKV_CACHE_STAMP_LEN  16
+
+void ngx_http_ferrokv_cache_stamp(u_char *p, uint64_t stamp);
 
 
 /* ngx_http_ferrokv_cache_entry.c: the value of a record. */
@@ -372,6 +400,65 @@ ngx_int_t ngx_http_ferrokv_cache_status_send(ngx_http_ferrokv_cache_t *cache);
 /* ngx_http_ferrokv_cache_filter.c */
 ngx_int_t ngx_http_ferrokv_cache_filter_init(ngx_conf_t *cf);
 
+/* To the filters behind ours; NULL: if one of them has something to send. */
+ngx_int_t ngx_http_ferrokv_cache_filter_next(ngx_http_request_t *r,
+    ngx_chain_t *in);
+
+/* From on_done, after hold(); the last thing it does. */
+void ngx_http_ferrokv_cache_filter_go_on(ngx_http_ferrokv_cache_t *cache);
+
+
+/*
+ * ngx_http_ferrokv_cache_stream.c: bodies of entries that lie apart.
+ *
+ * open: as a step, of an entry that was found; cache->blob is set if there is
+ * such a body, and it is wanted
+ */
+ngx_int_t ngx_http_ferrokv_cache_open(ngx_http_ferrokv_cache_t *cache);
+void ngx_http_ferrokv_cache_close(ngx_http_ferrokv_cache_t *cache);
+
+/* After the header: begins to send it, and goes on.  As a body filter. */
+ngx_int_t ngx_http_ferrokv_cache_stream(ngx_http_ferrokv_cache_t *cache);
+ngx_int_t ngx_http_ferrokv_cache_stream_next(ngx_http_ferrokv_cache_t *cache);
+
+
+/*
+ * ngx_http_ferrokv_cache_large.c: a body on its way to disk.
+ *
+ * NGX_OK capture->large is for it · NGX_DECLINED
+ */
+ngx_int_t ngx_http_ferrokv_cache_large(ngx_http_ferrokv_cache_t *cache,
+    ngx_http_ferrokv_cache_capture_t *capture);
+
+/*
+ * More of it.  out: what may be passed on now, *last is set if that is the end;
+ * passed() when it has been.
+ * NGX_OK · NGX_AGAIN some is held: the filter is called again when it can be
+ * passed on · NGX_DECLINED it cannot be stored, rest() is to be passed on, too
+ * · NGX_ERROR
+ */
+ngx_int_t ngx_http_ferrokv_cache_large_take(
+    ngx_http_ferrokv_cache_large_t *large, ngx_chain_t *in, ngx_chain_t **out,
+    ngx_uint_t *last);
+void ngx_http_ferrokv_cache_large_passed(
+    ngx_http_ferrokv_cache_large_t *large, ngx_chain_t *out);
+ngx_chain_t *ngx_http_ferrokv_cache_large_rest(
+    ngx_http_ferrokv_cache_large_t *large);
+
+/*
+ * The request is through with it; how many bytes that were, and the upload.
+ * end: FKV_OK all of it is on disk · FKV_AGAIN on_end will say · a failure
+ */
+uint64_t ngx_http_ferrokv_cache_large_len(
+    ngx_http_ferrokv_cache_large_t *large);
+fkv_upload_t *ngx_http_ferrokv_cache_large_upload(
+    ngx_http_ferrokv_cache_large_t *large);
+int ngx_http_ferrokv_cache_large_end(ngx_http_ferrokv_cache_large_t *large,
+    void (*on_end)(void *data, int rc), void *data);
+
+/* At any time but during its update. */
+void ngx_http_ferrokv_cache_large_free(ngx_http_ferrokv_cache_large_t *large);
+
 
 /*
  * ngx_http_ferrokv_cache_store.c: what is written, and when it may be.
@@ -400,10 +487,14 @@ void ngx_http_ferrokv_cache_discard(ngx_http_ferrokv_cache_t *cache);
 
 
 /*
- * ngx_http_ferrokv_cache_write.c: takes capture->value, which is complete, and
- * the claim, which ends when the entry can be found.
+ * ngx_http_ferrokv_cache_write.c: takes capture->value, which is complete,
+ * capture->large, and the claim, which ends when the entry can be found.
  */
 void ngx_http_ferrokv_cache_write(ngx_http_ferrokv_cache_t *cache);
+
+/* Of the body that comes with an entry and is to outlive it. */
+int64_t ngx_http_ferrokv_cache_body_expire_at(ngx_http_ferrokv_cache_t *cache,
+    ngx_http_ferrokv_cache_capture_t *capture, int64_t now_ms);
 
 
 /*

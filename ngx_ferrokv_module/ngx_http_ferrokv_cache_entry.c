@@ -8,6 +8,9 @@
  *     16   8  gone_ms
  *     24   8  stale_ms
  *     32      what rules/entry.h packs | the body; nothing in a mark
+ *
+ * If the entry's stamp is not 0 the body lies in a record of its own, whose
+ * content type is the stamp in hexadecimal digits.
  */
 
 #include "ngx_http_ferrokv_cache.h"
@@ -54,7 +57,8 @@ int
 ngx_http_ferrokv_cache_unpack(fkv_str_t bytes,
     ngx_http_ferrokv_cache_envelope_t *envelope, fkv_rules_entry_t *entry)
 {
-    int  rc;
+    int     rc;
+    size_t  body;
 
     if (bytes.len < NGX_HTTP_FERROKV_CACHE_ENVELOPE_LEN) {
         return FKV_ECORRUPT;
@@ -77,9 +81,15 @@ ngx_http_ferrokv_cache_unpack(fkv_str_t bytes,
 
     rc = fkv_rules_entry_unpack(entry, bytes);
 
-    if (rc == FKV_OK && entry->body_len != bytes.len - entry->meta_len) {
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    body = bytes.len - entry->meta_len;
+
+    if (body != (entry->stamp ? 0 : entry->body_len)) {
         return FKV_ECORRUPT;
     }
 
-    return rc;
+    return FKV_OK;
 }

@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_ferrokv_cache_not_changed(
     ngx_http_ferrokv_cache_t *cache);
 static ngx_int_t ngx_http_ferrokv_cache_replace(
     ngx_http_ferrokv_cache_t *cache, ngx_http_ferrokv_cache_status_e status);
+static ngx_int_t ngx_http_ferrokv_cache_large_filter(
+    ngx_http_ferrokv_cache_t *cache, ngx_chain_t *in);
 static ngx_int_t ngx_http_ferrokv_cache_capture(
     ngx_http_ferrokv_cache_t *cache, ngx_chain_t *in);
 static void ngx_http_ferrokv_cache_swallow(ngx_chain_t *in);
@@ -257,14 +259,24 @@ ngx_http_ferrokv_cache_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_chain_t               *out;
     ngx_http_ferrokv_cache_t  *cache;
 
-    if (in == NULL) {
-        return ngx_http_next_body_filter(r, in);
-    }
-
     cache = ngx_http_ferrokv_cache_get(r);
 
     if (cache == NULL || !cache->passed) {
         return ngx_http_next_body_filter(r, in);
+    }
+
+    if (cache->stream) {
+        ngx_http_ferrokv_cache_swallow(in);
+        return ngx_http_ferrokv_cache_stream_next(cache);
+    }
+
+    if (cache->capture && cache->capture->large) {
+        return ngx_http_ferrokv_cache_large_filter(cache, in);
+    }
+
+    if (in == NULL) {
+        return cache->large ? ngx_http_ferrokv_cache_filter_next(r, NULL)
+                            : ngx_http_next_body_filter(r, NULL);
     }
 
     if (cache->capture
@@ -285,9 +297,103 @@ ngx_http_ferrokv_cache_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     cache->sent = 1;
 
+    if (cache->blob) {
+        return ngx_http_ferrokv_cache_stream(cache);
+    }
+
     out = ngx_http_ferrokv_cache_serve_body(cache);
 
     return out ? ngx_http_next_body_filter(r, out) : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_large_filter(ngx_http_ferrokv_cache_t *cache,
+    ngx_chain_t *in)
+{
+    ngx_int_t             rc, next;
+    ngx_uint_t            last;
+    ngx_chain_t          *out, **end;
+    ngx_http_request_t   *r;
+
+    r = cache->request;
+    out = NULL;
+    last = 0;
+
+    rc = ngx_http_ferrokv_cache_large_take(cache->capture->large, in, &out,
+                                           &last);
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_AGAIN) {
+        r->buffered |= NGX_HTTP_FERROKV_CACHE_BUFFERED;
+
+    } else {
+        r->buffered &= ~NGX_HTTP_FERROKV_CACHE_BUFFERED;
+    }
+
+    if (rc == NGX_DECLINED) {
+
+        for (end = &out; *end; end = &(*end)->next) { /* void */ }
+
+        *end = ngx_http_ferrokv_cache_large_rest(cache->capture->large);
+        ngx_http_ferrokv_cache_discard(cache);
+
+    } else if (last) {
+        ngx_http_ferrokv_cache_store(cache);
+    }
+
+    if (cache->background) {
+        ngx_http_ferrokv_cache_swallow(out);
+        next = NGX_OK;
+
+    } else {
+        next = ngx_http_ferrokv_cache_filter_next(r, out);
+    }
+
+    if (cache->capture) {
+        ngx_http_ferrokv_cache_large_passed(cache->capture->large, out);
+    }
+
+    return (next == NGX_OK && rc == NGX_AGAIN) ? NGX_AGAIN : next;
+}
+
+
+ngx_int_t
+ngx_http_ferrokv_cache_filter_next(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    if (in == NULL
+        && !r->connection->buffered
+        && !(r->buffered & ~NGX_HTTP_FERROKV_CACHE_BUFFERED)
+        && r->postponed == NULL)
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_next_body_filter(r, in);
+}
+
+
+/*
+ * nginx would not call the filters if it has nothing new for them; then whoever
+ * produces the response learns what has become free.
+ */
+
+void
+ngx_http_ferrokv_cache_filter_go_on(ngx_http_ferrokv_cache_t *cache)
+{
+    ngx_http_request_t  *r;
+
+    r = cache->request;
+
+    ngx_http_set_log_request(r->connection->log, r);
+
+    if (!r->connection->error && !r->done) {
+        (void) ngx_http_output_filter(r, NULL);
+    }
+
+    ngx_http_ferrokv_resume(r);
 }
 
 

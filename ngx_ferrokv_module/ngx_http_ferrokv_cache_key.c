@@ -155,3 +155,26 @@ ngx_http_ferrokv_cache_name(u_char *p, ngx_str_t *key, ngx_str_t *variant,
     *p++ = 'v';
     fkv_rules_variant_digest(text, p);
 }
+
+
+void
+ngx_http_ferrokv_cache_body_name(u_char *p, ngx_str_t *key, ngx_str_t *variant,
+    ngx_str_t *name)
+{
+    ngx_http_ferrokv_cache_name(p, key, variant, name);
+    p[1 + key->len] = 'b';
+}
+
+
+void
+ngx_http_ferrokv_cache_stamp(u_char *p, uint64_t stamp)
+{
+    ngx_uint_t  i;
+
+    static const u_char  digit[] = "0123456789abcdef";
+
+    for (i = NGX_HTTP_FERROKV_CACHE_STAMP_LEN; i > 0; i--) {
+        p[i - 1] = digit[stamp & 0xf];
+        stamp >>= 4;
+    }
+}

@@ -282,6 +282,7 @@ static void
 ngx_http_ferrokv_cache_cleanup(void *data)
 {
     ngx_http_ferrokv_cache_discard(data);
+    ngx_http_ferrokv_cache_close(data);
 }
 
 
@@ -329,7 +330,7 @@ ngx_http_ferrokv_cache_make(ngx_http_request_t *r,
     cache = ngx_http_ferrokv_cache_get(r);
 
     if (cache) {
-        ngx_http_ferrokv_cache_discard(cache);
+        ngx_http_ferrokv_cache_cleanup(cache);
 
     } else {
         cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_ferrokv_cache_t));

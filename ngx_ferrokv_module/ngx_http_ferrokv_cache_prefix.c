@@ -40,7 +40,7 @@ ngx_http_ferrokv_cache_prefixes(ngx_http_ferrokv_cache_t *cache)
     cache->step = ngx_http_ferrokv_cache_prefix_older;
 
     return ngx_http_ferrokv_cache_load(cache, FKV_NAMESPACE_CATALOG,
-                                       FKV_STR("cache/l"),
+                                       FKV_STR("cache/l"), 0,
                                        ngx_http_ferrokv_cache_prefix_take);
 }
 

@@ -2,9 +2,9 @@
 /*
  * Purging, O(1) each whatever is stored:
  *
- *     a key       its main record is replaced by a mark.  Variants are found
- *                 through their list of names only, which is gone with it;
- *                 they expire
+ *     a key       its main record is replaced by a mark; a body that lies
+ *                 apart goes.  Variants are found through their list of names
+ *                 only, which is gone with it; they expire
  *     a prefix    one range delete of the engine's, but not if it is soft, and
  *                 a mark "p" prefix: who finds an older entry looks for the
  *                 marks of what its key begins with
@@ -193,7 +193,7 @@ ngx_http_ferrokv_cache_invalidate(ngx_http_ferrokv_cache_t *cache,
     int                              rc;
     ngx_http_ferrokv_cache_purge_t  *purge;
 
-    purge = ngx_http_ferrokv_cache_purge_new(cache, 0, 1);
+    purge = ngx_http_ferrokv_cache_purge_new(cache, 0, 2);
     if (purge == NULL) {
         return;
     }
@@ -265,11 +265,14 @@ static ngx_int_t
 ngx_http_ferrokv_cache_purge_key(ngx_http_ferrokv_cache_purge_t *purge,
     ngx_str_t *key)
 {
+    size_t         len;
     u_char        *p;
     ngx_str_t      none, name;
     fkv_change_t  *change;
 
-    p = ngx_pnalloc(purge->pool, NGX_HTTP_FERROKV_CACHE_NAME_LEN(key));
+    len = NGX_HTTP_FERROKV_CACHE_NAME_LEN(key);
+
+    p = ngx_pnalloc(purge->pool, 2 * len);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -279,13 +282,20 @@ ngx_http_ferrokv_cache_purge_key(ngx_http_ferrokv_cache_purge_t *purge,
 
     purge->key.data = name.data + 1;
     purge->key.len = key->len;
-    purge->update.n = 1;
+    purge->update.n = 2;
     purge->update.decide = ngx_http_ferrokv_cache_decide_key;
 
     change = &purge->changes[0];
     change->ns = FKV_NAMESPACE_CACHE;
     change->key = ngx_ferrokv_str(&name);
     change->load = purge->soft ? 1 : 0;
+
+    ngx_http_ferrokv_cache_body_name(p + len, key, &none, &name);
+
+    change = &purge->changes[1];
+    change->ns = FKV_NAMESPACE_CACHE;
+    change->key = ngx_ferrokv_str(&name);
+    change->blind = 1;
 
     return NGX_OK;
 }
@@ -478,6 +488,8 @@ ngx_http_ferrokv_cache_decide_key(fkv_update_t *update)
     purge = update->op.data;
     change = &update->changes[0];
 
+    entry.stamp = 0;
+
     /* a large body is not loaded: then it is no mark, at least */
 
     purge->found = change->exists
@@ -485,6 +497,9 @@ ngx_http_ferrokv_cache_decide_key(fkv_update_t *update)
                        || ngx_http_ferrokv_cache_unpack(change->current.data,
                                                         &envelope, &entry)
                           == FKV_OK);
+
+    update->changes[1].action = (!purge->soft && purge->found && entry.stamp)
+                                ? FKV_DELETE : FKV_KEEP;
 
     if (purge->soft && purge->found) {
         return ngx_http_ferrokv_cache_soften(purge, change, &envelope);

@@ -144,7 +144,7 @@ ngx_http_ferrokv_cache_merge(ngx_http_ferrokv_cache_t *cache,
 }
 
 
-/* The old body behind the new head: to the store, and to the client. */
+/* The old body with the new head: to the store, and to the client. */
 
 static ngx_int_t
 ngx_http_ferrokv_cache_renew(ngx_http_ferrokv_cache_t *cache)
@@ -161,6 +161,7 @@ ngx_http_ferrokv_cache_renew(ngx_http_ferrokv_cache_t *cache)
     body.memory = 1;
 
     if (cache->entry.body_len
+        && cache->entry.stamp == 0
         && ngx_http_ferrokv_cache_collect(cache, &body) != NGX_OK)
     {
         ngx_http_ferrokv_cache_discard(cache);

@@ -1,8 +1,9 @@
 
 /*
  * An entry is the answer: its fields, Age and Date, and its body, out of the
- * request's pool, so a slow client pins nothing.  Ranges are cut by nginx's
- * filter; conditions are judged here, for nginx's way is older than RFC 9110.
+ * request's pool, so a slow client pins nothing, or by pieces.  Ranges are cut
+ * by nginx's filter; conditions are judged here, for nginx's way is older than
+ * RFC 9110.
  */
 
 #include "ngx_http_ferrokv_cache.h"
@@ -34,7 +35,10 @@ ngx_http_ferrokv_cache_serve(ngx_http_ferrokv_cache_t *cache)
     if (rc == NGX_OK) {
         rc = ngx_http_send_header(r);
 
-        if (rc == NGX_OK && !r->header_only) {
+        if (rc == NGX_OK && !r->header_only && cache->blob) {
+            rc = ngx_http_ferrokv_cache_stream(cache);
+
+        } else if (rc == NGX_OK && !r->header_only) {
             out = ngx_http_ferrokv_cache_serve_body(cache);
             rc = out ? ngx_http_output_filter(r, out) : NGX_ERROR;
         }
@@ -133,6 +137,7 @@ ngx_http_ferrokv_cache_serve_header(ngx_http_ferrokv_cache_t *cache)
 
     } else if (entry->status == NGX_HTTP_OK) {
         r->allow_ranges = 1;
+        r->single_range = (entry->stamp != 0);
     }
 
     return NGX_OK;

@@ -124,6 +124,7 @@ ngx_http_ferrokv_cache_update(ngx_http_ferrokv_cache_t *cache)
     update->len = cache->len;
     update->envelope = cache->envelope;
     update->entry = cache->entry;
+    update->body_expire_at = cache->body_expire_at;
     update->control = cache->control;
     update->headers_in = cache->headers_in;
     update->begun_ms = cache->begun_ms;

@@ -7,7 +7,7 @@
  *                   '-- no          '-- too long, or it breaks off: discard
  *
  * The body is collected behind the room for what stands before it, so it is
- * copied once.
+ * copied once.  A longer one of known length goes its own way, _large.c.
  */
 
 #include "ngx_http_ferrokv_cache.h"
@@ -33,6 +33,8 @@ static ngx_int_t ngx_http_ferrokv_cache_keep(ngx_http_ferrokv_cache_t *cache,
     fkv_rules_fields_t shown, fkv_rules_control_t *control,
     ngx_http_ferrokv_cache_capture_t *capture);
 static ngx_int_t ngx_http_ferrokv_cache_room(ngx_http_ferrokv_cache_t *cache,
+    ngx_http_ferrokv_cache_capture_t *capture);
+static ngx_int_t ngx_http_ferrokv_cache_apart(ngx_http_ferrokv_cache_t *cache,
     ngx_http_ferrokv_cache_capture_t *capture);
 static u_char *ngx_http_ferrokv_cache_reserve(
     ngx_http_ferrokv_cache_capture_t *capture, size_t n);
@@ -95,9 +97,12 @@ ngx_http_ferrokv_cache_plan(ngx_http_ferrokv_cache_t *cache,
     capture->entry.last_modified_s = response.last_modified_s;
     capture->entry.etag = response.etag;
     capture->entry.fresh = fresh;
-    capture->expected = cache->asked && cache->replaced
-                        ? (off_t) cache->entry.body_len
-                        : cache->request->headers_out.content_length_n;
+    capture->expected = cache->request->headers_out.content_length_n;
+
+    if (cache->asked && cache->replaced) {
+        capture->expected = cache->entry.body_len;
+        capture->entry.stamp = cache->entry.stamp;
+    }
 
     rc = ngx_http_ferrokv_cache_vary(cache, said, capture);
 
@@ -302,11 +307,9 @@ static ngx_int_t
 ngx_http_ferrokv_cache_room(ngx_http_ferrokv_cache_t *cache,
     ngx_http_ferrokv_cache_capture_t *capture)
 {
-    size_t                          meta_len, body;
-    uint64_t                        value_max;
-    ngx_http_ferrokv_cache_conf_t  *conf;
-
-    conf = cache->conf;
+    size_t                meta_len, body;
+    uint64_t              value_max;
+    const fkv_options_t  *options;
 
     if (fkv_rules_entry_size(&capture->entry, capture->fields, capture->tags,
                              &meta_len)
@@ -316,18 +319,20 @@ ngx_http_ferrokv_cache_room(ngx_http_ferrokv_cache_t *cache,
     }
 
     capture->head_len = NGX_HTTP_FERROKV_CACHE_ENVELOPE_LEN + meta_len;
-    value_max = conf->store->store->options.value_max;
+    options = fkv_options(cache->conf->store->store->fkv);
+    value_max = options->value_max;
 
     if (capture->head_len > value_max) {
         return NGX_DECLINED;
     }
 
     body = ngx_min(value_max - capture->head_len,
-                   NGX_HTTP_FERROKV_CACHE_COLLECT_MAX);
-    body = ngx_min(body, conf->max_object_size);
+                   ngx_max(NGX_HTTP_FERROKV_CACHE_COLLECT_MAX,
+                           options->blob_min));
+    body = ngx_min(body, cache->conf->max_object_size);
 
-    if (capture->expected > (off_t) body) {
-        return NGX_DECLINED;
+    if (capture->entry.stamp || capture->expected > (off_t) body) {
+        return ngx_http_ferrokv_cache_apart(cache, capture);
     }
 
     capture->max = capture->head_len + body;
@@ -342,6 +347,47 @@ ngx_http_ferrokv_cache_room(ngx_http_ferrokv_cache_t *cache,
     }
 
     capture->len = capture->head_len;
+
+    return NGX_OK;
+}
+
+
+/* The entry without its body, which is there or comes by pieces. */
+
+static ngx_int_t
+ngx_http_ferrokv_cache_apart(ngx_http_ferrokv_cache_t *cache,
+    ngx_http_ferrokv_cache_capture_t *capture)
+{
+    const fkv_options_t  *options;
+
+    options = fkv_options(cache->conf->store->store->fkv);
+
+    if (capture->expected > (off_t) options->value_max
+        || capture->expected < (off_t) options->blob_min
+        || (size_t) capture->expected > cache->conf->max_object_size)
+    {
+        return NGX_DECLINED;
+    }
+
+    capture->max = capture->head_len;
+    capture->size = capture->head_len;
+    capture->len = capture->head_len;
+
+    capture->value = ngx_alloc(capture->size, cache->request->connection->log);
+    if (capture->value == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (capture->entry.stamp == 0) {
+
+        capture->entry.stamp = (uint64_t) cache->begun_ms << 20
+                               | (ngx_random() & 0xfffff);
+
+        if (ngx_http_ferrokv_cache_large(cache, capture) != NGX_OK) {
+            ngx_free(capture->value);
+            return NGX_DECLINED;
+        }
+    }
 
     return NGX_OK;
 }
@@ -424,6 +470,10 @@ ngx_http_ferrokv_cache_discard(ngx_http_ferrokv_cache_t *cache)
             ngx_free(cache->capture->value);
         }
 
+        if (cache->capture->large) {
+            ngx_http_ferrokv_cache_large_free(cache->capture->large);
+        }
+
         cache->capture = NULL;
     }
 
@@ -434,13 +484,14 @@ ngx_http_ferrokv_cache_discard(ngx_http_ferrokv_cache_t *cache)
 void
 ngx_http_ferrokv_cache_store(ngx_http_ferrokv_cache_t *cache)
 {
+    uint64_t                           len;
     ngx_http_ferrokv_cache_capture_t  *capture;
 
     capture = cache->capture;
+    len = capture->large ? ngx_http_ferrokv_cache_large_len(capture->large)
+                         : capture->len - capture->head_len;
 
-    if (capture->expected == -1
-        || capture->expected == (off_t) (capture->len - capture->head_len))
-    {
+    if (capture->expected == -1 || capture->expected == (off_t) len) {
         ngx_http_ferrokv_cache_pack(cache);
         ngx_http_ferrokv_cache_write(cache);
     }
@@ -455,7 +506,9 @@ ngx_http_ferrokv_cache_pack(ngx_http_ferrokv_cache_t *cache)
     ngx_http_ferrokv_cache_capture_t  *capture;
 
     capture = cache->capture;
-    capture->entry.body_len = capture->len - capture->head_len;
+    capture->entry.body_len = capture->entry.stamp
+                              ? (uint64_t) capture->expected
+                              : capture->len - capture->head_len;
 
     fkv_rules_entry_pack(&capture->entry, capture->fields, capture->tags,
                          capture->value + NGX_HTTP_FERROKV_CACHE_ENVELOPE_LEN);

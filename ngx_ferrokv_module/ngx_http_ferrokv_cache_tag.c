@@ -38,7 +38,7 @@ ngx_http_ferrokv_cache_tag_next(ngx_http_ferrokv_cache_t *cache)
 
     ngx_http_ferrokv_cache_mark_name(cache->tag_name, 't', tag, &name);
 
-    return ngx_http_ferrokv_cache_load(cache, FKV_NAMESPACE_CATALOG, name,
+    return ngx_http_ferrokv_cache_load(cache, FKV_NAMESPACE_CATALOG, name, 0,
                                        ngx_http_ferrokv_cache_tag_take);
 }
 

@@ -8,6 +8,8 @@
  * change; both carry one generation.  A list of other names gets a new one, so
  * what was stored under the old list is not found any more, and expires.
  *
+ * A body that lies apart is another change, which has an upload.
+ *
  * With ferrokv_cache_min_uses a key that has no entry has a record that counts
  * how often one could have been stored; it goes with the one that is.
  */
@@ -17,9 +19,10 @@
 
 typedef struct {
     fkv_update_t          update;
-    fkv_change_t          changes[3];   /* main record, ... */
-    fkv_change_t         *variant;      /* or NULL */
-    fkv_change_t         *uses;         /* or NULL */
+    fkv_change_t          changes[4];   /* main record, ... */
+    fkv_change_t         *variant;      /* or NULL, as what follows */
+    fkv_change_t         *uses;
+    fkv_change_t         *body;         /* if it lies apart */
     ngx_uint_t            min_uses;
     u_char                count[NGX_INT_T_LEN];
     ngx_pool_t           *pool;
@@ -30,6 +33,7 @@ typedef struct {
 
     u_char               *value;        /* of the entry: ngx_alloc() */
     size_t                len;
+    ngx_http_ferrokv_cache_large_t  *large;
 
     ngx_str_t             names;        /* of Vary; or empty */
     u_char               *list;         /* the value of its record */
@@ -40,6 +44,19 @@ typedef struct {
 
 static ngx_int_t ngx_http_ferrokv_cache_write_init(
     ngx_http_ferrokv_cache_write_t *write, ngx_http_ferrokv_cache_t *cache);
+static void ngx_http_ferrokv_cache_write_run(void *data, int rc);
+static int64_t ngx_http_ferrokv_cache_expire_at(
+    ngx_http_ferrokv_cache_t *cache, ngx_http_ferrokv_cache_capture_t *capture,
+    int64_t now_ms);
+static ngx_int_t ngx_http_ferrokv_cache_write_uses(
+    ngx_http_ferrokv_cache_write_t *write,
+    ngx_http_ferrokv_cache_conf_t *conf);
+static ngx_int_t ngx_http_ferrokv_cache_write_variant(
+    ngx_http_ferrokv_cache_write_t *write,
+    ngx_http_ferrokv_cache_capture_t *capture);
+static ngx_int_t ngx_http_ferrokv_cache_write_body(
+    ngx_http_ferrokv_cache_write_t *write,
+    ngx_http_ferrokv_cache_capture_t *capture);
 static ngx_int_t ngx_http_ferrokv_cache_write_change(
     ngx_http_ferrokv_cache_write_t *write, fkv_change_t *change,
     u_char kind, ngx_str_t *variant);
@@ -76,10 +93,33 @@ ngx_http_ferrokv_cache_write(ngx_http_ferrokv_cache_t *cache)
     write->len = cache->capture->len;
     cache->capture->value = NULL;
 
+    write->large = cache->capture->large;
+    cache->capture->large = NULL;
+
     write->claim = cache->claim;
     cache->claim.held = 0;
 
-    rc = fkv_update(&write->update);
+    rc = write->large ? ngx_http_ferrokv_cache_large_end(write->large,
+                                         ngx_http_ferrokv_cache_write_run,
+                                         write)
+                      : FKV_OK;
+
+    if (rc != FKV_AGAIN) {
+        ngx_http_ferrokv_cache_write_run(write, rc);
+    }
+}
+
+
+/* The body, if it lies apart, is on disk. */
+
+static void
+ngx_http_ferrokv_cache_write_run(void *data, int rc)
+{
+    ngx_http_ferrokv_cache_write_t *write = data;
+
+    if (rc == FKV_OK) {
+        rc = fkv_update(&write->update);
+    }
 
     if (rc != FKV_AGAIN) {
         write->update.op.rc = rc;
@@ -92,11 +132,12 @@ static ngx_int_t
 ngx_http_ferrokv_cache_write_init(ngx_http_ferrokv_cache_write_t *write,
     ngx_http_ferrokv_cache_t *cache)
 {
-    uint64_t                           expire_at;
     ngx_str_t                          none;
+    fkv_change_t                      *main;
     ngx_http_ferrokv_cache_capture_t  *capture;
 
     capture = cache->capture;
+    main = &write->changes[0];
     ngx_str_null(&none);
 
     write->store = cache->conf->store->store;
@@ -107,44 +148,103 @@ ngx_http_ferrokv_cache_write_init(ngx_http_ferrokv_cache_write_t *write,
     write->update.changes = write->changes;
     write->update.n = 1;
     write->update.decide = ngx_http_ferrokv_cache_write_decide;
-
-    expire_at = fkv_rules_useless_at_ms(&capture->entry.fresh)
-                + (int64_t) cache->conf->inactive * 1000;
-
-    /* marks must live longer */
-
-    expire_at = ngx_min(expire_at, write->update.now_ms
-                                   + NGX_HTTP_FERROKV_CACHE_MARK_MS
-                                   - NGX_HTTP_FERROKV_CACHE_FETCH_MS);
-
-    write->changes[0].expire_at = ngx_max(expire_at, write->update.now_ms + 1);
     write->begun_ms = cache->begun_ms;
+
+    main->expire_at = ngx_http_ferrokv_cache_expire_at(cache, capture,
+                                                       write->update.now_ms);
 
     write->key.data = ngx_pstrdup(write->pool, &cache->key);
     write->key.len = cache->key.len;
 
     if (write->key.data == NULL
-        || ngx_http_ferrokv_cache_write_change(write, &write->changes[0],
-                                               'e', &none)
-           != NGX_OK)
+        || ngx_http_ferrokv_cache_write_change(write, main, 'e', &none)
+           != NGX_OK
+        || ngx_http_ferrokv_cache_write_uses(write, cache->conf) != NGX_OK
+        || ngx_http_ferrokv_cache_write_variant(write, capture) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    write->min_uses = cache->conf->min_uses;
+    return ngx_http_ferrokv_cache_write_body(write, capture);
+}
 
-    if (write->min_uses > 1) {
-        write->uses = &write->changes[write->update.n++];
-        write->uses->expire_at = write->update.now_ms + 1
-                                 + (int64_t) cache->conf->inactive * 1000;
 
-        if (ngx_http_ferrokv_cache_write_change(write, write->uses, 'u', &none)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+/* Marks, and the body of a renewed entry, must live longer. */
+
+static int64_t
+ngx_http_ferrokv_cache_expire_at(ngx_http_ferrokv_cache_t *cache,
+    ngx_http_ferrokv_cache_capture_t *capture, int64_t now_ms)
+{
+    int64_t  expire_at;
+
+    expire_at = fkv_rules_useless_at_ms(&capture->entry.fresh)
+                + (int64_t) cache->conf->inactive * 1000;
+
+    expire_at = ngx_min(expire_at, now_ms + NGX_HTTP_FERROKV_CACHE_MARK_MS
+                                   - NGX_HTTP_FERROKV_CACHE_FETCH_MS);
+
+    if (capture->entry.stamp && capture->large == NULL) {
+        expire_at = ngx_min(expire_at, cache->body_expire_at);
     }
 
+    return ngx_max(expire_at, now_ms + 1);
+}
+
+
+/*
+ * The body of an entry that can be renewed lives for ten times its life, a day
+ * at least: a 304 writes another entry, but the same body cannot be written.
+ */
+
+int64_t
+ngx_http_ferrokv_cache_body_expire_at(ngx_http_ferrokv_cache_t *cache,
+    ngx_http_ferrokv_cache_capture_t *capture, int64_t now_ms)
+{
+    int64_t  life;
+
+    life = fkv_rules_useless_at_ms(&capture->entry.fresh) - now_ms
+           + (int64_t) cache->conf->inactive * 1000;
+
+    if (cache->conf->revalidate
+        && (capture->entry.etag.len
+            || capture->entry.last_modified_s != FKV_RULES_NO_TIME))
+    {
+        life = ngx_max(ngx_min(life, NGX_HTTP_FERROKV_CACHE_MARK_MS / 10) * 10,
+                       86400 * 1000);
+    }
+
+    life = ngx_min(life, NGX_HTTP_FERROKV_CACHE_MARK_MS);
+
+    return now_ms + ngx_max(life, 1);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_write_uses(ngx_http_ferrokv_cache_write_t *write,
+    ngx_http_ferrokv_cache_conf_t *conf)
+{
+    ngx_str_t  none;
+
+    write->min_uses = conf->min_uses;
+
+    if (write->min_uses < 2) {
+        return NGX_OK;
+    }
+
+    ngx_str_null(&none);
+
+    write->uses = &write->changes[write->update.n++];
+    write->uses->expire_at = write->update.now_ms + 1
+                             + (int64_t) conf->inactive * 1000;
+
+    return ngx_http_ferrokv_cache_write_change(write, write->uses, 'u', &none);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_write_variant(ngx_http_ferrokv_cache_write_t *write,
+    ngx_http_ferrokv_cache_capture_t *capture)
+{
     if (capture->names.len == 0) {
         return NGX_OK;
     }
@@ -164,6 +264,43 @@ ngx_http_ferrokv_cache_write_init(ngx_http_ferrokv_cache_write_t *write,
     }
 
     return ngx_http_ferrokv_cache_write_list(write);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_write_body(ngx_http_ferrokv_cache_write_t *write,
+    ngx_http_ferrokv_cache_capture_t *capture)
+{
+    u_char        *p;
+    fkv_change_t  *body;
+    fkv_upload_t  *upload;
+
+    if (capture->large == NULL) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(write->pool, NGX_HTTP_FERROKV_CACHE_STAMP_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_ferrokv_cache_stamp(p, capture->entry.stamp);
+
+    upload = ngx_http_ferrokv_cache_large_upload(capture->large);
+    body = &write->changes[write->update.n++];
+
+    body->ns = upload->ns;
+    body->key = upload->key;
+    body->blind = 1;
+    body->upload = upload;
+    body->value.len = upload->size;
+    body->content_type.data = p;
+    body->content_type.len = NGX_HTTP_FERROKV_CACHE_STAMP_LEN;
+    body->expire_at = upload->expire_at;
+
+    write->body = body;
+
+    return NGX_OK;
 }
 
 
@@ -316,7 +453,16 @@ ngx_http_ferrokv_cache_write_decide(fkv_update_t *update)
     {
         main->action = FKV_KEEP;
         entry->action = FKV_KEEP;
+
+        if (write->body) {
+            write->body->action = FKV_KEEP;
+        }
+
         return FKV_OK;
+    }
+
+    if (write->body) {
+        write->body->action = FKV_PUT;
     }
 
     ngx_memzero(&envelope, sizeof(ngx_http_ferrokv_cache_envelope_t));
@@ -374,6 +520,10 @@ ngx_http_ferrokv_cache_write_done(fkv_op_t *op)
 
     if (write->claim.held) {
         fkv_claim_drop(&write->claim);
+    }
+
+    if (write->large) {
+        ngx_http_ferrokv_cache_large_free(write->large);
     }
 
     ngx_free(write->value);
