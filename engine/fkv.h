@@ -275,10 +275,49 @@ int fkv_snapshot_drop(fkv_t *store, const fkv_lease_t *lease);
 
 
 /*
+ * What readers see now: everything below this LSN.  Of a store that waits for
+ * the disk that is less than what is complete, so who has written something and
+ * wants to see it, before it is answered, reads behind it: a pipeline.
+ */
+uint64_t fkv_visible(const fkv_t *store);
+
+/*
+ * Waits until everything below lsn is visible or, with complete, only until it
+ * is there: then fkv_get's after, and snapshots, may be as high as that.  (What
+ * another process has begun to write is complete in a moment.)
+ * FKV_OK · FKV_AGAIN · FKV_EREADONLY it will never be visible
+ */
+typedef enum {
+    FKV__WAIT_VISIBLE,
+    FKV__WAIT_DURABLE
+} fkv__wait_e;
+
+typedef struct {
+    fkv_link_t    link;
+    fkv_op_t     *op;
+    fkv__wait_e   what;
+    uint64_t      lsn;          /* the position that must be reached */
+} fkv__wait_t;
+
+typedef struct {
+    fkv_op_t      op;
+    fkv_t        *store;
+    uint64_t      lsn;
+    bool          complete;
+
+    fkv__wait_t   wait;         /* the engine's */
+} fkv_await_t;
+
+int fkv_await(fkv_await_t *await);
+
+
+/*
  * Read one key, now or at a snapshot.
  *   ns, key     what; key.len 1 .. FKV_KEY_BYTES_MAX
  *   now_ms      expiry is decided by this
  *   snapshot    an LSN, 0 = everything visible now; of a lease it is set
+ *   after       of "now": what lies below this LSN is seen too, though it is
+ *               not visible yet; it is complete (fkv_await)
  *   lease       what holds the snapshot, or id 0
  *   load_max    a large value up to this length is loaded: value.data
  *   head        a longer one is not even opened
@@ -300,6 +339,7 @@ typedef struct {
     fkv_str_t     key;
     uint64_t      now_ms;
     uint64_t      snapshot;
+    uint64_t      after;
     fkv_lease_t   lease;
     uint64_t      load_max;
     bool          head;
@@ -340,6 +380,14 @@ void fkv_get_done(fkv_get_t *get);
  *
  * Changes take effect in their order: a key put behind the delete of its
  * prefix is there afterwards.  What decide() sees is how all was before.
+ *
+ * It is placed when nothing can change its outcome any more but a death or a
+ * failing log: its frame stands in the log, or decide() has said that nothing
+ * is written.  Long before it is on disk, and mostly before fkv_update()
+ * returns.  Who then reads behind its lsn sees what it wrote and what decide()
+ * saw; updates that start then see it in any case.
+ *   on_placed   NULL, or called once, also from inside fkv_update(), before the
+ *               end; not if the update fails before it is placed
  *
  * FKV_OK version is set in each change written · decide()'s code · FKV_AGAIN
  * · FKV_CONFLICT after too many tries · FKV_ETOOBIG value over value_max or
@@ -387,6 +435,10 @@ struct fkv_update_s {
     fkv_change_t   *changes;
     unsigned        n;
     int           (*decide)(fkv_update_t *update);
+    void          (*on_placed)(fkv_update_t *update);
+
+    bool            placed;
+    uint64_t        lsn;        /* when it is placed */
 
     fkv__update_t  *own;        /* the engine's; NULL again at the end */
 };

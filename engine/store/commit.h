@@ -47,23 +47,11 @@ typedef struct {
     uint8_t       *tail;            /* one page: the last, partial block */
 } fkv__commit_t;
 
-typedef enum {
-    FKV__WAIT_VISIBLE,
-    FKV__WAIT_DURABLE
-} fkv__wait_e;
-
-/* An op that waits for the log; embedded in it. */
-typedef struct {
-    fkv_link_t    link;
-    fkv_op_t     *op;
-    fkv__wait_e   what;
-    uint64_t      lsn;              /* the position that must be reached */
-} fkv__wait_t;
-
 /* FKV_OK or FKV_ENOMEM. */
 int  fkv__commit_open(fkv_t *store);
 void fkv__commit_close(fkv_t *store);
 
+/* Has it been reached?  fkv__wait_t is in fkv.h. */
 bool fkv__commit_reached(const fkv_t *store, fkv__wait_e what, uint64_t lsn);
 
 /* Puts the op aside until it has, or the store became read-only. */

@@ -154,7 +154,8 @@ get_memtables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash,
     fkv__memtable_t       mt;
     fkv__memtable_pos_t   pos;
 
-    below = (get->snapshot != 0) ? get->snapshot : fkv__visible(store);
+    below = (get->snapshot != 0) ? get->snapshot
+                                 : fkv__max(fkv__visible(store), get->after);
     set = fkv__pin(store);
 
     if (!fkv__read_memtables(store, set, ikey, hash, below, 0, &mt, &pos,

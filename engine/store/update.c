@@ -149,10 +149,21 @@ update_answer(fkv_update_t *u, int rc, fkv__wait_e what, uint64_t lsn)
 }
 
 
+/* From here on it only waits; who is to be told is told by update_step(). */
+static void
+update_placed(fkv_update_t *u, uint64_t lsn)
+{
+    u->placed = true;
+    u->lsn = lsn;
+}
+
+
 /* Nothing is written: what decide() saw may be waited for. */
 static fkv__turn_e
 update_unwritten(fkv_update_t *u, int rc)
 {
+    update_placed(u, u->own->depends);
+
     if (u->store->options.sync == FKV_SYNC_ALWAYS
         && (u->sync == FKV_SYNC_EVERYSEC || u->sync == FKV_SYNC_OFF))
     {
@@ -423,6 +434,7 @@ update_written(fkv_update_t *u, uint64_t end)
         sync = store->options.sync;
     }
 
+    update_placed(u, end);
     fkv__want_turn(store);
 
     if (sync == FKV_SYNC_ALWAYS) {
@@ -661,6 +673,12 @@ update_step(fkv_op_t *op)
     case UPDATE_READ:
         turn = update_attempt(u);
         fkv__unpin(store);
+
+        /* Once: it does not come back to this state. */
+        if (u->placed && u->on_placed != NULL) {
+            u->on_placed(u);
+        }
+
         return turn;
 
     case UPDATE_WAIT:
@@ -801,6 +819,7 @@ fkv_update(fkv_update_t *u)
     }
 
     u->own = NULL;
+    u->placed = false;
     rc = own_prepare(u);
 
     if (rc != FKV_OK) {
