@@ -4,6 +4,7 @@
 
 #include "commands/call.h"
 #include "commands/number.h"
+#include "commands/txn.h"
 #include "rules/field.h"
 
 #include <stdarg.h>
@@ -11,6 +12,167 @@
 #include <string.h>
 
 #define FAIL_BYTES  512         /* longer sentences are cut */
+
+
+void *
+fkv_call_alloc(fkv_call_t *call, size_t size)
+{
+    void  *p = fkv__memory_alloc(&call->txn->run, size);
+
+    if (p == NULL) {
+        longjmp(call->txn->escape, 1);
+    }
+
+    return p;
+}
+
+
+/* Redis has keys without a byte; here they never exist. */
+static bool
+key_valid(fkv_str_t key)
+{
+    return key.len > 0 && key.len <= FKV_KEY_BYTES_MAX;
+}
+
+
+int
+fkv_call_get_in(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    fkv_call_value_t *value)
+{
+    fkv__txn_key_t  *known;
+
+    if (!key_valid(key)) {
+        return FKV_NOTFOUND;
+    }
+
+    known = fkv__txn_key(call->txn, ns, key, true);
+    if (known == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    return fkv__txn_get(call->txn, known,
+                        !(call->command->flags & FKV_COMMAND_BARE), value);
+}
+
+
+int
+fkv_call_get(fkv_call_t *call, fkv_str_t key, fkv_call_value_t *value)
+{
+    return fkv_call_get_in(call, call->ns, key, value);
+}
+
+
+uint64_t
+fkv_call_value_max(const fkv_call_t *call)
+{
+    return fkv_options(call->store)->value_max;
+}
+
+
+/*
+ * A large value goes to disk while others run, and whoever has sent it may be
+ * gone before it is there.
+ */
+static fkv_str_t
+put_keep(fkv_call_t *call, fkv_str_t data)
+{
+    uint8_t  *copy;
+
+    if (data.len < fkv_options(call->store)->blob_min
+        || fkv__memory_has(&call->txn->run, data.data))
+    {
+        return data;
+    }
+
+    copy = fkv_call_alloc(call, data.len);
+    memcpy(copy, data.data, data.len);
+
+    return (fkv_str_t) { copy, data.len };
+}
+
+
+int
+fkv_call_put_in(fkv_call_t *call, unsigned ns, fkv_str_t key, fkv_str_t data,
+    uint64_t expire_at)
+{
+    fkv__txn_t      *txn = call->txn;
+    fkv__txn_key_t  *known;
+    fkv__wrote_t     wrote = { .what = FKV__WROTE_PUT,
+                               .expire_at = expire_at };
+
+    if (!txn->writes) {
+        return fkv_call_fail(call, "ERR this command does not write");
+    }
+
+    if (!key_valid(key)) {
+        return fkv_call_fail(call, "ERR a key has 1 to %u bytes",
+                             FKV_KEY_BYTES_MAX);
+    }
+
+    if (data.len > fkv_call_value_max(call)) {
+        return fkv_call_fail(call, "ERR string exceeds maximum allowed size "
+                             "(max_value is %llu bytes)", (unsigned long long)
+                             fkv_call_value_max(call));
+    }
+
+    wrote.data = put_keep(call, data);
+    known = fkv__txn_key(txn, ns, key, true);
+
+    return (known != NULL) ? fkv__txn_write(txn, known, &wrote) : FKV_ENOMEM;
+}
+
+
+int
+fkv_call_put(fkv_call_t *call, fkv_str_t key, fkv_str_t data,
+    uint64_t expire_at)
+{
+    return fkv_call_put_in(call, call->ns, key, data, expire_at);
+}
+
+
+int
+fkv_call_delete_in(fkv_call_t *call, unsigned ns, fkv_str_t key)
+{
+    static const fkv__wrote_t  gone = { .what = FKV__WROTE_DELETE };
+    fkv__txn_key_t            *known;
+    fkv_call_value_t           value;
+    int                        rc;
+
+    if (!call->txn->writes) {
+        return fkv_call_fail(call, "ERR this command does not write");
+    }
+
+    if (!key_valid(key)) {
+        return FKV_NOTFOUND;
+    }
+
+    known = fkv__txn_key(call->txn, ns, key, true);
+    if (known == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    rc = fkv__txn_get(call->txn, known, false, &value);
+
+    return (rc == FKV_OK) ? fkv__txn_write(call->txn, known, &gone) : rc;
+}
+
+
+int
+fkv_call_delete(fkv_call_t *call, fkv_str_t key)
+{
+    return fkv_call_delete_in(call, call->ns, key);
+}
+
+
+int
+fkv_call_clear(fkv_call_t *call, unsigned ns)
+{
+    if (!call->txn->writes) {
+        return fkv_call_fail(call, "ERR this command does not write");
+    }
+
+    return fkv__txn_clear(call->txn, ns);
+}
 
 
 int

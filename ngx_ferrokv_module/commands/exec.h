@@ -46,6 +46,7 @@ struct fkv_exec_s {
     unsigned              rights;   /* FKV_COMMAND_WRITE and _ADMIN */
     uint64_t              after;    /* reads see what was written before this
                                        LSN, though it is not visible yet */
+    uint64_t              now_ms;   /* 0 = ask the store's clock */
 
     const fkv_request_t  *requests; /* the caller's until the end */
     unsigned              n;
@@ -56,8 +57,10 @@ struct fkv_exec_s {
 
     void                (*on_placed)(fkv_exec_t *exec);
     bool                  placed;
-    uint64_t              lsn;      /* placed: 0 if it wrote nothing, else the
-                                       `after` for what comes next */
+    uint64_t              lsn;      /* placed: the `after` for what comes next,
+                                       if it is higher than what that had: 0 if
+                                       nothing was written, or seen that is not
+                                       visible yet */
 
     fkv_reply_t           reply;    /* failures, too, are replies */
 

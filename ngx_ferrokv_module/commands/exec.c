@@ -1,0 +1,503 @@
+/*
+ * exec.c - the life of an execution; its picture is in own.h.
+ */
+
+#include "commands/exec.h"
+#include "commands/own.h"
+#include "commands/read.h"
+#include "commands/run.h"
+#include "commands/write.h"
+
+typedef enum {
+    EXEC_READ,
+    EXEC_RUN,
+    EXEC_UPDATE,
+    EXEC_UPDATED,
+    EXEC_ANSWER,
+    EXEC_ANSWERED
+} exec_state_e;
+
+#define TRIES_MAX          100
+#define SPARES_MAX         256
+#define SPARE_REPLY_BYTES  (64 * 1024)
+
+/* Of this process, whose commands all run in one thread. */
+static struct {
+    fkv_link_t  owns;
+    unsigned    n;
+    bool        init;
+    uint64_t    random;
+} spares;
+
+
+/* Steele, Lea, Flood, "Fast splittable pseudorandom number generators". */
+static uint64_t
+random_next(void)
+{
+    uint64_t  n = spares.random += 0x9e3779b97f4a7c15;
+
+    n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9;
+    n = (n ^ n >> 27) * 0x94d049bb133111eb;
+
+    return n ^ n >> 31;
+}
+
+
+static fkv__exec_t *
+own_new(void)
+{
+    fkv__exec_t  *own;
+
+    if (!spares.init) {
+        fkv__list_init(&spares.owns);
+        spares.init = true;
+    }
+
+    if (!fkv__list_empty(&spares.owns)) {
+        own = fkv__container(spares.owns.prev, fkv__exec_t, link);
+        fkv__list_remove(&own->link);
+        spares.n--;
+        return own;
+    }
+
+    own = fkv__zalloc(sizeof(*own));
+
+    if (own != NULL) {
+        own->reads = &own->one_read;
+        own->reads_room = 1;
+        own->changes = &own->one_change;
+        own->changes_room = 1;
+    }
+
+    return own;
+}
+
+
+static void
+own_free(fkv__exec_t *own)
+{
+    if (own->reads != &own->one_read) {
+        fkv__free(own->reads);
+    }
+
+    if (own->changes != &own->one_change) {
+        fkv__free(own->changes);
+    }
+
+    fkv__buf_done(&own->spare);
+    fkv_reply_done(&own->each);
+    fkv__txn_done(&own->txn);
+    fkv__free(own);
+}
+
+
+/* What it holds of ordinary size is used again. */
+static void
+own_spare(fkv__exec_t *own)
+{
+    fkv__txn_end(&own->txn);
+
+    if (own->spare.cap > SPARE_REPLY_BYTES) {
+        fkv__buf_done(&own->spare);
+    }
+
+    if (own->each.bytes.cap > SPARE_REPLY_BYTES) {
+        fkv_reply_done(&own->each);
+    }
+
+    if (spares.n == SPARES_MAX) {
+        own_free(own);
+        return;
+    }
+
+    fkv__list_append(&spares.owns, &own->link);
+    spares.n++;
+}
+
+
+void
+fkv__own_placed(fkv__exec_t *own, uint64_t lsn)
+{
+    fkv_exec_t  *exec = own->exec;
+
+    if (exec == NULL || exec->placed) {
+        return;
+    }
+
+    exec->placed = true;
+    exec->lsn = lsn;
+
+    if (own->op.started && exec->on_placed != NULL) {
+        exec->on_placed(exec);
+    }
+}
+
+
+static fkv__turn_e
+exec_end(fkv__exec_t *own)
+{
+    fkv__read_settle(own, false);
+    fkv__looks_done(&own->txn);
+    fkv__own_placed(own, own->seen);
+
+    return fkv__op_end(&own->op, FKV_OK);
+}
+
+
+static fkv__turn_e
+exec_failed(fkv__exec_t *own, int rc)
+{
+    fkv_reply_t  *reply = &own->exec->reply;
+
+    reply->rc = FKV_OK;
+    fkv__run_failed(reply, rc);
+
+    return exec_end(own);
+}
+
+
+static fkv__turn_e
+exec_read(fkv__exec_t *own)
+{
+    int  rc = fkv__read(own);
+
+    if (rc == FKV_AGAIN) {
+        return FKV__TURN_WAIT;
+    }
+
+    if (rc != FKV_OK) {
+        return exec_failed(own, rc);
+    }
+
+    return fkv__op_enter(&own->op,
+                         (own->txn.writes && !fkv__run_blind(own))
+                         ? EXEC_UPDATE : EXEC_RUN);
+}
+
+
+static bool
+looks_missing(const fkv__exec_t *own)
+{
+    for (fkv__look_t *look = own->txn.looks; look != NULL; look = look->next) {
+        if (!look->done) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* A run has ended in FKV_AGAIN. */
+static fkv__turn_e
+exec_asks(fkv__exec_t *own)
+{
+    if (own->txn.writes && !looks_missing(own)) {
+        return fkv__op_enter(&own->op, EXEC_UPDATE);
+    }
+
+    FKV_ASSERT(fkv__read_wanted(own));
+
+    return fkv__op_enter(&own->op, EXEC_READ);
+}
+
+
+static fkv__turn_e
+exec_run(fkv__exec_t *own)
+{
+    fkv__txn_t  *txn = &own->txn;
+
+    if (fkv__run(own) == FKV_AGAIN) {
+        return exec_asks(own);
+    }
+
+    if (txn->writes && fkv__txn_wrote(txn)) {
+        own->decided = true;
+        return fkv__op_enter(&own->op, EXEC_UPDATE);
+    }
+
+    return fkv__op_enter(&own->op, EXEC_ANSWER);
+}
+
+
+static fkv__turn_e
+exec_update(fkv__exec_t *own)
+{
+    int  rc;
+
+    own->op.state = EXEC_UPDATED;
+    rc = fkv__write(own);
+
+    if (rc == FKV_AGAIN) {
+        return FKV__TURN_WAIT;
+    }
+
+    return (rc == FKV_OK) ? FKV__TURN_NEXT : exec_failed(own, rc);
+}
+
+
+/* The commands want more than they have: all begins again with that. */
+static fkv__turn_e
+exec_wants(fkv__exec_t *own)
+{
+    if (++own->tries > TRIES_MAX) {
+        return exec_failed(own, FKV_CONFLICT);
+    }
+
+    fkv__txn_forget(&own->txn);
+
+    return fkv__op_enter(&own->op, looks_missing(own) ? EXEC_READ
+                                                      : EXEC_UPDATE);
+}
+
+
+static fkv__turn_e
+exec_updated(fkv__exec_t *own)
+{
+    fkv_reply_t  *reply = &own->exec->reply;
+
+    switch (own->updated) {
+
+    case FKV_OK:
+        return fkv__op_enter(&own->op, EXEC_ANSWER);
+
+    case FKV_GONE:
+        return exec_wants(own);
+
+    case FKV_PRECONDITION:
+        fkv_reply_cut(reply, 0);
+        fkv_reply_null_array(reply);
+        return fkv__op_enter(&own->op, EXEC_ANSWER);
+    }
+
+    return exec_failed(own, own->updated);
+}
+
+
+static void
+on_awaited(fkv_op_t *op)
+{
+    fkv__exec_t  *own = op->data;
+
+    own->awaited = op->rc;
+    fkv__own_child(own);
+}
+
+
+/* Nothing is told that could be lost yet. */
+static fkv__turn_e
+exec_answer(fkv__exec_t *own)
+{
+    own->op.state = EXEC_ANSWERED;
+    own->exec->ns = own->call.ns;
+
+    if (own->seen <= fkv_visible(own->store)) {
+        return FKV__TURN_NEXT;
+    }
+
+    fkv__read_settle(own, false);
+    fkv__own_placed(own, own->seen);
+
+    own->await = (fkv_await_t) {
+        .op = { .on_done = on_awaited, .data = own },
+        .store = own->store,
+        .lsn = own->seen
+    };
+
+    own->awaited = fkv_await(&own->await);
+
+    if (own->awaited == FKV_AGAIN) {
+        own->pending++;
+        return FKV__TURN_WAIT;
+    }
+
+    return FKV__TURN_NEXT;
+}
+
+
+static fkv__turn_e
+exec_step(fkv_op_t *op)
+{
+    fkv__exec_t  *own = fkv__container(op, fkv__exec_t, op);
+
+    if (own->exec == NULL) {
+        return exec_end(own);
+    }
+
+    switch ((exec_state_e) op->state) {
+
+    case EXEC_READ:
+        return exec_read(own);
+
+    case EXEC_RUN:
+        return exec_run(own);
+
+    case EXEC_UPDATE:
+        return exec_update(own);
+
+    case EXEC_UPDATED:
+        return exec_updated(own);
+
+    case EXEC_ANSWER:
+        return exec_answer(own);
+
+    case EXEC_ANSWERED:
+        return (own->awaited == FKV_OK) ? exec_end(own)
+                                        : exec_failed(own, own->awaited);
+    }
+
+    fkv__unreachable();
+}
+
+
+static void
+exec_done(fkv_op_t *op)
+{
+    fkv__exec_t  *own = fkv__container(op, fkv__exec_t, op);
+    fkv_exec_t   *exec = own->exec;
+
+    if (exec == NULL) {
+        own_spare(own);
+        return;
+    }
+
+    own->op.started = false;            /* nothing goes on any more */
+    exec->op.rc = FKV_OK;
+
+    if (exec->op.on_done != NULL) {
+        exec->op.on_done(&exec->op);
+    }
+}
+
+
+static int
+watches_add(fkv__exec_t *own)
+{
+    const fkv_exec_t  *exec = own->exec;
+
+    for (unsigned i = 0; i < exec->watches_n; i++) {
+        const fkv_watch_t  *watch = &exec->watches[i];
+        fkv__txn_key_t     *key = fkv__txn_key(&own->txn, watch->ns,
+                                               watch->key, false);
+
+        if (key == NULL) {
+            return FKV_ENOMEM;
+        }
+
+        key->wanted = true;
+    }
+
+    return FKV_OK;
+}
+
+
+static int
+own_prepare(fkv__exec_t *own, fkv_exec_t *exec)
+{
+    int  rc;
+
+    own->exec = exec;
+    own->store = exec->store;
+    own->pending = 0;
+    own->tries = 0;
+    own->seen = 0;
+    own->reads_n = 0;
+    own->snapshot = 0;
+    own->gone = false;
+    own->complete = false;
+    own->awaited = FKV_OK;
+    own->clearing = 0;
+    own->decided = false;
+
+    exec->reply.bytes = own->spare;
+    exec->reply.bytes.len = 0;
+    exec->reply.rc = FKV_OK;
+    own->spare = (fkv__buf_t) { NULL, 0, 0 };
+
+    fkv__txn_init(&own->txn, exec->store,
+                  exec->now_ms != 0 ? exec->now_ms
+                                    : fkv_now_ms(exec->store));
+
+    if (spares.random == 0) {
+        spares.random = own->txn.now_ms ^ (uintptr_t) own;
+    }
+
+    own->call = (fkv_call_t) {
+        .now_ms = own->txn.now_ms,
+        .random = random_next(),
+        .store = exec->store,
+        .client = exec->client,
+        .server = exec->server,
+        .txn = &own->txn
+    };
+
+    rc = fkv__run_prepare(own);
+
+    return (rc == FKV_OK) ? watches_add(own) : rc;
+}
+
+
+/* What was wrong is replied: nothing is begun. */
+static int
+exec_wrong(fkv__exec_t *own, int rc)
+{
+    if (rc != FKV_EINVAL) {
+        fkv__run_failed(&own->exec->reply, rc);
+    }
+
+    fkv__own_placed(own, 0);
+
+    return FKV_OK;
+}
+
+
+int
+fkv_exec(fkv_exec_t *exec)
+{
+    fkv__exec_t  *own = own_new();
+    int           rc;
+
+    exec->own = own;
+    exec->placed = false;
+    exec->lsn = 0;
+
+    if (own == NULL) {
+        fkv__run_failed(&exec->reply, FKV_ENOMEM);
+        exec->placed = true;
+        return FKV_OK;
+    }
+
+    own->op.started = false;
+    own->op.on_done = exec_done;
+    rc = own_prepare(own, exec);
+
+    if (rc != FKV_OK) {
+        return exec_wrong(own, rc);
+    }
+
+    return fkv__op_start(&own->op, "exec", exec_step,
+                         !own->txn.writes ? EXEC_READ
+                         : fkv__run_blind(own) ? EXEC_RUN : EXEC_UPDATE);
+}
+
+
+void
+fkv_exec_done(fkv_exec_t *exec)
+{
+    fkv__exec_t  *own = exec->own;
+
+    exec->own = NULL;
+
+    if (own == NULL) {
+        fkv_reply_done(&exec->reply);
+        return;
+    }
+
+    own->spare = exec->reply.bytes;
+    exec->reply.bytes = (fkv__buf_t) { NULL, 0, 0 };
+    own->exec = NULL;
+
+    if (!own->op.started) {
+        own_spare(own);
+    }
+}

@@ -1,0 +1,35 @@
+/*
+ * memory.h - memory that is given back all at once.
+ *
+ * Shape      pieces in a list, the last one has room; the first, of an ordinary
+ *            size, is kept for the next time
+ */
+
+#ifndef FKV_COMMANDS_MEMORY_H
+#define FKV_COMMANDS_MEMORY_H
+
+#include "base/alloc.h"
+
+typedef struct fkv__piece_s  fkv__piece_t;
+
+typedef struct {
+    fkv__piece_t  *pieces;      /* newest first; NULL: none yet */
+    uint8_t       *at;
+    uint8_t       *end;
+} fkv__memory_t;                /* zero-initialized: empty */
+
+/* Aligned for anything; NULL: there is none. */
+void *fkv__memory_alloc(fkv__memory_t *memory, size_t size);
+
+/* FKV_OK · FKV_ENOMEM */
+int fkv__memory_copy(fkv__memory_t *memory, fkv_str_t *str);
+
+/* Does it lie here? */
+bool fkv__memory_has(const fkv__memory_t *memory, const uint8_t *p);
+
+/* All of it is free again, and what is more than ordinary is given back. */
+void fkv__memory_reset(fkv__memory_t *memory);
+void fkv__memory_done(fkv__memory_t *memory);
+
+
+#endif /* FKV_COMMANDS_MEMORY_H */

@@ -1,0 +1,267 @@
+/*
+ * write.c - changes: first the databases that are cleared, then every key that
+ * the transaction knows, for an update cannot be given more later.
+ */
+
+#include "commands/write.h"
+#include "commands/run.h"
+
+
+static fkv__exec_t *
+own_of(fkv_update_t *update)
+{
+    return fkv__container(update, fkv__exec_t, update);
+}
+
+
+/* What is committed, as decide() is told: it stays until decide() returns. */
+static void
+keys_known(fkv__exec_t *own)
+{
+    for (unsigned i = 0; i < own->keys; i++) {
+        const fkv_change_t  *change = &own->changes[own->clears + i];
+        const fkv_value_t   *current = &change->current;
+        fkv__txn_key_t      *key = &own->txn.keys[i];
+
+        key->known = !change->blind;
+
+        if (change->blind) {
+            continue;
+        }
+
+        key->rc = change->exists ? FKV_OK : FKV_NOTFOUND;
+        key->value.data = (fkv_str_t) { current->data.data, current->size };
+        key->value.expire_at = current->expire_at;
+        key->value.version = current->version;
+    }
+}
+
+
+static bool
+watches_hold(fkv__exec_t *own)
+{
+    const fkv_exec_t  *exec = own->exec;
+
+    for (unsigned i = 0; i < exec->watches_n; i++) {
+        const fkv_watch_t     *watch = &exec->watches[i];
+        const fkv__txn_key_t  *key;
+        uint64_t               version;
+
+        key = fkv__txn_find(&own->txn, watch->ns, watch->key);
+        version = (key->rc == FKV_OK) ? key->value.version : 0;
+
+        if (version != watch->version) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+static void
+change_of(const fkv__txn_key_t *key, fkv_change_t *change)
+{
+    switch (key->wrote.what) {
+
+    case FKV__WROTE_NOTHING:
+        change->action = FKV_KEEP;
+        return;
+
+    case FKV__WROTE_DELETE:
+        change->action = FKV_DELETE;
+        return;
+
+    case FKV__WROTE_PUT:
+        change->action = FKV_PUT;
+        change->value = key->wrote.data;
+        change->expire_at = key->wrote.expire_at;
+        return;
+    }
+
+    fkv__unreachable();
+}
+
+
+/*
+ * FKV_OK · FKV_GONE something was written that has no change: keys that the run
+ * was the first to name, or a database that it was the first to clear
+ */
+static int
+changes_fill(fkv__exec_t *own)
+{
+    fkv__txn_t  *txn = &own->txn;
+
+    for (unsigned i = own->keys; i < txn->n; i++) {
+        if (txn->keys[i].wrote.what != FKV__WROTE_NOTHING) {
+            return FKV_GONE;
+        }
+    }
+
+    if (txn->cleared & ~own->clearing) {
+        return FKV_GONE;
+    }
+
+    for (unsigned i = 0; i < own->clears; i++) {
+        fkv_change_t  *change = &own->changes[i];
+
+        change->action = fkv__txn_cleared(txn, change->ns) ? FKV_DELETE
+                                                           : FKV_KEEP;
+    }
+
+    for (unsigned i = 0; i < own->keys; i++) {
+        change_of(&txn->keys[i], &own->changes[own->clears + i]);
+    }
+
+    return FKV_OK;
+}
+
+
+static int
+decide(fkv_update_t *update)
+{
+    fkv__exec_t  *own = own_of(update);
+
+    if (own->exec == NULL) {
+        return FKV_ECANCELED;
+    }
+
+    if (own->decided) {
+        return FKV_OK;                  /* the changes are as they shall be */
+    }
+
+    keys_known(own);
+
+    if (!watches_hold(own)) {
+        return FKV_PRECONDITION;
+    }
+
+    return (fkv__run(own) == FKV_OK) ? changes_fill(own) : FKV_GONE;
+}
+
+
+static void
+on_placed(fkv_update_t *update)
+{
+    fkv__own_placed(own_of(update), update->lsn);
+}
+
+
+static void
+on_updated(fkv_op_t *op)
+{
+    fkv__exec_t  *own = op->data;
+
+    own->updated = op->rc;
+    fkv__own_child(own);
+}
+
+
+static int
+changes_reserve(fkv__exec_t *own, unsigned n)
+{
+    fkv_change_t  *changes;
+
+    if (n > FKV_BATCH_KEYS_MAX) {
+        return FKV_ETOOBIG;
+    }
+
+    if (n <= own->changes_room) {
+        return FKV_OK;
+    }
+
+    changes = fkv__alloc(n * sizeof(*changes));
+    if (changes == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    if (own->changes != &own->one_change) {
+        fkv__free(own->changes);
+    }
+
+    own->changes = changes;
+    own->changes_room = n;
+
+    return FKV_OK;
+}
+
+
+static void
+changes_init(fkv__exec_t *own)
+{
+    fkv_change_t  *change = own->changes;
+
+    for (unsigned ns = 0; ns < FKV_NAMESPACES; ns++) {
+        if (own->clearing >> ns & 1) {
+            *change++ = (fkv_change_t) { .ns = ns, .blind = true,
+                                         .prefix = true };
+        }
+    }
+
+    for (unsigned i = 0; i < own->keys; i++) {
+        const fkv__txn_key_t  *key = &own->txn.keys[i];
+
+        *change++ = (fkv_change_t) { .ns = key->ns, .key = key->key,
+                                     .blind = !key->wanted,
+                                     .load = key->load };
+    }
+}
+
+
+/* No key that could be read, as yet. */
+static int
+run_over_nothing(fkv__exec_t *own)
+{
+    return (fkv__run(own) == FKV_OK) ? changes_fill(own) : FKV_GONE;
+}
+
+
+int
+fkv__write(fkv__exec_t *own)
+{
+    fkv_update_t  *update = &own->update;
+    unsigned       n;
+    int            rc;
+
+    own->clearing |= own->txn.cleared;
+    own->clears = (unsigned) __builtin_popcount(own->clearing);
+    own->keys = own->txn.n;
+    n = own->clears + own->keys;
+
+    rc = changes_reserve(own, n);
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    if (n == 0) {
+        own->updated = run_over_nothing(own);
+        return FKV_OK;
+    }
+
+    changes_init(own);
+
+    if (own->decided) {
+        (void) changes_fill(own);       /* each has its change */
+    }
+
+    *update = (fkv_update_t) {
+        .op = { .on_done = on_updated, .data = own },
+        .store = own->store,
+        .now_ms = own->txn.now_ms,
+        .changes = own->changes,
+        .n = n,
+        .decide = decide,
+        .on_placed = on_placed
+    };
+
+    rc = fkv_update(update);
+
+    if (rc == FKV_AGAIN) {
+        own->pending++;
+        return FKV_AGAIN;
+    }
+
+    own->updated = rc;
+
+    return FKV_OK;
+}
