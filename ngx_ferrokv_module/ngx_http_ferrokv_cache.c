@@ -180,6 +180,7 @@ ngx_http_ferrokv_cache_again(ngx_http_ferrokv_cache_t *cache)
     ngx_http_ferrokv_cache_close(cache);
 
     cache->stale = 0;
+    cache->refused = 0;
     cache->gone_ms = 0;
     cache->stale_ms = 0;
     cache->begun_ms = fkv_now_ms(cache->conf->store->store->fkv);

@@ -123,6 +123,9 @@ typedef struct {
 /* How long a response may be on its way, for purges to concern it. */
 #define NGX_HTTP_FERROKV_CACHE_FETCH_MS  (600 * 1000)
 
+/* How long it is known of a key that its responses cannot be stored. */
+#define NGX_HTTP_FERROKV_CACHE_REFUSAL_MS  (10 * 1000)
+
 /* How long a mark lives that is looked at with an entry; no entry does. */
 #define NGX_HTTP_FERROKV_CACHE_MARK_MS   (366LL * 86400 * 1000)
 
@@ -180,6 +183,9 @@ struct ngx_http_ferrokv_cache_s {
     unsigned                          sent:1;       /* ... and its body was */
     unsigned                          collapsed:1;  /* waited for another's */
     unsigned                          renewed:1;    /* by a 304, and stored */
+    unsigned                          refusable:1;  /* that it is not stored is
+                                                   so for everybody */
+    unsigned                          refused:1;    /* another's was so */
     unsigned                          large:1;      /* a body came or went by
                                                    pieces */
     ngx_uint_t                        fwd_status;   /* of what was replaced */
@@ -283,6 +289,8 @@ ngx_int_t ngx_http_ferrokv_cache_variant(ngx_http_ferrokv_cache_t *cache,
  *     "e" key "m" 16 times 1     the entry, or the names its variants vary on
  *     "e" key "v" digest         a variant
  *     "e" key "b" the same 16    its body, if it lies apart
+ *     "u", "h" key ..            how often it was asked for; that what was
+ *                                answered could not be stored
  *
  * What follows the key has always the same length, so no key can be made that
  * looks like another's record.  Marks of purges lie in the namespace of the
@@ -505,6 +513,16 @@ int64_t ngx_http_ferrokv_cache_body_expire_at(ngx_http_ferrokv_cache_t *cache,
  */
 ngx_int_t ngx_http_ferrokv_cache_lock(ngx_http_ferrokv_cache_t *cache);
 void ngx_http_ferrokv_cache_unlock(ngx_http_ferrokv_cache_t *cache);
+
+
+/*
+ * ngx_http_ferrokv_cache_refusal.c: what is known not to be storable.
+ *
+ * refused: reads whether it is; as a step that has set the next one
+ * refuse: this response is not stored; the claim ends when others know that
+ */
+ngx_int_t ngx_http_ferrokv_cache_refused(ngx_http_ferrokv_cache_t *cache);
+void ngx_http_ferrokv_cache_refuse(ngx_http_ferrokv_cache_t *cache);
 
 
 /*

@@ -179,7 +179,7 @@ ngx_http_ferrokv_cache_answer(ngx_http_ferrokv_cache_t *cache)
     }
 
     if (rc == NGX_DECLINED) {
-        ngx_http_ferrokv_cache_unlock(cache);
+        ngx_http_ferrokv_cache_refuse(cache);
         return ngx_http_ferrokv_cache_status_send(cache);
     }
 
@@ -282,6 +282,7 @@ ngx_http_ferrokv_cache_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     if (cache->capture
         && ngx_http_ferrokv_cache_capture(cache, in) != NGX_OK)
     {
+        ngx_http_ferrokv_cache_refuse(cache);
         ngx_http_ferrokv_cache_discard(cache);
     }
 

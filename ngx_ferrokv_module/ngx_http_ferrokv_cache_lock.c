@@ -5,12 +5,15 @@
  * holds it lets go when the entry can be found, or when it is known that there
  * will be none.  Who waited then looks again; it waits for
  * ferrokv_cache_lock_timeout in all and asks the upstream itself afterwards,
- * and a claim older than ferrokv_cache_lock_age is taken over.
+ * and a claim older than ferrokv_cache_lock_age is taken over.  Nobody waits
+ * for what is known not to be storable.
  */
 
 #include "ngx_http_ferrokv_cache.h"
 
 
+static ngx_int_t ngx_http_ferrokv_cache_lock_claim(
+    ngx_http_ferrokv_cache_t *cache);
 static uint64_t ngx_http_ferrokv_cache_lock_id(
     ngx_http_ferrokv_cache_t *cache);
 static ngx_int_t ngx_http_ferrokv_cache_locked(
@@ -26,13 +29,29 @@ static ngx_int_t ngx_http_ferrokv_cache_lock_answer(
 ngx_int_t
 ngx_http_ferrokv_cache_lock(ngx_http_ferrokv_cache_t *cache)
 {
+    cache->step = ngx_http_ferrokv_cache_lock_claim;
+
+    if (ngx_http_ferrokv_cache_stale_updating(cache)) {
+        return NGX_OK;
+    }
+
+    if (cache->conf->lock) {
+        return ngx_http_ferrokv_cache_refused(cache);
+    }
+
+    cache->step = ngx_http_ferrokv_cache_pass;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_lock_claim(ngx_http_ferrokv_cache_t *cache)
+{
     int           rc;
-    ngx_uint_t    updating;
     fkv_claim_t  *claim;
 
-    updating = ngx_http_ferrokv_cache_stale_updating(cache);
-
-    if (!cache->conf->lock && !updating) {
+    if (cache->refused) {
         cache->step = ngx_http_ferrokv_cache_pass;
         return NGX_OK;
     }
@@ -44,7 +63,7 @@ ngx_http_ferrokv_cache_lock(ngx_http_ferrokv_cache_t *cache)
     claim->op.data = cache;
     claim->store = cache->conf->store->store->fkv;
     claim->id = ngx_http_ferrokv_cache_lock_id(cache);
-    claim->wait = !updating;
+    claim->wait = !ngx_http_ferrokv_cache_stale_updating(cache);
     claim->age_ms = cache->conf->lock_age;
 
     rc = fkv_claim(claim);

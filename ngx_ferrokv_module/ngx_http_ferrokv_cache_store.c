@@ -75,6 +75,7 @@ ngx_http_ferrokv_cache_plan(ngx_http_ferrokv_cache_t *cache,
     rc = ngx_http_test_predicates(cache->request, cache->conf->no_cache);
 
     if (rc == NGX_OK) {
+        cache->refusable = 1;
         rc = ngx_http_ferrokv_cache_read(cache, status, said, &response,
                                          &fresh);
     }
@@ -169,7 +170,14 @@ ngx_http_ferrokv_cache_read(ngx_http_ferrokv_cache_t *cache,
     ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
                    "ferrokv cache: %s", fkv_rules_storable_text(reason));
 
-    return (reason == FKV_RULES_STORE) ? NGX_OK : NGX_DECLINED;
+    if (reason == FKV_RULES_STORE) {
+        return NGX_OK;
+    }
+
+    cache->refusable = (reason != FKV_RULES_NOT_REQUESTED
+                        && reason != FKV_RULES_NOT_AUTHORIZED);
+
+    return NGX_DECLINED;
 }
 
 

@@ -121,6 +121,57 @@ $clients = clients(6, '/lock/private');
 is(scalar(grep { /^200 private/ } results($clients)), 6, 'nobody is left over');
 is($origin->asked('/lock/private'), 6, 'each asked for itself');
 
+# As soon as that is known nobody waits any more: each of these is answered
+# when all of them have been asked for, which would not happen one by one.
+
+my $first = $nginx->dir . '/first';
+
+for my $how ('private', 'large') {
+    my $path = "/lock/together/$how";
+
+    unlink $gate, $first;
+    $origin->answer('/lock/together', sub {
+        return { $how eq 'private'
+            ? (headers => [ 'Cache-Control' => 'private' ], body => "a $_[1]")
+            : (headers => [ 'Cache-Control' => 'max-age=60' ],
+               body => "a $_[1] " . 'x' x 2_000_000),
+            wait => $_[1] == 1 ? $first : $gate };
+    });
+    $clients = clients(8, $path);
+    ok($nginx->wait_until(sub { $origin->asked($path) }), "$how: one asks");
+    sleep 0.2;
+    is($origin->asked($path), 1, 'nobody else');
+    open_gate($first);
+    ok($nginx->wait_until(sub { $origin->asked($path) == 8 }), 'then all do');
+    open_gate();
+    is(scalar(grep { /^200 a \d/ } results($clients)), 8, 'and are answered');
+}
+
+unlink $gate;
+$clients = clients(4, '/lock/together/large');
+ok($nginx->wait_until(sub { $origin->asked('/lock/together/large') == 12 }),
+    'it is remembered');
+open_gate();
+results($clients);
+unlink $gate;
+
+# The upstream's failures are no reason to ask all at once.
+
+unlink $first;
+$origin->answer('/lock/fails', sub {
+    return { status => 503, body => 'no', wait => $_[1] == 1 ? $first : $gate };
+});
+$clients = clients(3, '/lock/fails');
+ok($nginx->wait_until(sub { $origin->asked('/lock/fails') }), 'one asks');
+sleep 0.2;
+open_gate($first);
+ok($nginx->wait_until(sub { $origin->asked('/lock/fails') == 2 }), 'then another');
+sleep 0.3;
+is($origin->asked('/lock/fails'), 2, 'but not all');
+open_gate();
+results($clients);
+unlink $gate;
+
 # A holder that dies: another goes on.
 
 sub holders { return map { m{^/death/(\d+)} } $origin->requests }
@@ -306,7 +357,9 @@ sub cache {
 
 
 sub open_gate {
-    open my $fh, '>', $gate or die "$gate: $!";
+    my ($path) = (@_, $gate);
+
+    open my $fh, '>', $path or die "$path: $!";
     close $fh;
 }
 
