@@ -208,6 +208,15 @@ void fkv_helper_stop(fkv_t *store);
 /* Store time, milliseconds since 1970: never steps backwards. */
 uint64_t fkv_now_ms(const fkv_t *store);
 
+/*
+ * A number of this process among those that are attached: nobody else has it
+ * until its death has been noticed.  used: has anybody this number?
+ */
+#define FKV_SLOTS  128
+
+unsigned fkv_slot(const fkv_t *store);
+bool     fkv_slot_used(const fkv_t *store, unsigned slot);
+
 const char *fkv_path(const fkv_t *store);
 const fkv_options_t *fkv_options(const fkv_t *store);
 
@@ -710,6 +719,7 @@ typedef struct {
     uint64_t    table_bytes;
     uint64_t    size;               /* bytes that live, see max_size */
     uint64_t    max_size;
+    fkv_evict_e evict;
     unsigned    levels[8];          /* tables per level */
     uint64_t    blob_files;         /* as of the helper's last look */
     uint64_t    blob_bytes;         /* of these files */

@@ -439,6 +439,28 @@ fkv_in_flight(const fkv_t *store)
 }
 
 
+_Static_assert(FKV_SLOTS == FKV__SLOTS_MAX, "slots");
+
+
+unsigned
+fkv_slot(const fkv_t *store)
+{
+    FKV_ASSERT(store->attached);
+
+    return store->slot;
+}
+
+
+bool
+fkv_slot_used(const fkv_t *store, unsigned slot)
+{
+    FKV_ASSERT(slot < FKV__SLOTS_MAX);
+
+    return __atomic_load_n(&store->seg->slots[slot].state, __ATOMIC_ACQUIRE)
+           == FKV__SLOT_LIVE;
+}
+
+
 const char *
 fkv_path(const fkv_t *store)
 {

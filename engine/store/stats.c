@@ -140,6 +140,7 @@ fkv_stats(fkv_t *store, fkv_stats_t *stats)
 
     stats->size = fkv__size_used(store, FKV__BOUND_STORE);
     stats->max_size = fkv__size_max(store, FKV__BOUND_STORE);
+    stats->evict = fkv__size_policy(store, FKV__BOUND_STORE);
 
     for (unsigned i = 0; i < 8; i++) {
         stats->levels[i] = __atomic_load_n(&state->levels[i],
