@@ -23,6 +23,7 @@
 #include <ngx_event.h>
 
 #include "fkv.h"
+#include "commands/meter.h"
 
 
 typedef struct ngx_ferrokv_open_s  ngx_ferrokv_open_t;
@@ -85,6 +86,7 @@ struct ngx_ferrokv_open_s {
     fkv_t                     *fkv;
     fkv_options_t              options;
     fkv_log_t                  log;
+    fkv_meter_t               *meter;       /* of commands */
     ngx_str_t                  path;        /* null-terminated */
 
     /* this process's, see ngx_ferrokv_process.c */

@@ -21,6 +21,8 @@
 
 #include "ngx_ferrokv.h"
 
+#include <sys/random.h>
+
 
 typedef struct {
     ngx_cycle_t               *cycle;
@@ -99,6 +101,19 @@ ngx_ferrokv_find(ngx_str_t *path)
 }
 
 
+static fkv_meter_t *
+ngx_ferrokv_open_meter(void)
+{
+    uint64_t  id[3];
+
+    if (getrandom(id, sizeof(id), 0) != sizeof(id)) {
+        return NULL;
+    }
+
+    return fkv_meter_open((uint64_t) ngx_time() * 1000, id);
+}
+
+
 /* Not from a pool: it outlives the configuration that has opened it. */
 
 static ngx_ferrokv_open_t *
@@ -125,6 +140,14 @@ ngx_ferrokv_open_new(ngx_ferrokv_store_t *store, char *error)
     open->log.write = ngx_ferrokv_log_write;
     open->log.data = open;
 
+    open->meter = ngx_ferrokv_open_meter();
+    if (open->meter == NULL) {
+        ngx_cpystrn((u_char *) error, (u_char *) "out of memory",
+                    FKV_ERROR_BYTES);
+        ngx_free(open);
+        return NULL;
+    }
+
     rc = fkv_open(&open->fkv, &open->options, &open->log, error);
 
     if (rc != FKV_OK) {
@@ -133,6 +156,7 @@ ngx_ferrokv_open_new(ngx_ferrokv_store_t *store, char *error)
                         FKV_ERROR_BYTES);
         }
 
+        fkv_meter_close(open->meter);
         ngx_free(open);
         return NULL;
     }
@@ -305,6 +329,7 @@ ngx_ferrokv_commit_stores(ngx_cycle_t *cycle)
     for (i = 0; i < fcf->stores.nelts; i++) {
         store[i]->open->committed = 1;
         fkv_change(store[i]->fkv, &store[i]->options);
+        fkv_meter_defaults(store[i]->open->meter);
     }
 
     ngx_ferrokv_cycle = cycle;
@@ -344,6 +369,7 @@ ngx_ferrokv_close_store(ngx_ferrokv_open_t *open)
     ngx_queue_remove(&open->queue);
 
     fkv_close(open->fkv);
+    fkv_meter_close(open->meter);
 
     ngx_free(open);
 }

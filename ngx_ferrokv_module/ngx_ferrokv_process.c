@@ -130,6 +130,7 @@ ngx_ferrokv_attach(ngx_cycle_t *cycle, ngx_ferrokv_open_t *open)
     }
 
     open->attached = 1;
+    fkv_meter_attach(open->meter, fkv_slot(open->fkv));
 
     return ngx_ferrokv_watch(cycle, open);
 }
