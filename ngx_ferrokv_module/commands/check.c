@@ -82,8 +82,8 @@ check_arity(const fkv_command_t *command, const fkv_str_t *argv, unsigned argc,
 {
     char  name[FKV_COMMAND_NAME_BYTES];
 
-    /* a container alone */
-    if (command->subs == NULL && fkv_command_arity_ok(command, argc)) {
+    /* a container alone: mostly it has nothing to call */
+    if (command->call != NULL && fkv_command_arity_ok(command, argc)) {
         return FKV_OK;
     }
 

@@ -11,8 +11,9 @@
 /*
  * argc is at least 1; rights as of fkv_exec_t; client may be NULL.
  * FKV_OK command is set: of a container the subcommand, but the container
- * itself if HELP is asked for, which has no call · FKV_EINVAL replied; command
- * is what was found, or NULL
+ * itself if HELP is asked for: then it has subs and argc is not 1, and what
+ * helps is fkv_server_help() · FKV_EINVAL replied; command is what was found,
+ * or NULL
  */
 int fkv_command_check(const fkv_command_t **command, const fkv_str_t *argv,
     unsigned argc, unsigned rights, const fkv_client_t *client,

@@ -79,6 +79,12 @@ extern const fkv_command_t  fkv_commands_expire[];
 extern const fkv_command_t  fkv_commands_scan[];
 extern const fkv_command_t  fkv_commands_object[];
 extern const fkv_command_t  fkv_commands_server[];
+extern const fkv_command_t  fkv_commands_info[];
+extern const fkv_command_t  fkv_commands_config[];
+extern const fkv_command_t  fkv_commands_introspect[];
+extern const fkv_command_t  fkv_commands_memory[];
+extern const fkv_command_t  fkv_commands_slowlog[];
+extern const fkv_command_t  fkv_commands_latency[];
 extern const fkv_command_t  fkv_commands_session[];
 
 

@@ -16,6 +16,12 @@
 #define NAME_BYTES_MAX      32
 
 static const fkv_command_t *const  families[] = {
+    fkv_commands_server,
+    fkv_commands_info,
+    fkv_commands_config,
+    fkv_commands_introspect,
+    fkv_commands_slowlog,
+    fkv_commands_latency,
     NULL
 };
 
