@@ -53,7 +53,8 @@ fkv__memory_alloc(fkv__memory_t *memory, size_t size)
         return NULL;
     }
 
-    size = fkv__align(size, ALIGN);
+    /* Nothing, too, has a place. */
+    size = fkv__align(fkv__max(size, (size_t) 1), ALIGN);
 
     if ((size_t) (memory->end - memory->at) < size
         && piece_add(memory, size) == NULL)
