@@ -1,9 +1,9 @@
 # make run     try it: nginx with two workers on 127.0.0.1:8080
 # make test    prove it
 #
-# The rest: make (the module), deps, test-module, unit, check-asan, check-tsan,
-# test-static, bench-http, bench-resp, bench-open, bench-blocks, bench-engine,
-# bench-engine-full, clean.
+# The rest: make (the module), deps, test-deps, test-module, unit, check-asan,
+# check-tsan, test-static, bench-http, bench-resp, bench-open, bench-blocks,
+# bench-engine, bench-engine-full, clean.
 # NGINX_SRC= names another nginx source tree,
 # NGINX_BIN= the binary that belongs to it.
 
@@ -33,6 +33,9 @@ deps:
 	    liburing-dev libjansson-dev libxxhash-dev liblz4-dev libzstd-dev \
 	    libjemalloc2 libcmocka-dev libnginx-mod-stream openssl
 
+test-deps: deps
+	@contrib/run/deps redis-server redis-tools
+
 bench-deps: deps
 	@contrib/run/deps libnginx-mod-http-lua lua-resty-core wrk \
 	    libnginx-mod-http-memc libnginx-mod-http-srcache-filter memcached
@@ -41,7 +44,7 @@ run: deps
 	@$(MAKE) all
 	@contrib/run/start
 
-test: deps
+test: test-deps
 	@$(MAKE) all test-module unit
 	t/run
 
@@ -63,8 +66,7 @@ bench-http: bench-deps
 	@$(MAKE) all
 	bench/http/run
 
-bench-resp: deps
-	@contrib/run/deps redis-server redis-tools
+bench-resp: test-deps
 	@$(MAKE) all
 	bench/resp/run
 
@@ -141,6 +143,6 @@ build/modules/$(MODULE) build/test/$(MODULE): build/%/$(MODULE): \
 	    $(addprefix -f $(CURDIR)/,$< $(wildcard $(@D)/addon/*/*.d)) modules
 
 .NOTPARALLEL:
-.PHONY: all test-module unit deps bench-deps run test check-asan check-tsan \
-    test-static bench-http bench-resp bench-open bench-blocks bench-engine-deps \
-    bench-engine bench-engine-full clean FORCE
+.PHONY: all test-module unit deps test-deps bench-deps run test check-asan \
+    check-tsan test-static bench-http bench-resp bench-open bench-blocks \
+    bench-engine-deps bench-engine bench-engine-full clean FORCE
