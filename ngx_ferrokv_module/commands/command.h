@@ -27,8 +27,8 @@ typedef enum {
     FKV_COMMAND_NOMULTI = 0x40,     /* not inside MULTI */
     FKV_COMMAND_BLIND   = 0x80,     /* mostly needs nothing of its keys: they
                                        are read only when it asks */
-    FKV_COMMAND_BARE    = 0x100     /* looks at no values: those of large ones
-                                       are not loaded, data is NULL then */
+    FKV_COMMAND_BARE    = 0x100     /* looks at no values: large ones are not
+                                       loaded, data has only a length then */
 } fkv_command_flag_e;
 
 struct fkv_command_s {
@@ -73,7 +73,10 @@ unsigned fkv_command_key(const fkv_command_t *command, unsigned argc,
 
 /* The families; each ends with an entry without a name. */
 extern const fkv_command_t  fkv_commands_string[];
-extern const fkv_command_t  fkv_commands_bits[];
+extern const fkv_command_t  fkv_commands_counter[];
+extern const fkv_command_t  fkv_commands_lcs[];
+extern const fkv_command_t  fkv_commands_bitmap[];
+extern const fkv_command_t  fkv_commands_bitfield[];
 extern const fkv_command_t  fkv_commands_key[];
 extern const fkv_command_t  fkv_commands_expire[];
 extern const fkv_command_t  fkv_commands_scan[];

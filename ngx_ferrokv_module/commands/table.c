@@ -22,6 +22,11 @@ static const fkv_command_t *const  families[] = {
     fkv_commands_introspect,
     fkv_commands_slowlog,
     fkv_commands_latency,
+    fkv_commands_string,
+    fkv_commands_counter,
+    fkv_commands_lcs,
+    fkv_commands_bitmap,
+    fkv_commands_bitfield,
     NULL
 };
 
