@@ -212,7 +212,7 @@ exec_run(fkv__exec_t *own)
     }
 
     if (txn->writes && fkv__txn_wrote(txn)) {
-        own->decided = true;
+        own->blind = true;
         return fkv__op_enter(&own->op, EXEC_UPDATE);
     }
 
@@ -407,7 +407,7 @@ own_prepare(fkv__exec_t *own, fkv_exec_t *exec)
     own->complete = false;
     own->awaited = FKV_OK;
     own->clearing = 0;
-    own->decided = false;
+    own->blind = false;
 
     exec->reply.bytes = own->spare;
     exec->reply.bytes.len = 0;

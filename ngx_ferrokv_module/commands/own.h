@@ -63,8 +63,9 @@ struct fkv__exec_s {
     unsigned               clears;      /* changes before those of keys */
     unsigned               keys;        /* that have a change */
     uint32_t               clearing;    /* namespaces that have one */
-    bool                   decided;     /* blind: the run is done */
-    int                    updated;
+    bool                   blind;       /* the run is done */
+    int                    result;      /* of decide() */
+    int                    updated;     /* of the update */
 };
 
 

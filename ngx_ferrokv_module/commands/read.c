@@ -322,7 +322,8 @@ read_some(fkv__exec_t *own)
 
     fkv__read_settle(own, true);
 
-    if (!counts) {
+    /* What comes later may begin, but for a count, which others make. */
+    if (!counts && !own->txn.writes) {
         fkv__own_placed(own, 0);
     }
 

@@ -117,19 +117,10 @@ changes_fill(fkv__exec_t *own)
 }
 
 
+/* FKV_OK · FKV_GONE more is asked for · FKV_PRECONDITION */
 static int
-decide(fkv_update_t *update)
+run_over_known(fkv__exec_t *own)
 {
-    fkv__exec_t  *own = own_of(update);
-
-    if (own->exec == NULL) {
-        return FKV_ECANCELED;
-    }
-
-    if (own->decided) {
-        return FKV_OK;                  /* the changes are as they shall be */
-    }
-
     keys_known(own);
 
     if (!watches_hold(own)) {
@@ -140,10 +131,31 @@ decide(fkv_update_t *update)
 }
 
 
+static int
+decide(fkv_update_t *update)
+{
+    fkv__exec_t  *own = own_of(update);
+
+    if (own->exec == NULL) {
+        return FKV_ECANCELED;
+    }
+
+    /* Blind: the changes are as they shall be. */
+    own->result = own->blind ? FKV_OK : run_over_known(own);
+
+    return own->result;
+}
+
+
 static void
 on_placed(fkv_update_t *update)
 {
-    fkv__own_placed(own_of(update), update->lsn);
+    fkv__exec_t  *own = own_of(update);
+
+    /* Another one follows an update that has found out what it should read. */
+    if (own->result != FKV_GONE) {
+        fkv__own_placed(own, update->lsn);
+    }
 }
 
 
@@ -240,7 +252,7 @@ fkv__write(fkv__exec_t *own)
 
     changes_init(own);
 
-    if (own->decided) {
+    if (own->blind) {
         (void) changes_fill(own);       /* each has its change */
     }
 

@@ -14,7 +14,7 @@
 #include "commands/own.h"
 
 /*
- * own->decided says which of the two it is; own->updated becomes its result.
+ * own->blind says which of the two it is; own->updated becomes its result.
  * FKV_OK it has ended · FKV_AGAIN it is in flight · FKV_ENOMEM · FKV_ETOOBIG
  *
  * Results, besides those of fkv_update: FKV_GONE the commands ask for more
