@@ -51,12 +51,12 @@ test: test-deps
 check-asan:
 	@$(MAKE) $(jobs) -s -f t/lib/unit.mk B=build/asan \
 	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
-	UNIT=build/asan t/run build/asan/
+	ASAN_OPTIONS=allocator_may_return_null=1 UNIT=build/asan t/run build/asan/
 
 check-tsan:
 	@$(MAKE) $(jobs) -s -f t/lib/unit.mk B=build/tsan \
 	    SAN="-fsanitize=thread -Wno-tsan"
-	UNIT=build/tsan t/run build/tsan/
+	TSAN_OPTIONS=allocator_may_return_null=1 UNIT=build/tsan t/run build/tsan/
 
 test-static: deps
 	@contrib/run/deps libjemalloc-dev libpcre2-dev

@@ -6,7 +6,6 @@
  */
 
 #include "commands/command.h"
-#include "base/hash.h"
 #include "rules/field.h"
 
 #include <string.h>
@@ -38,18 +37,17 @@ static struct {
 } table;
 
 
-/* name.len is 1 to NAME_BYTES_MAX. */
+/* FNV-1a of the lower letters. */
 static unsigned
 place_of(fkv_str_t name)
 {
-    char  lower[NAME_BYTES_MAX];
+    uint32_t  hash = 2166136261;
 
     for (size_t i = 0; i < name.len; i++) {
-        lower[i] = (char) fkv_rules_lower(name.data[i]);
+        hash = (hash ^ fkv_rules_lower(name.data[i])) * 16777619;
     }
 
-    return (unsigned) fkv__hash((fkv_str_t) { (uint8_t *) lower, name.len })
-           % PLACES;
+    return (hash ^ hash >> 16) % PLACES;
 }
 
 
