@@ -1,9 +1,9 @@
 
 /*
  * ngx_ferrokv_action.h - an action is a directive, ferrokv_get, _set, _incr,
- * _ttl or _del, of http or of stream; a run is an action under way.
+ * _ttl, _del or _call, of http or of stream; a run is an action under way.
  *
- * Shape      kind      what one of the five directives does
+ * Shape      kind      what one of the six directives does
  *            action    a directive of the configuration
  *            run       prepare --> start --> finish, or on_done follows
  *
@@ -18,10 +18,12 @@
 
 #include "ngx_ferrokv_face.h"
 #include "ngx_ferrokv_zone.h"
+#include "commands/exec.h"
 
 
 typedef struct ngx_ferrokv_action_s  ngx_ferrokv_action_t;
 typedef struct ngx_ferrokv_run_s     ngx_ferrokv_run_t;
+typedef struct ngx_ferrokv_call_s    ngx_ferrokv_call_t;    /* ..._call.h */
 
 
 /* Which parameters a kind takes, besides store=. */
@@ -47,6 +49,8 @@ typedef struct {
     ngx_uint_t                  value;      /* an argument follows KEY */
     ngx_uint_t                  params;     /* which ones it takes */
 
+    /* NGX_DECLINED: there is nothing to start. */
+    ngx_int_t                 (*prepare)(ngx_ferrokv_run_t *run);
     int                       (*start)(ngx_ferrokv_run_t *run);
     void                      (*finish)(ngx_ferrokv_run_t *run, int rc);
 } ngx_ferrokv_kind_t;
@@ -76,6 +80,8 @@ struct ngx_ferrokv_action_s {
 
     ngx_ferrokv_condition_e     condition;
     ngx_uint_t                  log;        /* phase=log */
+
+    ngx_ferrokv_call_t         *call;       /* NULL: it is none */
 };
 
 
@@ -84,6 +90,9 @@ struct ngx_ferrokv_run_s {
     void                       *of;         /* NULL: it has gone */
     void                      (*on_done)(ngx_ferrokv_run_t *run);
     void                       *data;       /* the caller's */
+
+    ngx_uint_t                  status;     /* over: not 0: what the request
+                                               ends with */
 
     fkv_str_t                   key;
     fkv_str_t                   value;
@@ -99,6 +108,11 @@ struct ngx_ferrokv_run_s {
             fkv_update_t        update;
             fkv_change_t        change;
         } write;
+
+        struct {
+            fkv_exec_t          exec;
+            fkv_request_t       request;
+        } call;
     } op;
 };
 
@@ -121,6 +135,9 @@ ngx_ferrokv_action_t *ngx_ferrokv_parse_action(ngx_conf_t *cf,
  */
 ngx_int_t ngx_ferrokv_run(ngx_ferrokv_run_t *run,
     ngx_ferrokv_action_t *action);
+
+/* The on_done of an operation that a kind has started; op->data is the run. */
+void ngx_ferrokv_run_done(fkv_op_t *op);
 
 /* Starts it, and outlives what it is of. */
 void ngx_ferrokv_run_detached(void *of, ngx_ferrokv_action_t *action);

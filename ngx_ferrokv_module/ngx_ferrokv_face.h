@@ -8,6 +8,7 @@
 #define _NGX_FERROKV_FACE_H_INCLUDED_
 
 
+#include "ngx_ferrokv_result.h"
 #include "ngx_ferrokv.h"
 
 
@@ -28,6 +29,12 @@ typedef struct {
                                     u_char *data, size_t len);
     ngx_connection_t           *(*connection)(void *of);
     ngx_pool_t                 *(*pool)(void *of);
+
+    /* Makes variables of all names that begin with "name_". */
+    ngx_int_t                   (*items)(ngx_conf_t *cf, ngx_str_t *name);
+
+    /* Where results are kept, the newest first. */
+    ngx_ferrokv_result_t      **(*results)(void *of);
 } ngx_ferrokv_face_t;
 
 

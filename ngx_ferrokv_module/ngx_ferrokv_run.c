@@ -11,6 +11,7 @@
 #include "ngx_ferrokv_action.h"
 
 
+static ngx_int_t ngx_ferrokv_prepare(ngx_ferrokv_run_t *run);
 static int ngx_ferrokv_start_read(ngx_ferrokv_run_t *run);
 static int ngx_ferrokv_start_set(ngx_ferrokv_run_t *run);
 static int ngx_ferrokv_start_incr(ngx_ferrokv_run_t *run);
@@ -24,6 +25,7 @@ static void ngx_ferrokv_finish_write(ngx_ferrokv_run_t *run, int rc);
 ngx_ferrokv_kind_t  ngx_ferrokv_kind_get = {
     ngx_string("ferrokv_get"), 1, 0,
     NGX_FERROKV_PARAM_DEFAULT,
+    ngx_ferrokv_prepare,
     ngx_ferrokv_start_read,
     ngx_ferrokv_finish_get
 };
@@ -33,6 +35,7 @@ ngx_ferrokv_kind_t  ngx_ferrokv_kind_set = {
     ngx_string("ferrokv_set"), 0, 1,
     NGX_FERROKV_PARAM_TTL|NGX_FERROKV_PARAM_IF
     |NGX_FERROKV_PARAM_PHASE|NGX_FERROKV_PARAM_CONDITION,
+    ngx_ferrokv_prepare,
     ngx_ferrokv_start_set,
     ngx_ferrokv_finish_write
 };
@@ -43,6 +46,7 @@ ngx_ferrokv_kind_t  ngx_ferrokv_kind_incr = {
     NGX_FERROKV_PARAM_BY|NGX_FERROKV_PARAM_INIT
     |NGX_FERROKV_PARAM_TTL|NGX_FERROKV_PARAM_IF
     |NGX_FERROKV_PARAM_PHASE,
+    ngx_ferrokv_prepare,
     ngx_ferrokv_start_incr,
     ngx_ferrokv_finish_incr
 };
@@ -51,6 +55,7 @@ ngx_ferrokv_kind_t  ngx_ferrokv_kind_incr = {
 ngx_ferrokv_kind_t  ngx_ferrokv_kind_ttl = {
     ngx_string("ferrokv_ttl"), 1, 0,
     0,
+    ngx_ferrokv_prepare,
     ngx_ferrokv_start_read,
     ngx_ferrokv_finish_ttl
 };
@@ -59,6 +64,7 @@ ngx_ferrokv_kind_t  ngx_ferrokv_kind_ttl = {
 ngx_ferrokv_kind_t  ngx_ferrokv_kind_del = {
     ngx_string("ferrokv_del"), 0, 0,
     NGX_FERROKV_PARAM_IF|NGX_FERROKV_PARAM_PHASE,
+    ngx_ferrokv_prepare,
     ngx_ferrokv_start_del,
     ngx_ferrokv_finish_write
 };
@@ -249,10 +255,7 @@ ngx_ferrokv_eval_key(ngx_ferrokv_run_t *run)
 }
 
 
-/*
- * Evaluates all expressions; key and value lie in the pool of what it is of.
- * NGX_DECLINED: there is nothing to start
- */
+/* Evaluates all expressions; key and value lie in the pool of what it is of. */
 
 static ngx_int_t
 ngx_ferrokv_prepare(ngx_ferrokv_run_t *run)
@@ -285,7 +288,7 @@ ngx_ferrokv_prepare(ngx_ferrokv_run_t *run)
 }
 
 
-static void
+void
 ngx_ferrokv_run_done(fkv_op_t *op)
 {
     ngx_ferrokv_run_t  *run;
@@ -558,12 +561,13 @@ ngx_ferrokv_run(ngx_ferrokv_run_t *run, ngx_ferrokv_action_t *action)
     ngx_int_t  prepared;
 
     run->action = action;
+    run->status = 0;
     run->ttl_ms = 0;
 
     ngx_str_null(&run->key);
     ngx_str_null(&run->value);
 
-    prepared = ngx_ferrokv_prepare(run);
+    prepared = action->kind->prepare(run);
 
     if (prepared != NGX_OK) {
         return (prepared == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
@@ -622,7 +626,7 @@ ngx_ferrokv_run_detached(void *of, ngx_ferrokv_action_t *action)
     first.action = action;
     first.of = of;
 
-    if (ngx_ferrokv_prepare(&first) != NGX_OK) {
+    if (action->kind->prepare(&first) != NGX_OK) {
         return;
     }
 

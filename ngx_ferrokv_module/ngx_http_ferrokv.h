@@ -47,6 +47,10 @@ typedef struct ngx_http_ferrokv_limit_run_s  ngx_http_ferrokv_limit_run_t;
 /* Complete in ngx_http_ferrokv_rest.h and known to ngx_http_ferrokv_rest*.c. */
 typedef struct ngx_http_ferrokv_rest_conf_s  ngx_http_ferrokv_rest_conf_t;
 
+/* Complete in ngx_http_ferrokv_commands.h. */
+typedef struct ngx_http_ferrokv_commands_conf_s
+    ngx_http_ferrokv_commands_conf_t;
+
 
 typedef struct {
     ngx_array_t                   pairs;    /* of ngx_ferrokv_pair_t * */
@@ -80,6 +84,8 @@ typedef struct {
     ngx_http_ferrokv_limit_conf_t  limit;
 
     ngx_http_ferrokv_rest_conf_t *rest;     /* NULL: no ferrokv_rest here */
+    ngx_http_ferrokv_commands_conf_t
+                                 *commands; /* likewise */
 
     ngx_uint_t                    status;   /* the format, or 0: no status */
 } ngx_http_ferrokv_loc_conf_t;
@@ -96,6 +102,7 @@ typedef struct {
     ngx_ferrokv_load_t           *load;     /* of pairs; may be NULL */
     ngx_ferrokv_run_t            *run;      /* of actions; may be NULL */
     u_char                       *done;     /* bitmap of actions; may be NULL */
+    ngx_ferrokv_result_t         *results;  /* of ferrokv_call */
 
     ngx_http_ferrokv_limit_run_t *limit;    /* may be NULL */
 
@@ -140,10 +147,11 @@ void ngx_http_ferrokv_content_type(ngx_http_request_t *r, u_char *data,
 
 
 
-/* ngx_http_ferrokv_actions.c: ferrokv_get, _set, _incr, _ttl, _del. */
+/* ngx_http_ferrokv_actions.c: ferrokv_get, _set, _incr, _ttl, _del, _call. */
 
 /* cmd->post is the kind. */
 char *ngx_http_ferrokv_action(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_ferrokv_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_ferrokv_merge_actions(ngx_conf_t *cf,
     ngx_http_ferrokv_loc_conf_t *prev, ngx_http_ferrokv_loc_conf_t *conf);
 ngx_int_t ngx_http_ferrokv_preaccess_handler(ngx_http_request_t *r);
@@ -231,6 +239,13 @@ char *ngx_http_ferrokv_merge_status(ngx_conf_t *cf,
  */
 char *ngx_http_ferrokv_rest(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_ferrokv_rest_merge(ngx_conf_t *cf,
+    ngx_http_ferrokv_loc_conf_t *prev, ngx_http_ferrokv_loc_conf_t *conf);
+
+
+/* ngx_http_ferrokv_commands.c: likewise, for ferrokv_commands. */
+char *ngx_http_ferrokv_commands_conf(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_ferrokv_commands_merge(ngx_conf_t *cf,
     ngx_http_ferrokv_loc_conf_t *prev, ngx_http_ferrokv_loc_conf_t *conf);
 
 

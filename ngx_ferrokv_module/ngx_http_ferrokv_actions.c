@@ -1,7 +1,7 @@
 
 /*
- * ngx_http_ferrokv_actions.c - when ferrokv_get, _set, _incr, _ttl and _del run
- * in http.
+ * ngx_http_ferrokv_actions.c - when ferrokv_get, _set, _incr, _ttl, _del and
+ * _call run in http.
  *
  * All actions are numbered.  Each runs at most once for a client request, in
  * the order of its location's list, however often internal redirects bring the
@@ -12,6 +12,7 @@
  */
 
 #include "ngx_http_ferrokv.h"
+#include "ngx_ferrokv_call.h"
 
 
 static ngx_int_t
@@ -57,6 +58,23 @@ ngx_http_ferrokv_action(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_ferrokv_action_t  *action;
 
     action = ngx_ferrokv_parse_action(cf, &ngx_http_ferrokv_face, cmd->post);
+
+    if (action == NULL
+        || ngx_http_ferrokv_add_action(cf, conf, action) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_ferrokv_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_ferrokv_action_t  *action;
+
+    action = ngx_ferrokv_parse_call(cf, &ngx_http_ferrokv_face);
 
     if (action == NULL
         || ngx_http_ferrokv_add_action(cf, conf, action) != NGX_OK)
@@ -191,11 +209,29 @@ ngx_http_ferrokv_run(ngx_http_request_t *r, ngx_http_ferrokv_ctx_t *ctx,
 }
 
 
+/* Told once: behind an error_page the request goes on. */
+
+static ngx_uint_t
+ngx_http_ferrokv_take_status(ngx_http_ferrokv_ctx_t *ctx)
+{
+    ngx_uint_t  status;
+
+    if (ctx->run == NULL) {
+        return 0;
+    }
+
+    status = ctx->run->status;
+    ctx->run->status = 0;
+
+    return status;
+}
+
+
 ngx_int_t
 ngx_http_ferrokv_preaccess_handler(ngx_http_request_t *r)
 {
     ngx_int_t                      rc;
-    ngx_uint_t                     i;
+    ngx_uint_t                     i, status;
     ngx_http_ferrokv_ctx_t        *ctx;
     ngx_ferrokv_action_t         **action;
     ngx_http_ferrokv_loc_conf_t   *flcf;
@@ -219,6 +255,11 @@ ngx_http_ferrokv_preaccess_handler(ngx_http_request_t *r)
 
     for (i = 0; i < flcf->actions->nelts; i++) {
 
+        status = ngx_http_ferrokv_take_status(ctx);
+        if (status) {
+            return status;
+        }
+
         if (ngx_http_ferrokv_is_marked(ctx, action[i])) {
             continue;
         }
@@ -240,7 +281,9 @@ ngx_http_ferrokv_preaccess_handler(ngx_http_request_t *r)
         }
     }
 
-    return NGX_DECLINED;
+    status = ngx_http_ferrokv_take_status(ctx);
+
+    return status ? (ngx_int_t) status : NGX_DECLINED;
 }
 
 

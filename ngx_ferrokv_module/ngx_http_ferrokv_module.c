@@ -89,6 +89,13 @@ static ngx_command_t  ngx_http_ferrokv_commands[] = {
       0,
       &ngx_ferrokv_kind_del },
 
+    { ngx_string("ferrokv_call"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_2MORE,
+      ngx_http_ferrokv_call,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("ferrokv_inherit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -169,6 +176,13 @@ static ngx_command_t  ngx_http_ferrokv_commands[] = {
     { ngx_string("ferrokv_rest"),
       NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
       ngx_http_ferrokv_rest,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ferrokv_commands"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_ANY,
+      ngx_http_ferrokv_commands_conf,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -442,6 +456,64 @@ ngx_http_ferrokv_face_pool(void *of)
 }
 
 
+static ngx_int_t
+ngx_http_ferrokv_item(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t               *value;
+    ngx_http_ferrokv_ctx_t  *ctx;
+
+    /* subrequests have the variables of the client's request, not its calls */
+
+    ctx = ngx_http_ferrokv_get_ctx(r->main);
+
+    value = ctx ? ngx_ferrokv_result_item(ctx->results, (ngx_str_t *) data)
+                : NULL;
+
+    if (value == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = value->data;
+    v->len = value->len;
+    v->valid = 1;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_face_items(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_str_t             prefix;
+    ngx_http_variable_t  *v;
+
+    if (ngx_ferrokv_item_prefix(cf, name, &prefix) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    v = ngx_http_add_variable(cf, &prefix, NGX_HTTP_VAR_CHANGEABLE
+                                           |NGX_HTTP_VAR_NOCACHEABLE
+                                           |NGX_HTTP_VAR_PREFIX);
+    if (v == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->get_handler = ngx_http_ferrokv_item;
+
+    return NGX_OK;
+}
+
+
+static ngx_ferrokv_result_t **
+ngx_http_ferrokv_face_results(void *of)
+{
+    return &ngx_http_ferrokv_get_ctx(of)->results;
+}
+
+
 ngx_ferrokv_face_t  ngx_http_ferrokv_face = {
     ngx_http_ferrokv_face_compile,
     ngx_http_ferrokv_face_constant,
@@ -449,7 +521,9 @@ ngx_ferrokv_face_t  ngx_http_ferrokv_face = {
     ngx_http_ferrokv_face_eval,
     ngx_http_ferrokv_face_set,
     ngx_http_ferrokv_face_connection,
-    ngx_http_ferrokv_face_pool
+    ngx_http_ferrokv_face_pool,
+    ngx_http_ferrokv_face_items,
+    ngx_http_ferrokv_face_results
 };
 
 
@@ -518,6 +592,7 @@ ngx_http_ferrokv_create_loc_conf(ngx_conf_t *cf)
      *
      *     conf->actions = NULL;
      *     conf->rest = NULL;
+     *     conf->commands = NULL;
      *     conf->status = 0;
      */
 
@@ -548,6 +623,11 @@ ngx_http_ferrokv_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     rv = ngx_http_ferrokv_merge_status(cf, prev, conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rv = ngx_http_ferrokv_commands_merge(cf, prev, conf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }

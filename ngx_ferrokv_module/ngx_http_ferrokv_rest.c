@@ -9,8 +9,6 @@
 
 static char *ngx_http_ferrokv_rest_arg(ngx_conf_t *cf, ngx_str_t *arg,
     ngx_http_ferrokv_rest_conf_t *rest, ngx_str_t *store);
-static char *ngx_http_ferrokv_rest_flag(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_flag_t *flag);
 static ngx_int_t ngx_http_ferrokv_rest_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ferrokv_rest_target(
     ngx_http_ferrokv_target_t *target, ngx_http_ferrokv_problem_t *problem);
@@ -99,11 +97,11 @@ ngx_http_ferrokv_rest_arg(ngx_conf_t *cf, ngx_str_t *arg,
     }
 
     if (ngx_http_ferrokv_arg(arg, "write", &value)) {
-        return ngx_http_ferrokv_rest_flag(cf, &value, &rest->write);
+        return ngx_http_ferrokv_flag(cf, &value, &rest->write);
     }
 
     if (ngx_http_ferrokv_arg(arg, "danger", &value)) {
-        return ngx_http_ferrokv_rest_flag(cf, &value, &rest->danger);
+        return ngx_http_ferrokv_flag(cf, &value, &rest->danger);
     }
 
     if (ngx_http_ferrokv_arg(arg, "key", &value)) {
@@ -130,8 +128,8 @@ ngx_http_ferrokv_rest_arg(ngx_conf_t *cf, ngx_str_t *arg,
 }
 
 
-static char *
-ngx_http_ferrokv_rest_flag(ngx_conf_t *cf, ngx_str_t *value, ngx_flag_t *flag)
+char *
+ngx_http_ferrokv_flag(ngx_conf_t *cf, ngx_str_t *value, ngx_flag_t *flag)
 {
     if (value->len == 2 && ngx_memcmp(value->data, "on", 2) == 0) {
         *flag = 1;

@@ -188,9 +188,19 @@ ngx_int_t ngx_http_ferrokv_parse_time(ngx_str_t *text, uint64_t now_ms,
     uint64_t *expire_at);
 
 
+/* ngx_http_ferrokv_rest.c: "on" or "off"; else [emerg] has been logged. */
+char *ngx_http_ferrokv_flag(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_flag_t *flag);
+
+
+/* ngx_http_ferrokv_rest_batch.c: does the body say that it is JSON? */
+ngx_uint_t ngx_http_ferrokv_is_json(ngx_http_request_t *r);
+
+
 /* ngx_http_ferrokv_rest_body.c */
 
-/* Reads the whole body into memory, then calls body->on_body. */
+/* Reads the whole body into memory, then calls body->on_body, perhaps at
+   once. */
 ngx_int_t ngx_http_ferrokv_body_read(ngx_http_request_t *r,
     ngx_http_ferrokv_body_t *body);
 
@@ -301,6 +311,9 @@ const char *ngx_http_ferrokv_code_word(int rc);
 
 ngx_int_t ngx_http_ferrokv_send_problem(ngx_http_request_t *r,
     ngx_http_ferrokv_problem_t *problem);
+
+/* The request ends before its body has been read. */
+void ngx_http_ferrokv_drop_body(ngx_http_request_t *r);
 
 /* A failed operation: to the log if it is a failure, and to the client. */
 ngx_int_t ngx_http_ferrokv_send_failure(ngx_http_ferrokv_target_t *target,

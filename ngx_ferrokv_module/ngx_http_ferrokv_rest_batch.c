@@ -4,7 +4,6 @@
 
 static ngx_int_t ngx_http_ferrokv_batch_query(ngx_http_ferrokv_batch_t *batch,
     ngx_http_ferrokv_problem_t *problem);
-static ngx_uint_t ngx_http_ferrokv_batch_is_json(ngx_http_request_t *r);
 static ngx_int_t ngx_http_ferrokv_batch_body(ngx_http_request_t *r,
     ngx_http_ferrokv_body_t *body, ngx_http_ferrokv_problem_t *problem);
 static ngx_int_t ngx_http_ferrokv_batch_cleanup(
@@ -92,7 +91,7 @@ ngx_http_ferrokv_batch_query(ngx_http_ferrokv_batch_t *batch,
 
     /* a form of a foreign page cannot send this type unasked */
 
-    if (!ngx_http_ferrokv_batch_is_json(r)) {
+    if (!ngx_http_ferrokv_is_json(r)) {
         return ngx_http_ferrokv_fail(problem, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
                                      "not_json",
                                      "a batch needs Content-Type: "
@@ -105,8 +104,8 @@ ngx_http_ferrokv_batch_query(ngx_http_ferrokv_batch_t *batch,
 }
 
 
-static ngx_uint_t
-ngx_http_ferrokv_batch_is_json(ngx_http_request_t *r)
+ngx_uint_t
+ngx_http_ferrokv_is_json(ngx_http_request_t *r)
 {
     size_t            len;
     u_char            ch;

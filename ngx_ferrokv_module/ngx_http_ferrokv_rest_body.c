@@ -47,7 +47,7 @@ ngx_http_ferrokv_body_read(ngx_http_request_t *r,
 
     if (r->headers_in.content_length_n > (off_t) body->max) {
         (void) ngx_http_ferrokv_body_too_large(body, &problem);
-        return ngx_http_ferrokv_send_problem(r, &problem);
+        return body->on_body(r, body, &problem);
     }
 
     ctx = ngx_http_ferrokv_make_ctx(r);
@@ -72,7 +72,7 @@ ngx_http_ferrokv_body_read(ngx_http_request_t *r,
     }
 
     if (ngx_http_ferrokv_body_refused(r, rc, &problem) != NGX_OK) {
-        return ngx_http_ferrokv_send_problem(r, &problem);
+        return body->on_body(r, body, &problem);
     }
 
     return rc;

@@ -3,7 +3,6 @@
 
 
 static const char *ngx_http_ferrokv_title(ngx_uint_t status);
-static void ngx_http_ferrokv_drop_body(ngx_http_request_t *r);
 
 
 ngx_int_t
@@ -198,10 +197,10 @@ ngx_http_ferrokv_send_problem(ngx_http_request_t *r,
 
 
 /*
- * The request ends before its body has been read.  As nginx does before its
- * own 413: no 100-continue, and what comes all the same is thrown away.
+ * As nginx does before its own 413: no 100-continue, and what comes all the
+ * same is thrown away.
  */
-static void
+void
 ngx_http_ferrokv_drop_body(ngx_http_request_t *r)
 {
     if (r != r->main) {

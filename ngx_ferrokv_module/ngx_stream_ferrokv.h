@@ -52,6 +52,7 @@ typedef struct {
     ngx_ferrokv_load_t             *load[2];    /* by stage; may be NULL */
     ngx_ferrokv_run_t              *run;        /* of actions; may be NULL */
     ngx_uint_t                      action;     /* how many are through */
+    ngx_ferrokv_result_t           *results;    /* of ferrokv_call */
 
     ngx_event_handler_pt            read;       /* while we wait in content */
     ngx_event_handler_pt            write;

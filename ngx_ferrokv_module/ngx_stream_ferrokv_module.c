@@ -9,11 +9,14 @@
  */
 
 #include "ngx_stream_ferrokv.h"
+#include "ngx_ferrokv_call.h"
 
 
 static void *ngx_stream_ferrokv_create_main_conf(ngx_conf_t *cf);
 static void *ngx_stream_ferrokv_create_srv_conf(ngx_conf_t *cf);
 static char *ngx_stream_ferrokv_action(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_stream_ferrokv_call(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static ngx_int_t ngx_stream_ferrokv_init(ngx_conf_t *cf);
 static ngx_int_t ngx_stream_ferrokv_init_process(ngx_cycle_t *cycle);
@@ -55,6 +58,13 @@ static ngx_command_t  ngx_stream_ferrokv_commands[] = {
       NGX_STREAM_SRV_CONF_OFFSET,
       0,
       &ngx_ferrokv_kind_del },
+
+    { ngx_string("ferrokv_call"),
+      NGX_STREAM_SRV_CONF|NGX_CONF_2MORE,
+      ngx_stream_ferrokv_call,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("ferrokv_zone"),
       NGX_STREAM_MAIN_CONF|NGX_CONF_1MORE,
@@ -214,6 +224,68 @@ ngx_stream_ferrokv_pool(void *of)
 }
 
 
+static ngx_int_t
+ngx_stream_ferrokv_item(ngx_stream_session_t *s,
+    ngx_stream_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                 *value;
+    ngx_stream_ferrokv_ctx_t  *ctx;
+
+    ctx = ngx_stream_get_module_ctx(s, ngx_stream_ferrokv_module);
+
+    value = ctx ? ngx_ferrokv_result_item(ctx->results, (ngx_str_t *) data)
+                : NULL;
+
+    if (value == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = value->data;
+    v->len = value->len;
+    v->valid = 1;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_stream_ferrokv_items(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_str_t               prefix;
+    ngx_stream_variable_t  *v;
+
+    if (ngx_ferrokv_item_prefix(cf, name, &prefix) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    v = ngx_stream_add_variable(cf, &prefix, NGX_STREAM_VAR_CHANGEABLE
+                                             |NGX_STREAM_VAR_NOCACHEABLE
+                                             |NGX_STREAM_VAR_PREFIX);
+    if (v == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->get_handler = ngx_stream_ferrokv_item;
+
+    return NGX_OK;
+}
+
+
+static ngx_ferrokv_result_t **
+ngx_stream_ferrokv_results(void *of)
+{
+    ngx_stream_session_t *s = of;
+
+    ngx_stream_ferrokv_ctx_t  *ctx;
+
+    ctx = ngx_stream_get_module_ctx(s, ngx_stream_ferrokv_module);
+
+    return &ctx->results;
+}
+
+
 ngx_ferrokv_face_t  ngx_stream_ferrokv_face = {
     ngx_stream_ferrokv_compile,
     ngx_stream_ferrokv_constant,
@@ -221,7 +293,9 @@ ngx_ferrokv_face_t  ngx_stream_ferrokv_face = {
     ngx_stream_ferrokv_eval,
     ngx_stream_ferrokv_set,
     ngx_stream_ferrokv_connection,
-    ngx_stream_ferrokv_pool
+    ngx_stream_ferrokv_pool,
+    ngx_stream_ferrokv_items,
+    ngx_stream_ferrokv_results
 };
 
 
@@ -250,19 +324,17 @@ ngx_stream_ferrokv_create_srv_conf(ngx_conf_t *cf)
 
 
 static char *
-ngx_stream_ferrokv_action(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_stream_ferrokv_add_action(ngx_conf_t *cf,
+    ngx_stream_ferrokv_srv_conf_t *fscf, ngx_ferrokv_action_t *action)
 {
-    ngx_stream_ferrokv_srv_conf_t *fscf = conf;
-
-    ngx_ferrokv_action_t            *action, **slot;
+    ngx_ferrokv_action_t           **slot;
     ngx_stream_ferrokv_main_conf_t  *fmcf;
 
-    fmcf = ngx_stream_conf_get_module_main_conf(cf, ngx_stream_ferrokv_module);
-
-    action = ngx_ferrokv_parse_action(cf, &ngx_stream_ferrokv_face, cmd->post);
     if (action == NULL) {
         return NGX_CONF_ERROR;
     }
+
+    fmcf = ngx_stream_conf_get_module_main_conf(cf, ngx_stream_ferrokv_module);
 
     if (fscf->actions == NULL) {
         fscf->actions = ngx_array_create(cf->pool, 4, sizeof(void *));
@@ -281,6 +353,25 @@ ngx_stream_ferrokv_action(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     fmcf->actions = 1;
 
     return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_stream_ferrokv_action(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_stream_ferrokv_add_action(cf, conf,
+                                ngx_ferrokv_parse_action(cf,
+                                                   &ngx_stream_ferrokv_face,
+                                                   cmd->post));
+}
+
+
+static char *
+ngx_stream_ferrokv_call(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    return ngx_stream_ferrokv_add_action(cf, conf,
+                                ngx_ferrokv_parse_call(cf,
+                                                   &ngx_stream_ferrokv_face));
 }
 
 

@@ -169,7 +169,11 @@ ngx_stream_ferrokv_access_handler(ngx_stream_session_t *s)
 
     action = fscf->actions->elts;
 
-    while (ctx->action < fscf->actions->nelts) {
+    while (ctx->run == NULL || ctx->run->status == 0) {
+
+        if (ctx->action == fscf->actions->nelts) {
+            return NGX_DECLINED;
+        }
 
         if (action[ctx->action++]->log) {
             continue;
@@ -182,7 +186,7 @@ ngx_stream_ferrokv_access_handler(ngx_stream_session_t *s)
         }
     }
 
-    return NGX_DECLINED;
+    return ctx->run->status;
 }
 
 
