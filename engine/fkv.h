@@ -352,6 +352,7 @@ typedef struct {
     fkv_lease_t   lease;
     uint64_t      load_max;
     bool          head;
+    bool          quiet;        /* this is no use of the key, for eviction */
 
     fkv_value_t   value;
 
@@ -547,6 +548,41 @@ struct fkv_scan_s {
 };
 
 int fkv_scan(fkv_scan_t *scan);
+
+
+/*
+ * A place where a scan goes on in a later request, of any process: a number
+ * below 2^53 for a few bytes, in a bounded table of the segment.  Nothing else
+ * is held.  The number is good until the scan goes on from there, once more,
+ * and until many others have begun that were used later; at most until the
+ * store is closed.
+ *   from    the number with which the scan came, or 0
+ *   place   at most FKV_CURSOR_BYTES_MAX
+ *   random  any 64 bits
+ * get copies the place: FKV_OK · FKV_GONE.  end: nobody will ask for it again.
+ */
+#define FKV_CURSOR_BYTES_MAX  232
+
+uint64_t fkv_cursor_put(fkv_t *store, uint64_t from, fkv_str_t place,
+    uint64_t random);
+int  fkv_cursor_get(fkv_t *store, uint64_t cursor, uint8_t *place,
+    size_t *len);
+void fkv_cursor_end(fkv_t *store, uint64_t cursor);
+
+
+/*
+ * How a key was used, as far as eviction knows: by says what is counted in its
+ * namespace, idle_ms is of FKV_EVICT_LRU (what was not used for long answers
+ * the longest time that is remembered), often of FKV_EVICT_LFU (0 .. 255).
+ */
+typedef struct {
+    fkv_evict_e  by;            /* else FKV_EVICT_NONE */
+    uint64_t     idle_ms;
+    unsigned     often;
+} fkv_use_t;
+
+void fkv_use(fkv_t *store, unsigned ns, fkv_str_t key, uint64_t now_ms,
+    fkv_use_t *use);
 
 
 /*

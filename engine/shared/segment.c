@@ -17,6 +17,7 @@
 #define BYTES_PER_KEY  256      /* a bucket for so many bytes of arena */
 #define BYTES_PER_LEASE  (64 * 1024)    /* a lease for so many of memory */
 #define LEASES_MAX     16384
+#define BYTES_PER_CURSOR  (256 * 1024)
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE  23
@@ -76,9 +77,14 @@ fkv__segment_layout(uint64_t memory, fkv__segment_layout_t *layout)
                         + fkv__align(FKV__LATCHES * sizeof(uint32_t), PAGE);
 
     layout->leases = fkv__min(memory / BYTES_PER_LEASE, LEASES_MAX);
-    layout->sketch_at = layout->leases_at
-                        + fkv__align(layout->leases
-                                     * sizeof(fkv__lease_shm_t), PAGE);
+    layout->cursors_at = layout->leases_at
+                         + fkv__align(layout->leases
+                                      * sizeof(fkv__lease_shm_t), PAGE);
+
+    layout->cursors = fkv__min(memory / BYTES_PER_CURSOR, FKV__CURSORS_MAX);
+    layout->sketch_at = layout->cursors_at
+                        + fkv__align(layout->cursors
+                                     * sizeof(fkv__cursor_shm_t), PAGE);
 
     layout->sketch_lines = sketch_lines(memory);
     layout->buckets_at = layout->sketch_at
@@ -222,6 +228,8 @@ fkv__segment_create(uint64_t memory, fkv__segment_shm_t **segment)
     seg->leases = layout.leases;
     seg->latches_at = layout.latches_at;
     seg->leases_at = layout.leases_at;
+    seg->cursors = layout.cursors;
+    seg->cursors_at = layout.cursors_at;
     seg->sketch_at = layout.sketch_at;
     seg->sketch_lines = layout.sketch_lines;
     seg->buckets_at = layout.buckets_at;

@@ -2,7 +2,8 @@
  * segment.h - the shared memory of one store: what is where.
  *
  * Shape      | header | slots | log state | arena headers | latches
- *            | leases | sketch | hash buckets of each arena | arenas | blocks |
+ *            | leases | cursors | sketch | hash buckets of each arena | arenas
+ *            | blocks |
  *            One memfd mapping, made by the master before the fork, at the
  *            same address in every process; still only offsets and ids inside.
  * Processes  all; who may write what stands at each field
@@ -274,6 +275,25 @@ typedef struct {
 _Static_assert(sizeof(fkv__claim_shm_t) == 40, "claim");
 
 
+/* Of a scan; shared/cursor.h, as all that stands here. */
+#define FKV__CURSORS_MAX   2048
+#define FKV__CURSOR_BYTES  232
+
+typedef struct {
+    uint64_t  cursor;           /* its number; 0: none */
+    uint64_t  sum;              /* CRC-32C (32) | length (32) */
+    uint64_t  words[FKV__CURSOR_BYTES / 8];
+} fkv__cursor_place_shm_t;
+
+typedef struct {
+    uint64_t                 word;
+    uint64_t                 unused;
+    fkv__cursor_place_shm_t  places[2];
+} fkv__cursor_shm_t;
+
+_Static_assert(sizeof(fkv__cursor_shm_t) == 512, "cursor");
+
+
 typedef struct {
     uint64_t          magic;
     uint64_t          bytes;            /* of the whole segment */
@@ -282,6 +302,8 @@ typedef struct {
     uint64_t          leases;           /* how many */
     uint64_t          latches_at;       /* byte offsets in the segment */
     uint64_t          leases_at;
+    uint64_t          cursors;          /* how many */
+    uint64_t          cursors_at;
     uint64_t          sketch_at;        /* shared/sketch.h */
     uint64_t          sketch_lines;     /* a power of two */
     uint64_t          buckets_at;
@@ -297,6 +319,7 @@ typedef struct {
     fkv__job_shm_t    jobs[FKV__JOBS];
     uint64_t          claims_taken;     /* last token given out: add_fetch */
     fkv__claim_shm_t  claims[FKV__CLAIMS];
+    uint64_t          cursors_used;     /* last number given out: add_fetch */
 } fkv__segment_shm_t;
 
 _Static_assert(sizeof(fkv__slot_shm_t)
@@ -322,6 +345,8 @@ typedef struct {
     uint64_t  leases;
     uint64_t  latches_at;
     uint64_t  leases_at;
+    uint64_t  cursors;
+    uint64_t  cursors_at;
     uint64_t  sketch_at;
     uint64_t  sketch_lines;
     uint64_t  buckets_at;
@@ -360,6 +385,13 @@ static inline fkv__lease_shm_t *
 fkv__segment_leases(fkv__segment_shm_t *seg)
 {
     return (fkv__lease_shm_t *) (void *) ((uint8_t *) seg + seg->leases_at);
+}
+
+
+static inline fkv__cursor_shm_t *
+fkv__segment_cursors(fkv__segment_shm_t *seg)
+{
+    return (fkv__cursor_shm_t *) (void *) ((uint8_t *) seg + seg->cursors_at);
 }
 
 

@@ -193,6 +193,23 @@ fkv__sketch_worth(fkv__segment_shm_t *seg, fkv__sketch_e what, uint64_t hash,
 }
 
 
+/* Of what nothing is known, as long as anything is remembered. */
+uint64_t
+fkv__sketch_age_ms(uint32_t is)
+{
+    uint64_t  age = (is != 0) ? VALUE_MASK + 1 - is : VALUE_MASK / 2;
+
+    return age << TICK_SHIFT;
+}
+
+
+uint32_t
+fkv__sketch_often(uint32_t is)
+{
+    return (is != 0) ? is - 1 : 0;
+}
+
+
 static bool
 too_old(fkv__sketch_e what, uint32_t cell, uint64_t now_ms)
 {

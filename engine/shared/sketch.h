@@ -61,6 +61,10 @@ void fkv__sketch_touch(fkv__segment_shm_t *seg, fkv__sketch_e what,
 uint32_t fkv__sketch_worth(fkv__segment_shm_t *seg, fkv__sketch_e what,
     uint64_t hash, uint64_t now_ms);
 
+/* What a worth tells: how long ago it was used; how often, as Redis counts. */
+uint64_t fkv__sketch_age_ms(uint32_t worth);
+uint32_t fkv__sketch_often(uint32_t worth);
+
 /* Clears what is too old in n lines, line from being the first (modulo all). */
 void fkv__sketch_sweep(fkv__segment_shm_t *seg, fkv__sketch_e what,
     uint64_t from, uint64_t n, uint64_t now_ms);

@@ -172,7 +172,7 @@ get_memtables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash,
         rc = fkv__read_value(rec, get->now_ms, &get->value);
     }
 
-    if (rc == FKV_OK) {
+    if (rc == FKV_OK && !get->quiet) {
         fkv__evict_used(store, get->ns, hash, get->now_ms);
     }
 
@@ -192,6 +192,9 @@ get_end(fkv_get_t *get, int rc)
 
     if (rc == FKV_OK) {
         fkv__count(get->store, gets_found, 1);
+    }
+
+    if (rc == FKV_OK && !get->quiet) {
         fkv__evict_used(get->store, get->ns, get->own->lookup.hash,
                         get->now_ms);
     }
