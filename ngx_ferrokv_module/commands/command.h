@@ -27,8 +27,9 @@ typedef enum {
     FKV_COMMAND_NOMULTI = 0x40,     /* not inside MULTI */
     FKV_COMMAND_BLIND   = 0x80,     /* mostly needs nothing of its keys: they
                                        are read only when it asks */
-    FKV_COMMAND_BARE    = 0x100     /* looks at no values: large ones are not
+    FKV_COMMAND_BARE    = 0x100,    /* looks at no values: large ones are not
                                        loaded, data has only a length then */
+    FKV_COMMAND_QUIET   = 0x200     /* is no use of its keys, for eviction */
 } fkv_command_flag_e;
 
 struct fkv_command_s {
@@ -81,6 +82,8 @@ extern const fkv_command_t  fkv_commands_key[];
 extern const fkv_command_t  fkv_commands_expire[];
 extern const fkv_command_t  fkv_commands_scan[];
 extern const fkv_command_t  fkv_commands_object[];
+extern const fkv_command_t  fkv_commands_dump[];
+extern const fkv_command_t  fkv_commands_random[];
 extern const fkv_command_t  fkv_commands_server[];
 extern const fkv_command_t  fkv_commands_info[];
 extern const fkv_command_t  fkv_commands_config[];

@@ -121,7 +121,8 @@ key_read(fkv__exec_t *own, unsigned at)
         .snapshot = own->snapshot,
         .after = own->exec->after,
         .load_max = key->load ? UINT64_MAX : 0,
-        .head = true
+        .head = true,
+        .quiet = key->quiet
     };
 
     rc = fkv_get(get);

@@ -82,6 +82,8 @@ keys_add(fkv__exec_t *own, unsigned ns, const fkv_command_t *command,
         }
 
         if (wanted) {
+            key->quiet = (!key->wanted || key->quiet)
+                         && (command->flags & FKV_COMMAND_QUIET);
             key->wanted = true;
             key->load |= !(command->flags & FKV_COMMAND_BARE);
         }

@@ -26,6 +26,12 @@ static const fkv_command_t *const  families[] = {
     fkv_commands_lcs,
     fkv_commands_bitmap,
     fkv_commands_bitfield,
+    fkv_commands_key,
+    fkv_commands_expire,
+    fkv_commands_scan,
+    fkv_commands_object,
+    fkv_commands_dump,
+    fkv_commands_random,
     NULL
 };
 

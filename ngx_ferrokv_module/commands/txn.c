@@ -195,6 +195,7 @@ fkv__txn_key(fkv__txn_t *txn, unsigned ns, fkv_str_t key, bool copy)
     known->key = key;
     known->wanted = false;
     known->load = false;
+    known->quiet = false;
     known->known = false;
     known->wrote.what = FKV__WROTE_NOTHING;
     txn->n++;

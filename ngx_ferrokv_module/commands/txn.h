@@ -41,6 +41,7 @@ typedef struct {
     uint32_t          next;     /* in its bucket; 0 = the last */
     bool              wanted;   /* its value, or whether it exists */
     bool              load;     /* wanted: also if it is large */
+    bool              quiet;    /* wanted: nobody uses it */
     bool              known;    /* rc and value say what is committed: */
     int               rc;       /* FKV_OK · FKV_NOTFOUND · failure */
     fkv_call_value_t  value;    /* data NULL of a large one not loaded */
