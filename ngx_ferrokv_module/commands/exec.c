@@ -13,7 +13,6 @@ typedef enum {
     EXEC_RUN,
     EXEC_UPDATE,
     EXEC_UPDATED,
-    EXEC_ANSWER,
     EXEC_ANSWERED
 } exec_state_e;
 
@@ -156,22 +155,44 @@ exec_failed(fkv__exec_t *own, int rc)
 }
 
 
-static fkv__turn_e
-exec_read(fkv__exec_t *own)
+static void
+on_awaited(fkv_op_t *op)
 {
-    int  rc = fkv__read(own);
+    fkv__exec_t  *own = op->data;
 
-    if (rc == FKV_AGAIN) {
+    own->awaited = op->rc;
+    fkv__own_child(own);
+}
+
+
+/* Nothing is told that could be lost yet. */
+static fkv__turn_e
+exec_answer(fkv__exec_t *own)
+{
+    own->op.state = EXEC_ANSWERED;
+    own->exec->ns = own->call.ns;
+
+    if (own->seen == 0 || own->seen <= fkv_visible(own->store)) {
+        return exec_end(own);
+    }
+
+    fkv__read_settle(own, false);
+    fkv__own_placed(own, own->seen);
+
+    own->await = (fkv_await_t) {
+        .op = { .on_done = on_awaited, .data = own },
+        .store = own->store,
+        .lsn = own->seen
+    };
+
+    own->awaited = fkv_await(&own->await);
+
+    if (own->awaited == FKV_AGAIN) {
+        own->pending++;
         return FKV__TURN_WAIT;
     }
 
-    if (rc != FKV_OK) {
-        return exec_failed(own, rc);
-    }
-
-    return fkv__op_enter(&own->op,
-                         (own->txn.writes && !fkv__run_blind(own))
-                         ? EXEC_UPDATE : EXEC_RUN);
+    return FKV__TURN_NEXT;
 }
 
 
@@ -185,6 +206,64 @@ looks_missing(const fkv__exec_t *own)
     }
 
     return false;
+}
+
+
+/* The commands want more than they have: all begins again with that. */
+static fkv__turn_e
+exec_wants(fkv__exec_t *own)
+{
+    if (++own->tries > TRIES_MAX) {
+        return exec_failed(own, FKV_CONFLICT);
+    }
+
+    fkv__txn_forget(&own->txn);
+
+    return fkv__op_enter(&own->op, looks_missing(own) ? EXEC_READ
+                                                      : EXEC_UPDATE);
+}
+
+
+static fkv__turn_e
+exec_updated(fkv__exec_t *own)
+{
+    fkv_reply_t  *reply = &own->exec->reply;
+
+    switch (own->updated) {
+
+    case FKV_OK:
+        return exec_answer(own);
+
+    case FKV_GONE:
+        return exec_wants(own);
+
+    case FKV_PRECONDITION:
+        fkv_reply_cut(reply, 0);
+        fkv_reply_null_array(reply);
+        return exec_answer(own);
+    }
+
+    return exec_failed(own, own->updated);
+}
+
+
+static fkv__turn_e
+exec_update(fkv__exec_t *own)
+{
+    int  rc;
+
+    own->op.state = EXEC_UPDATED;
+    rc = fkv__write(own);
+
+    if (rc == FKV_AGAIN) {
+        return FKV__TURN_WAIT;
+    }
+
+    if (own->exec == NULL) {
+        return exec_end(own);           /* given up when it was placed */
+    }
+
+    return (rc == FKV_OK) ? exec_updated(own) : exec_failed(own, rc);
 }
 
 
@@ -213,105 +292,31 @@ exec_run(fkv__exec_t *own)
 
     if (txn->writes && fkv__txn_wrote(txn)) {
         own->blind = true;
-        return fkv__op_enter(&own->op, EXEC_UPDATE);
+        return exec_update(own);
     }
 
-    return fkv__op_enter(&own->op, EXEC_ANSWER);
+    return exec_answer(own);
 }
 
 
 static fkv__turn_e
-exec_update(fkv__exec_t *own)
+exec_read(fkv__exec_t *own)
 {
-    int  rc;
-
-    own->op.state = EXEC_UPDATED;
-    rc = fkv__write(own);
+    int  rc = fkv__read(own);
 
     if (rc == FKV_AGAIN) {
         return FKV__TURN_WAIT;
     }
 
-    return (rc == FKV_OK) ? FKV__TURN_NEXT : exec_failed(own, rc);
-}
-
-
-/* The commands want more than they have: all begins again with that. */
-static fkv__turn_e
-exec_wants(fkv__exec_t *own)
-{
-    if (++own->tries > TRIES_MAX) {
-        return exec_failed(own, FKV_CONFLICT);
+    if (rc != FKV_OK) {
+        return exec_failed(own, rc);
     }
 
-    fkv__txn_forget(&own->txn);
-
-    return fkv__op_enter(&own->op, looks_missing(own) ? EXEC_READ
-                                                      : EXEC_UPDATE);
-}
-
-
-static fkv__turn_e
-exec_updated(fkv__exec_t *own)
-{
-    fkv_reply_t  *reply = &own->exec->reply;
-
-    switch (own->updated) {
-
-    case FKV_OK:
-        return fkv__op_enter(&own->op, EXEC_ANSWER);
-
-    case FKV_GONE:
-        return exec_wants(own);
-
-    case FKV_PRECONDITION:
-        fkv_reply_cut(reply, 0);
-        fkv_reply_null_array(reply);
-        return fkv__op_enter(&own->op, EXEC_ANSWER);
+    if (own->txn.writes && !fkv__run_blind(own)) {
+        return fkv__op_enter(&own->op, EXEC_UPDATE);
     }
 
-    return exec_failed(own, own->updated);
-}
-
-
-static void
-on_awaited(fkv_op_t *op)
-{
-    fkv__exec_t  *own = op->data;
-
-    own->awaited = op->rc;
-    fkv__own_child(own);
-}
-
-
-/* Nothing is told that could be lost yet. */
-static fkv__turn_e
-exec_answer(fkv__exec_t *own)
-{
-    own->op.state = EXEC_ANSWERED;
-    own->exec->ns = own->call.ns;
-
-    if (own->seen <= fkv_visible(own->store)) {
-        return FKV__TURN_NEXT;
-    }
-
-    fkv__read_settle(own, false);
-    fkv__own_placed(own, own->seen);
-
-    own->await = (fkv_await_t) {
-        .op = { .on_done = on_awaited, .data = own },
-        .store = own->store,
-        .lsn = own->seen
-    };
-
-    own->awaited = fkv_await(&own->await);
-
-    if (own->awaited == FKV_AGAIN) {
-        own->pending++;
-        return FKV__TURN_WAIT;
-    }
-
-    return FKV__TURN_NEXT;
+    return exec_run(own);
 }
 
 
@@ -337,9 +342,6 @@ exec_step(fkv_op_t *op)
 
     case EXEC_UPDATED:
         return exec_updated(own);
-
-    case EXEC_ANSWER:
-        return exec_answer(own);
 
     case EXEC_ANSWERED:
         return (own->awaited == FKV_OK) ? exec_end(own)

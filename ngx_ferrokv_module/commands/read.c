@@ -284,7 +284,10 @@ read_anew(fkv__exec_t *own)
 }
 
 
-/* One wave; FKV_OK · FKV_AGAIN it is in flight · FKV_END nothing was left */
+/*
+ * One wave; FKV_OK there may be more · FKV_AGAIN it is in flight · FKV_END
+ * nothing is left
+ */
 static int
 read_some(fkv__exec_t *own)
 {
@@ -300,7 +303,9 @@ read_some(fkv__exec_t *own)
         return FKV_END;
     }
 
-    fkv__read_settle(own, true);
+    if (own->reads_n > 0) {
+        fkv__read_settle(own, true);
+    }
 
     if (own->snapshot == 0 && (n + known > 1 || scans)) {
         snapshot_take(own);
@@ -318,7 +323,7 @@ read_some(fkv__exec_t *own)
     looks_begin(own);
 
     if (own->pending == 0) {
-        return FKV_OK;
+        return (own->gone || n > FKV__READS_MAX) ? FKV_OK : FKV_END;
     }
 
     fkv__read_settle(own, true);

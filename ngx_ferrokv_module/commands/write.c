@@ -203,11 +203,9 @@ changes_init(fkv__exec_t *own)
 {
     fkv_change_t  *change = own->changes;
 
-    for (unsigned ns = 0; ns < FKV_NAMESPACES; ns++) {
-        if (own->clearing >> ns & 1) {
-            *change++ = (fkv_change_t) { .ns = ns, .blind = true,
-                                         .prefix = true };
-        }
+    for (uint32_t left = own->clearing; left != 0; left &= left - 1) {
+        *change++ = (fkv_change_t) { .ns = (unsigned) __builtin_ctz(left),
+                                     .blind = true, .prefix = true };
     }
 
     for (unsigned i = 0; i < own->keys; i++) {
