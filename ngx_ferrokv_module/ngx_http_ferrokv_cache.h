@@ -360,19 +360,16 @@ ngx_int_t ngx_http_ferrokv_cache_fields(ngx_pool_t *pool, ngx_list_t *list,
     fkv_rules_fields_t *fields);
 
 /*
- * What the client is to get: also those of headers_out that are no lines yet,
+ * said: what the response says of its caching, as the upstream sent it.  shown:
+ * what the client is to get, also those of headers_out that are no lines yet,
  * and Connection, if the upstream sent one, for what it names.
  */
 ngx_int_t ngx_http_ferrokv_cache_fields_out(ngx_http_request_t *r,
-    fkv_rules_fields_t *fields);
-
-/* What the response says of its caching: as the upstream sent it. */
-ngx_int_t ngx_http_ferrokv_cache_fields_said(ngx_http_request_t *r,
-    fkv_rules_fields_t *fields);
+    fkv_rules_fields_t *said, fkv_rules_fields_t *shown);
 
 /* A field of an entry becomes one of r->headers_out. */
 ngx_int_t ngx_http_ferrokv_cache_field_send(ngx_http_request_t *r,
-    const fkv_rules_field_t *field, fkv_rules_name_e id);
+    const fkv_rules_field_t *field);
 
 /*
  * The client's conditions and ranges are not for the upstream: it is asked for

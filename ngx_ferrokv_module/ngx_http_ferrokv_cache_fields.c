@@ -9,7 +9,9 @@
 
 static ngx_uint_t ngx_http_ferrokv_cache_own(fkv_rules_name_e id);
 static void ngx_http_ferrokv_cache_add(fkv_rules_fields_t *fields,
-    const char *name, ngx_str_t *value);
+    fkv_str_t name, fkv_str_t value, fkv_rules_name_e id);
+static ngx_int_t ngx_http_ferrokv_cache_fields_shown(ngx_http_request_t *r,
+    fkv_rules_fields_t *said, fkv_rules_fields_t *shown);
 static ngx_int_t ngx_http_ferrokv_cache_register(ngx_http_request_t *r,
     ngx_table_elt_t *h, fkv_rules_name_e id);
 
@@ -67,6 +69,7 @@ ngx_http_ferrokv_cache_collect_fields(ngx_pool_t *pool, ngx_list_t *list,
     while ((h = ngx_http_ferrokv_cache_next(&walk)) != NULL) {
         field->name = ngx_ferrokv_str(&h->key);
         field->value = ngx_ferrokv_str(&h->value);
+        field->id = fkv_rules_name(field->name);
         field++;
     }
 
@@ -106,81 +109,68 @@ ngx_http_ferrokv_cache_upstream(ngx_http_request_t *r)
 
 
 static void
-ngx_http_ferrokv_cache_add(fkv_rules_fields_t *fields, const char *name,
-    ngx_str_t *value)
+ngx_http_ferrokv_cache_add(fkv_rules_fields_t *fields, fkv_str_t name,
+    fkv_str_t value, fkv_rules_name_e id)
 {
     fkv_rules_field_t  *field;
 
     field = (fkv_rules_field_t *) &fields->field[fields->n++];
 
-    field->name.data = (u_char *) name;
-    field->name.len = ngx_strlen(name);
-    field->value = ngx_ferrokv_str(value);
-}
-
-
-/*
- * The upstream's lines of Connection, of which nginx sends none.  Returns how
- * many there are; fields: where to add them, or NULL.
- */
-
-static ngx_uint_t
-ngx_http_ferrokv_cache_connections(ngx_http_request_t *r,
-    fkv_rules_fields_t *fields)
-{
-    ngx_uint_t                      n;
-    ngx_table_elt_t                *h;
-    ngx_http_upstream_t            *u;
-    ngx_http_ferrokv_cache_walk_t   walk;
-
-    u = ngx_http_ferrokv_cache_upstream(r);
-
-    if (u == NULL) {
-        return 0;
-    }
-
-    n = 0;
-    walk.part = &u->headers_in.headers.part;
-    walk.i = 0;
-
-    while ((h = ngx_http_ferrokv_cache_next(&walk)) != NULL) {
-
-        if (fkv_rules_name(ngx_ferrokv_str(&h->key))
-            != FKV_RULES_CONNECTION)
-        {
-            continue;
-        }
-
-        n++;
-
-        if (fields) {
-            ngx_http_ferrokv_cache_add(fields, "Connection", &h->value);
-        }
-    }
-
-    return n;
+    field->name = name;
+    field->value = value;
+    field->id = id;
 }
 
 
 ngx_int_t
 ngx_http_ferrokv_cache_fields_out(ngx_http_request_t *r,
-    fkv_rules_fields_t *fields)
+    fkv_rules_fields_t *said, fkv_rules_fields_t *shown)
 {
-    ngx_str_t   date;
-    ngx_uint_t  n;
+    ngx_http_upstream_t  *u;
 
-    n = 2 + ngx_http_ferrokv_cache_connections(r, NULL);
+    u = ngx_http_ferrokv_cache_upstream(r);
+
+    if (u == NULL) {
+        said->n = 0;
+
+    } else if (ngx_http_ferrokv_cache_fields(r->pool, &u->headers_in.headers,
+                                             said)
+               != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_ferrokv_cache_fields_shown(r, said, shown) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (u == NULL) {
+        *said = *shown;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_fields_shown(ngx_http_request_t *r,
+    fkv_rules_fields_t *said, fkv_rules_fields_t *shown)
+{
+    ngx_str_t   date, *value;
+    ngx_uint_t  i;
 
     if (ngx_http_ferrokv_cache_collect_fields(r->pool, &r->headers_out.headers,
-                                              n, fields)
+                                              2 + said->n, shown)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     if (r->headers_out.content_type.len) {
-        ngx_http_ferrokv_cache_add(fields, "Content-Type",
-                                   &r->headers_out.content_type);
+        value = &r->headers_out.content_type;
+        ngx_http_ferrokv_cache_add(shown, FKV_STR("Content-Type"),
+                                   ngx_ferrokv_str(value),
+                                   FKV_RULES_CONTENT_TYPE);
     }
 
     if (r->headers_out.last_modified == NULL
@@ -195,29 +185,21 @@ ngx_http_ferrokv_cache_fields_out(ngx_http_request_t *r,
         date.len = ngx_http_time(date.data, r->headers_out.last_modified_time)
                    - date.data;
 
-        ngx_http_ferrokv_cache_add(fields, "Last-Modified", &date);
+        ngx_http_ferrokv_cache_add(shown, FKV_STR("Last-Modified"),
+                                   ngx_ferrokv_str(&date),
+                                   FKV_RULES_LAST_MODIFIED);
     }
 
-    (void) ngx_http_ferrokv_cache_connections(r, fields);
+    for (i = 0; i < said->n; i++) {
+
+        if (said->field[i].id == FKV_RULES_CONNECTION) {
+            ngx_http_ferrokv_cache_add(shown, said->field[i].name,
+                                       said->field[i].value,
+                                       FKV_RULES_CONNECTION);
+        }
+    }
 
     return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_http_ferrokv_cache_fields_said(ngx_http_request_t *r,
-    fkv_rules_fields_t *fields)
-{
-    ngx_http_upstream_t  *u;
-
-    u = ngx_http_ferrokv_cache_upstream(r);
-
-    if (u == NULL) {
-        return ngx_http_ferrokv_cache_fields_out(r, fields);
-    }
-
-    return ngx_http_ferrokv_cache_fields(r->pool, &u->headers_in.headers,
-                                         fields);
 }
 
 
@@ -235,19 +217,19 @@ ngx_http_ferrokv_cache_own(fkv_rules_name_e id)
 
 ngx_int_t
 ngx_http_ferrokv_cache_field_send(ngx_http_request_t *r,
-    const fkv_rules_field_t *field, fkv_rules_name_e id)
+    const fkv_rules_field_t *field)
 {
     ngx_str_t         value;
     ngx_table_elt_t  *h;
 
-    if (ngx_http_ferrokv_cache_own(id)) {
+    if (ngx_http_ferrokv_cache_own(field->id)) {
         return NGX_OK;
     }
 
     value.data = (u_char *) field->value.data;
     value.len = field->value.len;
 
-    if (id == FKV_RULES_CONTENT_TYPE) {
+    if (field->id == FKV_RULES_CONTENT_TYPE) {
         ngx_http_ferrokv_content_type(r, value.data, value.len);
         return NGX_OK;
     }
@@ -264,7 +246,7 @@ ngx_http_ferrokv_cache_field_send(ngx_http_request_t *r,
     h->key.len = field->name.len;
     h->value = value;
 
-    return ngx_http_ferrokv_cache_register(r, h, id);
+    return ngx_http_ferrokv_cache_register(r, h, field->id);
 }
 
 
@@ -377,7 +359,6 @@ ngx_http_ferrokv_cache_ask_changed(ngx_http_request_t *r,
     const fkv_rules_entry_t *entry)
 {
     fkv_str_t           fields;
-    fkv_rules_name_e    id;
     fkv_rules_field_t   field;
 
     if (entry->etag.len
@@ -394,9 +375,9 @@ ngx_http_ferrokv_cache_ask_changed(ngx_http_request_t *r,
 
     fields = entry->fields;
 
-    while (fkv_rules_entry_field(&fields, &field, &id)) {
+    while (fkv_rules_entry_field(&fields, &field)) {
 
-        if (id == FKV_RULES_LAST_MODIFIED) {
+        if (field.id == FKV_RULES_LAST_MODIFIED) {
             return ngx_http_ferrokv_cache_ask_line(r, "If-Modified-Since",
                                                    "if-modified-since",
                                                    field.value);

@@ -26,9 +26,7 @@ ngx_http_ferrokv_cache_revalidate(ngx_http_ferrokv_cache_t *cache)
 
     r = cache->request;
 
-    if (ngx_http_ferrokv_cache_fields_said(r, &said) != NGX_OK
-        || ngx_http_ferrokv_cache_fields_out(r, &shown) != NGX_OK)
-    {
+    if (ngx_http_ferrokv_cache_fields_out(r, &said, &shown) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -113,7 +111,7 @@ ngx_http_ferrokv_cache_merge(ngx_http_ferrokv_cache_t *cache,
 
     for (n = 0; n < cache->entry.n_fields; n++) {
 
-        if (!fkv_rules_entry_field(&rest, &stored[n], &id)) {
+        if (!fkv_rules_entry_field(&rest, &stored[n])) {
             break;
         }
     }
@@ -127,7 +125,7 @@ ngx_http_ferrokv_cache_merge(ngx_http_ferrokv_cache_t *cache,
 
     for (i = 0; times && i < answer.n; i++) {
 
-        id = fkv_rules_name(answer.field[i].name);
+        id = answer.field[i].id;
 
         if (id == FKV_RULES_DATE
             || id == FKV_RULES_AGE

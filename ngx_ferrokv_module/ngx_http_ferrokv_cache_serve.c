@@ -93,7 +93,6 @@ ngx_int_t
 ngx_http_ferrokv_cache_serve_header(ngx_http_ferrokv_cache_t *cache)
 {
     fkv_str_t            fields;
-    fkv_rules_name_e     id;
     fkv_rules_entry_t   *entry;
     fkv_rules_field_t    field;
     ngx_http_request_t  *r;
@@ -108,9 +107,9 @@ ngx_http_ferrokv_cache_serve_header(ngx_http_ferrokv_cache_t *cache)
         (entry->last_modified_s == FKV_RULES_NO_TIME)
         ? -1 : (time_t) entry->last_modified_s;
 
-    while (fkv_rules_entry_field(&fields, &field, &id)) {
+    while (fkv_rules_entry_field(&fields, &field)) {
 
-        if (ngx_http_ferrokv_cache_field_send(r, &field, id) != NGX_OK) {
+        if (ngx_http_ferrokv_cache_field_send(r, &field) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
     }

@@ -52,9 +52,7 @@ ngx_http_ferrokv_cache_storable(ngx_http_ferrokv_cache_t *cache)
         return NGX_DECLINED;
     }
 
-    if (ngx_http_ferrokv_cache_fields_said(r, &said) != NGX_OK
-        || ngx_http_ferrokv_cache_fields_out(r, &shown) != NGX_OK)
-    {
+    if (ngx_http_ferrokv_cache_fields_out(r, &said, &shown) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -209,7 +207,7 @@ static ngx_int_t
 ngx_http_ferrokv_cache_vary(ngx_http_ferrokv_cache_t *cache,
     fkv_rules_fields_t said, ngx_http_ferrokv_cache_capture_t *capture)
 {
-    u_char     *p;
+    u_char      names[FKV_RULES_VARY_BYTES_MAX];
     size_t      len;
     ngx_int_t   rc;
 
@@ -217,12 +215,7 @@ ngx_http_ferrokv_cache_vary(ngx_http_ferrokv_cache_t *cache,
         return NGX_OK;
     }
 
-    p = ngx_pnalloc(cache->request->pool, FKV_RULES_VARY_BYTES_MAX);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (fkv_rules_vary_names(said, p, &len) != FKV_OK) {
+    if (fkv_rules_vary_names(said, names, &len) != FKV_OK) {
         return NGX_DECLINED;
     }
 
@@ -230,7 +223,12 @@ ngx_http_ferrokv_cache_vary(ngx_http_ferrokv_cache_t *cache,
         return NGX_OK;
     }
 
-    capture->names.data = p;
+    capture->names.data = ngx_pnalloc(cache->request->pool, len);
+    if (capture->names.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(capture->names.data, names, len);
     capture->names.len = len;
 
     rc = ngx_http_ferrokv_cache_variant(cache,
@@ -299,7 +297,8 @@ ngx_http_ferrokv_cache_keep(ngx_http_ferrokv_cache_t *cache,
     fkv_rules_field_t  *kept;
 
     kept = ngx_palloc(cache->request->pool,
-                      FKV_RULES_FIELDS_MAX * sizeof(fkv_rules_field_t));
+                      ngx_min(shown.n + 1, FKV_RULES_FIELDS_MAX)
+                      * sizeof(fkv_rules_field_t));
     if (kept == NULL) {
         return NGX_ERROR;
     }

@@ -195,7 +195,7 @@ fields_pack(uint8_t *p, fkv_rules_fields_t fields)
     for (size_t i = 0; i < fields.n; i++) {
         fkv_rules_field_t  field = fields.field[i];
 
-        *p++ = (uint8_t) fkv_rules_name(field.name);
+        *p++ = (uint8_t) field.id;
         p = fkv__put_varint(p, field.name.len);
         p = fkv__put_varint(p, field.value.len);
         p = bytes(p, field.name);
@@ -338,7 +338,7 @@ sections_unpack(fkv_rules_entry_t *entry, const uint8_t *head)
 
 /* FKV_OK · FKV_END · FKV_ECORRUPT */
 static int
-field_next(fkv_str_t *fields, fkv_rules_field_t *field, fkv_rules_name_e *id)
+field_next(fkv_str_t *fields, fkv_rules_field_t *field)
 {
     const uint8_t  *p = fields->data, *end = p + fields->len;
     uint64_t        name_len, value_len;
@@ -347,7 +347,7 @@ field_next(fkv_str_t *fields, fkv_rules_field_t *field, fkv_rules_name_e *id)
         return FKV_END;
     }
 
-    *id = (fkv_rules_name_e) *p++;
+    field->id = (fkv_rules_name_e) *p++;
 
     if ((p = fkv__get_varint(p, end, &name_len)) == NULL
         || (p = fkv__get_varint(p, end, &value_len)) == NULL
@@ -396,11 +396,10 @@ walks(const fkv_rules_entry_t *entry)
 {
     fkv_str_t          fields = entry->fields, tags = entry->tags, tag;
     fkv_rules_field_t  field;
-    fkv_rules_name_e   id;
     unsigned           n = 0;
     int                rc;
 
-    while ((rc = field_next(&fields, &field, &id)) == FKV_OK) {
+    while ((rc = field_next(&fields, &field)) == FKV_OK) {
         n++;
     }
 
@@ -447,10 +446,9 @@ fkv_rules_entry_unpack(fkv_rules_entry_t *entry, fkv_str_t meta)
 
 
 bool
-fkv_rules_entry_field(fkv_str_t *fields, fkv_rules_field_t *field,
-    fkv_rules_name_e *id)
+fkv_rules_entry_field(fkv_str_t *fields, fkv_rules_field_t *field)
 {
-    return field_next(fields, field, id) == FKV_OK;
+    return field_next(fields, field) == FKV_OK;
 }
 
 

@@ -99,8 +99,7 @@ int fkv_rules_entry_unpack(fkv_rules_entry_t *entry, fkv_str_t bytes);
  * unpacking has checked.
  * false: there is none
  */
-bool fkv_rules_entry_field(fkv_str_t *fields, fkv_rules_field_t *field,
-    fkv_rules_name_e *id);
+bool fkv_rules_entry_field(fkv_str_t *fields, fkv_rules_field_t *field);
 bool fkv_rules_entry_tag(fkv_str_t *tags, fkv_str_t *tag);
 
 

@@ -4,17 +4,66 @@
 
 #include "rules/field.h"
 
+#include "base/bytes.h"
+
 #include <string.h>
+
+
+/* Eight bytes at once; sums of seven bits do not carry into the next byte. */
+static uint64_t
+lower_eight(uint64_t bytes)
+{
+    const uint64_t  each = 0x0101010101010101;
+    uint64_t        seven = bytes & each * 0x7f;
+    uint64_t        from_a = seven + each * (0x80 - 'A');
+    uint64_t        behind_z = seven + each * (0x80 - 'Z' - 1);
+    uint64_t        capital = from_a & ~behind_z & ~bytes & each * 0x80;
+
+    return bytes | capital >> 2;
+}
+
+
+static bool
+same_eight(uint64_t a, uint64_t b)
+{
+    return a == b || lower_eight(a) == lower_eight(b);
+}
+
+
+/* Of 4 to 8 bytes; those in the middle may be in it twice. */
+static uint64_t
+ends(fkv_str_t text)
+{
+    return (uint64_t) fkv__get_le32(text.data) << 32
+           | fkv__get_le32(text.data + text.len - 4);
+}
 
 
 bool
 fkv_rules_same(fkv_str_t a, fkv_str_t b)
 {
+    size_t  i = 0;
+
     if (a.len != b.len) {
         return false;
     }
 
-    for (size_t i = 0; i < a.len; i++) {
+    for ( ; a.len - i > 8; i += 8) {
+        if (!same_eight(fkv__get_le64(a.data + i), fkv__get_le64(b.data + i))) {
+            return false;
+        }
+    }
+
+    if (a.len >= 8) {
+        return same_eight(fkv__get_le64(a.data + a.len - 8),
+                          fkv__get_le64(b.data + b.len - 8));
+    }
+
+    if (a.len >= 4) {
+        return same_eight(ends(a), ends(b));
+    }
+
+    for ( ; i < a.len; i++) {
         if (fkv_rules_lower(a.data[i]) != fkv_rules_lower(b.data[i])) {
             return false;
         }

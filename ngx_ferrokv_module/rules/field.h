@@ -15,8 +15,9 @@
 #include "rules/name.h"
 
 typedef struct {
-    fkv_str_t  name;
-    fkv_str_t  value;
+    fkv_str_t         name;
+    fkv_str_t         value;
+    fkv_rules_name_e  id;               /* fkv_rules_name(name) */
 } fkv_rules_field_t;
 
 typedef struct {

@@ -140,7 +140,7 @@ read_set_cookie(reader_t *reader, fkv_str_t name)
 static void
 read_field(reader_t *reader, fkv_rules_field_t field)
 {
-    switch (fkv_rules_name(field.name)) {
+    switch (field.id) {
 
     case FKV_RULES_DATE:
         read_date(reader, field.value);
@@ -206,7 +206,7 @@ read_control(reader_t *reader, fkv_rules_fields_t fields)
     }
 
     for (size_t i = 0; i < fields.n; i++) {
-        if (fkv_rules_name(fields.field[i].name) == FKV_RULES_CACHE_CONTROL) {
+        if (fields.field[i].id == FKV_RULES_CACHE_CONTROL) {
             fkv_rules_control_add(control, fields.field[i].value);
         }
     }
@@ -271,7 +271,7 @@ fkv_rules_response_update(fkv_rules_response_t *response,
     read_all(&reader, updated);
 
     for (size_t i = 0; i < answer.n; i++) {
-        switch (fkv_rules_name(answer.field[i].name)) {
+        switch (answer.field[i].id) {
 
         case FKV_RULES_DATE:
         case FKV_RULES_AGE:

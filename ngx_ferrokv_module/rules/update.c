@@ -23,8 +23,7 @@ message(fkv_rules_fields_t fields, const fkv_rules_control_t *control)
     message_t  m = { fields, control, false };
 
     for (size_t i = 0; i < fields.n; i++) {
-        m.connection |= (fkv_rules_name(fields.field[i].name)
-                         == FKV_RULES_CONNECTION);
+        m.connection |= (fields.field[i].id == FKV_RULES_CONNECTION);
     }
 
     return m;
@@ -37,7 +36,7 @@ connection_lists(const message_t *m, fkv_str_t name)
     for (size_t i = 0; m->connection && i < m->fields.n; i++) {
         fkv_str_t  rest = m->fields.field[i].value, member;
 
-        if (fkv_rules_name(m->fields.field[i].name) != FKV_RULES_CONNECTION) {
+        if (m->fields.field[i].id != FKV_RULES_CONNECTION) {
             continue;
         }
 
@@ -101,18 +100,18 @@ never_changed(fkv_rules_name_e id)
 
 
 static bool
-stores(const message_t *m, fkv_str_t name)
+stores(const message_t *m, const fkv_rules_field_t *field)
 {
-    return !never_stored(fkv_rules_name(name))
-           && !fkv_rules_control_without(m->control, name)
-           && !connection_lists(m, name);
+    return !never_stored(field->id)
+           && !fkv_rules_control_without(m->control, field->name)
+           && !connection_lists(m, field->name);
 }
 
 
 static bool
-changes(const message_t *m, fkv_str_t name)
+changes(const message_t *m, const fkv_rules_field_t *field)
 {
-    return !never_changed(fkv_rules_name(name)) && stores(m, name);
+    return !never_changed(field->id) && stores(m, field);
 }
 
 
@@ -164,7 +163,7 @@ fkv_rules_keep(fkv_rules_fields_t response,
     }
 
     for (size_t i = 0; i < response.n && kept.rc == FKV_OK; i++) {
-        if (stores(&m, response.field[i].name)) {
+        if (stores(&m, &response.field[i])) {
             put(&kept, response.field[i]);
         }
     }
@@ -187,15 +186,15 @@ fkv_rules_update(fkv_rules_fields_t stored, fkv_rules_fields_t answer,
     }
 
     for (size_t i = 0; i < stored.n && kept.rc == FKV_OK; i++) {
-        fkv_str_t  name = stored.field[i].name;
+        const fkv_rules_field_t  *field = &stored.field[i];
 
-        if (!has(answer, name) || !changes(&m, name)) {
-            put(&kept, stored.field[i]);
+        if (!has(answer, field->name) || !changes(&m, field)) {
+            put(&kept, *field);
         }
     }
 
     for (size_t i = 0; i < answer.n && kept.rc == FKV_OK; i++) {
-        if (changes(&m, answer.field[i].name)) {
+        if (changes(&m, &answer.field[i])) {
             put(&kept, answer.field[i]);
         }
     }

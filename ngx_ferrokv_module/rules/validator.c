@@ -137,7 +137,7 @@ fkv_rules_not_modified(fkv_rules_fields_t request,
     bool       match = false;
 
     for (size_t i = 0; i < request.n; i++) {
-        switch (fkv_rules_name(request.field[i].name)) {
+        switch (request.field[i].id) {
 
         case FKV_RULES_IF_NONE_MATCH:
             match |= listed(request.field[i].value, stored->etag);

@@ -137,7 +137,7 @@ fkv_rules_vary_names(fkv_rules_fields_t response, uint8_t *out, size_t *len)
     /* a `*` behind too many names is still a `*` */
 
     for (size_t i = 0; i < response.n; i++) {
-        if (fkv_rules_name(response.field[i].name) != FKV_RULES_VARY) {
+        if (response.field[i].id != FKV_RULES_VARY) {
             continue;
         }
 
@@ -160,7 +160,7 @@ fkv_rules_vary_names(fkv_rules_fields_t response, uint8_t *out, size_t *len)
 bool
 fkv_rules_vary_names_right(fkv_str_t names)
 {
-    fkv_rules_field_t  field = { FKV_STR("vary"), names };
+    fkv_rules_field_t  field = { FKV_STR("vary"), names, FKV_RULES_VARY };
     uint8_t            again[FKV_RULES_VARY_BYTES_MAX];
     size_t             len;
 

@@ -24,6 +24,13 @@ str(const char *text)
 }
 
 
+static inline fkv_rules_field_t
+message_field(fkv_str_t name, fkv_str_t value)
+{
+    return (fkv_rules_field_t) { name, value, fkv_rules_name(name) };
+}
+
+
 /* "Name: value\nName: value"; the bytes are a copy of exactly that size. */
 static inline fkv_rules_fields_t
 message_read(message_t *m, const char *lines)
@@ -43,11 +50,10 @@ message_read(message_t *m, const char *lines)
         assert_non_null(colon);
         assert_true(m->fields.n < MESSAGE_FIELDS_MAX);
 
-        m->field[m->fields.n++] = (fkv_rules_field_t) {
-            { rest.data, (size_t) (colon - rest.data) },
+        m->field[m->fields.n++] = message_field(
+            (fkv_str_t) { rest.data, (size_t) (colon - rest.data) },
             fkv_rules_trim((fkv_str_t) { colon + 1,
-                                         n - (size_t) (colon + 1 - rest.data) })
-        };
+                                     n - (size_t) (colon + 1 - rest.data) }));
 
         rest = fkv__str_from(rest, n + 1);
     }

@@ -381,7 +381,8 @@ a_malformed_or_empty_targeted_field_is_not_there(void **state)
     (void) state;
 
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-        fkv_rules_field_t  field = { str("cdn-cache-control"), { NULL, 0 } };
+        fkv_rules_field_t  field = message_field(str("cdn-cache-control"),
+                                                 FKV_STR_NULL);
         size_t             len = strlen(wrong[i]);
         uint8_t           *copy = check_copy(wrong[i], len);
 
@@ -433,7 +434,8 @@ no_bytes_lead_beyond_their_end(void **state)
         (void) fkv_rules_control_without(&control, str("a"));
 
         {
-            fkv_rules_field_t  field = { str("x"), { copy, len } };
+            fkv_rules_field_t  field = message_field(str("x"),
+                (fkv_str_t) { copy, len });
 
             (void) fkv_rules_control_targeted(
                        &control, (fkv_rules_fields_t) { &field, 1 }, str("x"));

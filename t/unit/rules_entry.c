@@ -88,7 +88,6 @@ what_is_packed_is_unpacked(void **state)
 {
     fkv_rules_entry_t  got;
     fkv_rules_field_t  field;
-    fkv_rules_name_e   id;
     fkv_str_t          tag;
     uint32_t           meta_len;
 
@@ -124,13 +123,13 @@ what_is_packed_is_unpacked(void **state)
     assert_int_equal(got.meta_len, len);
 
     for (size_t i = 0; i < 3; i++) {
-        assert_true(fkv_rules_entry_field(&got.fields, &field, &id));
+        assert_true(fkv_rules_entry_field(&got.fields, &field));
         check_str(field.name, m.field[i].name);
         check_str(field.value, m.field[i].value);
-        assert_int_equal(id, fkv_rules_name(field.name));
+        assert_int_equal(field.id, fkv_rules_name(field.name));
     }
 
-    assert_false(fkv_rules_entry_field(&got.fields, &field, &id));
+    assert_false(fkv_rules_entry_field(&got.fields, &field));
 
     for (size_t i = 0; i < 2; i++) {
         assert_true(fkv_rules_entry_tag(&got.tags, &tag));
@@ -242,7 +241,6 @@ what_is_wrong_beneath_a_right_checksum_is_an_error_too(void **state)
     for (unsigned i = 0; i < 300000; i++) {
         fkv_rules_entry_t   got;
         fkv_rules_field_t   field;
-        fkv_rules_name_e    id;
         fkv_str_t           tag;
         uint8_t            *copy = check_copy(bytes, len);
         unsigned            changes = 1 + check_random(&random) % 3;
@@ -259,7 +257,7 @@ what_is_wrong_beneath_a_right_checksum_is_an_error_too(void **state)
         {
             right++;
 
-            while (fkv_rules_entry_field(&got.fields, &field, &id)) {
+            while (fkv_rules_entry_field(&got.fields, &field)) {
                 assert_true(field.value.data + field.value.len <= copy + len);
             }
 

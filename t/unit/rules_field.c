@@ -56,27 +56,59 @@ tokens_have_these_bytes_only(void **state)
 }
 
 
+static bool
+safe(fkv_str_t name, fkv_str_t value)
+{
+    return fkv_rules_field_safe(message_field(name, value));
+}
+
+
 static void
 a_line_end_is_never_safe(void **state)
 {
     (void) state;
 
-    assert_true(fkv_rules_field_safe((fkv_rules_field_t) {
-        str("a"), str("b\tc \xff") }));
-    assert_true(fkv_rules_field_safe((fkv_rules_field_t) {
-        str("a"), str("") }));
-    assert_false(fkv_rules_field_safe((fkv_rules_field_t) {
-        str("a"), str("b\r\nX: c") }));
-    assert_false(fkv_rules_field_safe((fkv_rules_field_t) {
-        str("a"), str("\n") }));
-    assert_false(fkv_rules_field_safe((fkv_rules_field_t) {
-        str("a"), FKV_STR("b\0c") }));
-    assert_false(fkv_rules_field_safe((fkv_rules_field_t) {
-        str(""), str("b") }));
-    assert_false(fkv_rules_field_safe((fkv_rules_field_t) {
-        str("a:"), str("b") }));
-    assert_false(fkv_rules_field_safe((fkv_rules_field_t) {
-        str("a\n"), str("b") }));
+    assert_true(safe(str("a"), str("b\tc \xff")));
+    assert_true(safe(str("a"), str("")));
+    assert_false(safe(str("a"), str("b\r\nX: c")));
+    assert_false(safe(str("a"), str("\n")));
+    assert_false(safe(str("a"), FKV_STR("b\0c")));
+    assert_false(safe(str(""), str("b")));
+    assert_false(safe(str("a:"), str("b")));
+    assert_false(safe(str("a\n"), str("b")));
+}
+
+
+/* Each length, each place in it, each byte there instead of a letter. */
+static void
+only_the_case_of_letters_makes_no_difference(void **state)
+{
+    (void) state;
+
+    for (size_t len = 1; len <= 33; len++) {
+        uint8_t    text[33], other[33];
+        fkv_str_t  a = { text, len }, b = { other, len };
+
+        for (size_t i = 0; i < len; i++) {
+            text[i] = (uint8_t) ("qZ-[@`{z\xda"[i % 9]);
+        }
+
+        for (size_t at = 0; at < len; at++) {
+            memcpy(other, text, len);
+
+            for (unsigned byte = 0; byte < 256; byte++) {
+                other[at] = (uint8_t) byte;
+                assert_int_equal(fkv_rules_same(a, b),
+                                 fkv_rules_lower(text[at])
+                                 == fkv_rules_lower((uint8_t) byte));
+            }
+        }
+
+        b.len--;
+        assert_false(fkv_rules_same(a, b));
+    }
+
+    assert_true(fkv_rules_same(str(""), str("")));
 }
 
 
@@ -153,6 +185,7 @@ main(void)
         cmocka_unit_test(a_known_name_has_its_number_in_any_case),
         cmocka_unit_test(tokens_have_these_bytes_only),
         cmocka_unit_test(a_line_end_is_never_safe),
+        cmocka_unit_test(only_the_case_of_letters_makes_no_difference),
         cmocka_unit_test(lists_are_cut_at_commas_and_trimmed),
         cmocka_unit_test(quoted_strings_end_at_their_quote),
         cmocka_unit_test(seconds_are_digits_and_end_at_a_limit),

@@ -146,7 +146,8 @@ static void
 what_is_not_safe_is_refused(void **state)
 {
     fkv_rules_field_t   field[2] = {
-        { str("a"), str("b") }, { str("c"), str("d\r\ne: f") }
+        message_field(str("a"), str("b")),
+        message_field(str("c"), str("d\r\ne: f"))
     };
     fkv_rules_fields_t  fields = { field, 2 };
 
@@ -157,7 +158,7 @@ what_is_not_safe_is_refused(void **state)
     assert_int_equal(fkv_rules_update((fkv_rules_fields_t) { field, 1 },
                                       fields, &control, out, &n), FKV_EINVAL);
 
-    field[1] = (fkv_rules_field_t) { str("c d"), str("e") };
+    field[1] = message_field(str("c d"), str("e"));
     assert_int_equal(fkv_rules_keep(fields, &control, out, &n), FKV_EINVAL);
 }
 
@@ -173,7 +174,7 @@ too_many_fields_are_refused(void **state)
     fkv_rules_control_init(&control);
 
     for (size_t i = 0; i < 10000; i++) {
-        many[i] = (fkv_rules_field_t) { str("x"), str("y") };
+        many[i] = message_field(str("x"), str("y"));
     }
 
     assert_int_equal(fkv_rules_keep(fields, &control, out, &n), FKV_OK);
@@ -184,7 +185,7 @@ too_many_fields_are_refused(void **state)
     assert_int_equal(fkv_rules_update(fields, fields, &control, out, &n),
                      FKV_ETOOBIG);
 
-    many[0] = (fkv_rules_field_t) { str("Connection"), str("x") };
+    many[0] = message_field(str("Connection"), str("x"));
     fields.n = 10000;
     assert_int_equal(fkv_rules_keep(fields, &control, out, &n), FKV_ETOOBIG);
 }
