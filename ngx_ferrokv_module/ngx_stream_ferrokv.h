@@ -44,6 +44,9 @@ typedef struct {
 typedef struct {
     ngx_array_t                    *actions;    /* of ngx_ferrokv_action_t * */
     ngx_stream_content_handler_pt   handler;    /* of the server itself */
+
+    /* of ferrokv_resp, or NULL: ngx_stream_ferrokv_resp.h */
+    struct ngx_stream_ferrokv_resp_conf_s  *resp;
 } ngx_stream_ferrokv_srv_conf_t;
 
 
@@ -53,6 +56,7 @@ typedef struct {
     ngx_ferrokv_run_t              *run;        /* of actions; may be NULL */
     ngx_uint_t                      action;     /* how many are through */
     ngx_ferrokv_result_t           *results;    /* of ferrokv_call */
+    struct ngx_stream_ferrokv_resp_s  *resp;    /* of ferrokv_resp, or NULL */
 
     ngx_event_handler_pt            read;       /* while we wait in content */
     ngx_event_handler_pt            write;
@@ -79,6 +83,9 @@ void ngx_stream_ferrokv_init_pairs(ngx_stream_core_main_conf_t *cmcf,
 
 
 /* ngx_stream_ferrokv_session.c */
+
+/* NULL: no memory. */
+ngx_stream_ferrokv_ctx_t *ngx_stream_ferrokv_ctx(ngx_stream_session_t *s);
 
 ngx_int_t ngx_stream_ferrokv_post_accept_handler(ngx_stream_session_t *s);
 ngx_int_t ngx_stream_ferrokv_access_handler(ngx_stream_session_t *s);

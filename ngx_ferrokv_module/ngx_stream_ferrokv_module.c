@@ -10,6 +10,7 @@
 
 #include "ngx_stream_ferrokv.h"
 #include "ngx_ferrokv_call.h"
+#include "ngx_stream_ferrokv_resp.h"
 
 
 static void *ngx_stream_ferrokv_create_main_conf(ngx_conf_t *cf);
@@ -62,6 +63,13 @@ static ngx_command_t  ngx_stream_ferrokv_commands[] = {
     { ngx_string("ferrokv_call"),
       NGX_STREAM_SRV_CONF|NGX_CONF_2MORE,
       ngx_stream_ferrokv_call,
+      NGX_STREAM_SRV_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ferrokv_resp"),
+      NGX_STREAM_SRV_CONF|NGX_CONF_ANY,
+      ngx_stream_ferrokv_resp,
       NGX_STREAM_SRV_CONF_OFFSET,
       0,
       NULL },
@@ -473,9 +481,14 @@ ngx_stream_ferrokv_init_process(ngx_cycle_t *cycle)
     fmcf = ngx_stream_cycle_get_module_main_conf(cycle,
                                                  ngx_stream_ferrokv_module);
 
-    if (fmcf) {
-        ngx_stream_ferrokv_init_pairs(cmcf, fmcf);
+    if (ngx_ferrokv_init_process(cycle) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    return ngx_ferrokv_init_process(cycle);
+    if (fmcf) {
+        ngx_stream_ferrokv_init_pairs(cmcf, fmcf);
+        ngx_stream_ferrokv_resp_init_process(cycle, cmcf);
+    }
+
+    return NGX_OK;
 }

@@ -6,7 +6,7 @@
 #include "ngx_stream_ferrokv.h"
 
 
-static ngx_stream_ferrokv_ctx_t *
+ngx_stream_ferrokv_ctx_t *
 ngx_stream_ferrokv_ctx(ngx_stream_session_t *s)
 {
     ngx_stream_ferrokv_ctx_t  *ctx;

@@ -29,7 +29,6 @@ typedef struct {
     uint64_t   memory;
     int32_t    fd;
     int32_t    multi;                   /* commands queued; -1: no MULTI */
-    int32_t    watched;
     uint32_t   ns;
     uint32_t   protocol;
     uint32_t   monitors;
@@ -69,7 +68,10 @@ typedef struct {
     /* Lines of what all clients run come to this one, or no more. */
     void  (*monitor)(fkv_client_t *client, bool on);
 
-    /* What RESP2 knows as the server's version. */
+    /* Is this the password?  Takes as long whatever it is. */
+    bool  (*password)(fkv_client_t *client, fkv_str_t given);
+
+    /* What clients know as the server's version. */
     const char  *version;
 } fkv_client_host_t;
 
@@ -82,7 +84,7 @@ struct fkv_client_s {
     uint64_t                  id;
     uint64_t                  multi_max;    /* bytes that MULTI may queue */
     unsigned                  rights;       /* as of fkv_exec_t */
-    fkv_str_t                 password;     /* data NULL: none is asked for */
+    bool                      password;     /* one is asked for */
 
     /* the session's */
     bool                      authenticated;
@@ -97,6 +99,9 @@ struct fkv_client_s {
     size_t                    name_len;
     char                      name[FKV_CLIENT_NAME_MAX];
 };
+
+/* FKV_OK · FKV_EINVAL replied: no name for a client */
+int fkv_client_set_name(fkv_call_t *call, fkv_str_t name);
 
 
 #endif /* FKV_COMMANDS_CLIENT_H */

@@ -92,6 +92,8 @@ extern const fkv_command_t  fkv_commands_memory[];
 extern const fkv_command_t  fkv_commands_slowlog[];
 extern const fkv_command_t  fkv_commands_latency[];
 extern const fkv_command_t  fkv_commands_session[];
+extern const fkv_command_t  fkv_commands_transaction[];
+extern const fkv_command_t  fkv_commands_client[];
 
 
 #endif /* FKV_COMMANDS_COMMAND_H */

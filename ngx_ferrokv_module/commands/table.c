@@ -15,6 +15,9 @@
 #define NAME_BYTES_MAX      32
 
 static const fkv_command_t *const  families[] = {
+    fkv_commands_session,
+    fkv_commands_transaction,
+    fkv_commands_client,
     fkv_commands_server,
     fkv_commands_info,
     fkv_commands_config,
