@@ -16,21 +16,33 @@ fkv_command_arity_ok(const fkv_command_t *command, unsigned argc)
 }
 
 
+void
+fkv_command_keys(const fkv_command_t *command, unsigned argc, unsigned *first,
+    unsigned *last)
+{
+    int64_t  to = command->last_key;
+
+    if (command->first_key == 0) {
+        *first = 1;
+        *last = 0;
+        return;
+    }
+
+    to += (to < 0) ? argc : 0;
+
+    *first = (unsigned) command->first_key;
+    *last = (unsigned) fkv__max(fkv__min(to, (int64_t) argc - 1), 0);
+}
+
+
 unsigned
 fkv_command_key(const fkv_command_t *command, unsigned argc, unsigned i)
 {
-    int64_t  last = command->last_key, at;
+    unsigned  first, last;
+    uint64_t  at;
 
-    if (command->first_key == 0) {
-        return 0;
-    }
-
-    if (last < 0) {
-        last += argc;
-    }
-
-    last = fkv__min(last, (int64_t) argc - 1);
-    at = command->first_key + (int64_t) i * command->key_step;
+    fkv_command_keys(command, argc, &first, &last);
+    at = first + (uint64_t) i * (unsigned) command->key_step;
 
     return (at <= last) ? (unsigned) at : 0;
 }

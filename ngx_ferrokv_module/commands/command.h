@@ -67,6 +67,13 @@ const fkv_command_t *fkv_command_at(unsigned i);
 
 bool fkv_command_arity_ok(const fkv_command_t *command, unsigned argc);
 
+/*
+ * Where its keys stand among argc arguments: from first to last by key_step; if
+ * it has none last is below first, which is 1 at least.
+ */
+void fkv_command_keys(const fkv_command_t *command, unsigned argc,
+    unsigned *first, unsigned *last);
+
 /* Where its i-th key stands among argc arguments; 0: there is no i-th. */
 unsigned fkv_command_key(const fkv_command_t *command, unsigned argc,
     unsigned i);

@@ -66,6 +66,8 @@ own_new(void)
         own->reads_room = 1;
         own->changes = &own->one_change;
         own->changes_room = 1;
+        fkv__read_init(own, &own->one_read);
+        fkv__write_init(own);
     }
 
     return own;

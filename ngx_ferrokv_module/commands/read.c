@@ -76,6 +76,16 @@ fkv__read_settle(fkv__exec_t *own, bool keep)
 }
 
 
+void
+fkv__read_init(fkv__exec_t *own, fkv__read_t *read)
+{
+    read->get = (fkv_get_t) {
+        .op = { .on_done = on_get_done, .data = own },
+        .head = true
+    };
+}
+
+
 static int
 reads_reserve(fkv__exec_t *own, unsigned n)
 {
@@ -88,6 +98,10 @@ reads_reserve(fkv__exec_t *own, unsigned n)
     reads = fkv__alloc(n * sizeof(*reads));
     if (reads == NULL) {
         return FKV_ENOMEM;
+    }
+
+    for (unsigned i = 0; i < n; i++) {
+        fkv__read_init(own, &reads[i]);
     }
 
     if (own->reads != &own->one_read) {
@@ -112,18 +126,14 @@ key_read(fkv__exec_t *own, unsigned at)
     read->at = at;
     read->open = false;
 
-    *get = (fkv_get_t) {
-        .op = { .on_done = on_get_done, .data = own },
-        .store = own->store,
-        .ns = key->ns,
-        .key = key->key,
-        .now_ms = own->txn.now_ms,
-        .snapshot = own->snapshot,
-        .after = own->exec->after,
-        .load_max = key->load ? UINT64_MAX : 0,
-        .head = true,
-        .quiet = key->quiet
-    };
+    get->store = own->store;
+    get->ns = key->ns;
+    get->key = key->key;
+    get->now_ms = own->txn.now_ms;
+    get->snapshot = own->snapshot;
+    get->after = own->exec->after;
+    get->load_max = key->load ? UINT64_MAX : 0;
+    get->quiet = key->quiet;
 
     rc = fkv_get(get);
 
@@ -244,12 +254,18 @@ on_awaited(fkv_op_t *op)
 static int
 read_await(fkv__exec_t *own)
 {
-    bool  count = looks_wanted(own, FKV__LOOK_COUNT);
+    bool  count;
     int   rc;
 
-    if (own->exec->after <= fkv_visible(own->store)
-        || (own->complete && !count))
+    if (own->exec->after == 0
+        || own->exec->after <= fkv_visible(own->store))
     {
+        return FKV_OK;
+    }
+
+    count = looks_wanted(own, FKV__LOOK_COUNT);
+
+    if (own->complete && !count) {
         return FKV_OK;
     }
 

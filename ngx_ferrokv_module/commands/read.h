@@ -24,6 +24,9 @@ int fkv__read(fkv__exec_t *own);
 /* Is there anything? */
 bool fkv__read_wanted(const fkv__exec_t *own);
 
+/* Of a new one: what is the same in all its uses. */
+void fkv__read_init(fkv__exec_t *own, fkv__read_t *read);
+
 /* Lets go of the engine's memory; keep: copies of it are wanted. */
 void fkv__read_settle(fkv__exec_t *own, bool keep);
 

@@ -63,13 +63,12 @@ static int
 keys_add(fkv__exec_t *own, unsigned ns, const fkv_command_t *command,
     const fkv_request_t *request, bool wanted)
 {
-    unsigned  at;
+    unsigned  first, last;
 
-    for (unsigned i = 0;
-         (at = fkv_command_key(command, request->argc, i)) != 0;
-         i++)
-    {
-        fkv_str_t        name = request->argv[at];
+    fkv_command_keys(command, request->argc, &first, &last);
+
+    for (unsigned i = first; i <= last; i += (unsigned) command->key_step) {
+        fkv_str_t        name = request->argv[i];
         fkv__txn_key_t  *key;
 
         if (!key_valid(name)) {

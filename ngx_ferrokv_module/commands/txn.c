@@ -29,6 +29,7 @@ fkv__txn_init(fkv__txn_t *txn, fkv_t *store, uint64_t now_ms)
     txn->writes = false;
     txn->undoable = false;
     txn->n = 0;
+    txn->hint = 0;
     txn->cleared = 0;
     txn->looks = NULL;
 }
@@ -68,12 +69,28 @@ fkv__txn_done(fkv__txn_t *txn)
 }
 
 
-static bool
-key_is(const fkv__txn_key_t *known, unsigned ns, fkv_str_t key)
+/* Keys of one application mostly differ in their last bytes. */
+static inline uint64_t
+key_tag(fkv_str_t key)
 {
-    return known->key.len == key.len && known->ns == ns
-           && (known->key.data == key.data
-               || memcmp(known->key.data, key.data, key.len) == 0);
+    uint64_t  tag = 0;
+
+    if (key.len >= sizeof(tag)) {
+        memcpy(&tag, key.data + key.len - sizeof(tag), sizeof(tag));
+
+    } else {
+        memcpy(&tag, key.data, key.len);
+    }
+
+    return tag ^ key.len;
+}
+
+
+static inline bool
+key_is(const fkv__txn_key_t *known, unsigned ns, fkv_str_t key, uint64_t tag)
+{
+    return known->tag == tag && known->key.len == key.len && known->ns == ns
+           && memcmp(known->key.data, key.data, key.len) == 0;
 }
 
 
@@ -100,10 +117,20 @@ bucket_add(fkv__txn_t *txn, unsigned at)
 fkv__txn_key_t *
 fkv__txn_find(fkv__txn_t *txn, unsigned ns, fkv_str_t key)
 {
+    uint64_t               tag = key_tag(key);
+    const fkv__txn_key_t  *hint = &txn->keys[txn->hint];
+
+    /* Mostly they are asked for in the order in which they were named. */
+    if (txn->hint < txn->n && hint->key.data == key.data
+        && hint->key.len == key.len && hint->ns == ns)
+    {
+        return &txn->keys[txn->hint++];
+    }
+
     if (txn->buckets != NULL) {
         uint32_t  at = *bucket_of(txn, ns, key);
 
-        while (at != 0 && !key_is(&txn->keys[at - 1], ns, key)) {
+        while (at != 0 && !key_is(&txn->keys[at - 1], ns, key, tag)) {
             at = txn->keys[at - 1].next;
         }
 
@@ -111,7 +138,7 @@ fkv__txn_find(fkv__txn_t *txn, unsigned ns, fkv_str_t key)
     }
 
     for (unsigned i = 0; i < txn->n; i++) {
-        if (key_is(&txn->keys[i], ns, key)) {
+        if (key_is(&txn->keys[i], ns, key, tag)) {
             return &txn->keys[i];
         }
     }
@@ -192,6 +219,7 @@ fkv__txn_key(fkv__txn_t *txn, unsigned ns, fkv_str_t key, bool copy)
 
     known = &txn->keys[txn->n];
     known->ns = ns;
+    known->tag = key_tag(key);
     known->key = key;
     known->wanted = false;
     known->load = false;
@@ -223,6 +251,7 @@ void
 fkv__txn_begin(fkv__txn_t *txn)
 {
     fkv__txn_drop(txn);
+    txn->hint = 0;
     fkv__memory_reset(&txn->run);
 }
 

@@ -20,7 +20,7 @@
 
 #include <setjmp.h>
 
-#define FKV__TXN_FEW  8         /* keys that are found without a hash */
+#define FKV__TXN_FEW  16        /* keys that are found without a hash */
 
 typedef enum {
     FKV__WROTE_NOTHING,
@@ -37,8 +37,9 @@ typedef struct {
 
 typedef struct {
     unsigned          ns;
-    fkv_str_t         key;
     uint32_t          next;     /* in its bucket; 0 = the last */
+    uint64_t          tag;      /* of the key: others mostly have another */
+    fkv_str_t         key;
     bool              wanted;   /* its value, or whether it exists */
     bool              load;     /* wanted: also if it is large */
     bool              quiet;    /* wanted: nobody uses it */
@@ -58,6 +59,7 @@ struct fkv__txn_s {
 
     fkv__txn_key_t  *keys;
     unsigned         n;
+    unsigned         hint;      /* the key that is probably asked for next */
     unsigned         room;
     fkv__txn_key_t   few[FKV__TXN_FEW];
     uint32_t        *buckets;   /* index + 1; NULL while keys are few */

@@ -182,7 +182,7 @@ changes_reserve(fkv__exec_t *own, unsigned n)
         return FKV_OK;
     }
 
-    changes = fkv__alloc(n * sizeof(*changes));
+    changes = fkv__zalloc(n * sizeof(*changes));
     if (changes == NULL) {
         return FKV_ENOMEM;
     }
@@ -198,22 +198,34 @@ changes_reserve(fkv__exec_t *own, unsigned n)
 }
 
 
+/* The rest is decide()'s, or what no change of ours has: zero for ever. */
+static void
+change_init(fkv_change_t *change, unsigned ns, fkv_str_t key, bool blind,
+    bool prefix, bool load)
+{
+    change->ns = ns;
+    change->key = key;
+    change->blind = blind;
+    change->prefix = prefix;
+    change->load = load;
+}
+
+
 static void
 changes_init(fkv__exec_t *own)
 {
     fkv_change_t  *change = own->changes;
 
     for (uint32_t left = own->clearing; left != 0; left &= left - 1) {
-        *change++ = (fkv_change_t) { .ns = (unsigned) __builtin_ctz(left),
-                                     .blind = true, .prefix = true };
+        change_init(change++, (unsigned) __builtin_ctz(left), FKV_STR_NULL,
+                    true, true, false);
     }
 
     for (unsigned i = 0; i < own->keys; i++) {
         const fkv__txn_key_t  *key = &own->txn.keys[i];
 
-        *change++ = (fkv_change_t) { .ns = key->ns, .key = key->key,
-                                     .blind = !key->wanted,
-                                     .load = key->load };
+        change_init(change++, key->ns, key->key, !key->wanted, false,
+                    key->load);
     }
 }
 
@@ -223,6 +235,17 @@ static int
 run_over_nothing(fkv__exec_t *own)
 {
     return (fkv__run(own) == FKV_OK) ? changes_fill(own) : FKV_GONE;
+}
+
+
+void
+fkv__write_init(fkv__exec_t *own)
+{
+    own->update = (fkv_update_t) {
+        .op = { .on_done = on_updated, .data = own },
+        .decide = decide,
+        .on_placed = on_placed
+    };
 }
 
 
@@ -254,15 +277,10 @@ fkv__write(fkv__exec_t *own)
         (void) changes_fill(own);       /* each has its change */
     }
 
-    *update = (fkv_update_t) {
-        .op = { .on_done = on_updated, .data = own },
-        .store = own->store,
-        .now_ms = own->txn.now_ms,
-        .changes = own->changes,
-        .n = n,
-        .decide = decide,
-        .on_placed = on_placed
-    };
+    update->store = own->store;
+    update->now_ms = own->txn.now_ms;
+    update->changes = own->changes;
+    update->n = n;
 
     rc = fkv_update(update);
 

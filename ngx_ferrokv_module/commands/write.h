@@ -22,5 +22,8 @@
  */
 int fkv__write(fkv__exec_t *own);
 
+/* Of a new one: what is the same in all its uses. */
+void fkv__write_init(fkv__exec_t *own);
+
 
 #endif /* FKV_COMMANDS_WRITE_H */
