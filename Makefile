@@ -34,7 +34,7 @@ deps:
 	    libjemalloc2 libcmocka-dev libnginx-mod-stream openssl
 
 test-deps: deps
-	@contrib/run/deps redis-server redis-tools
+	@contrib/run/deps redis-server redis-tools libhiredis-dev python3-redis
 
 bench-deps: deps
 	@contrib/run/deps libnginx-mod-http-lua lua-resty-core wrk \

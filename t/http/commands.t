@@ -124,6 +124,8 @@ subtest 'base64' => sub {
               { result => $b64->("\xff\xfe") }, 'any bytes');
     is_deeply(post('/redis', ['MGET', 'b', 'none'], @encoding)->json,
               { result => [$b64->('bytes'), undef] }, 'in an array');
+    is_deeply(post('/redis', ['PING'], @encoding)->json,
+              { result => $b64->('PONG') }, 'a status');
     is_deeply(post('/redis', ['STRLEN', 'b'], @encoding)->json,
               { result => 5 }, 'a number stays one');
     is_deeply(post('/redis/pipeline', [['GET', 'b'], ['SET', 'b', 1]],
@@ -207,7 +209,7 @@ subtest 'GET' => sub {
               'an empty key is none');
     is($http->head('/redis/get/k')->status, 200, 'HEAD');
 
-    for my $write ('set/k/v', 'incr/k', 'getdel/k', 'getset/k/v',
+    for my $write ('set/k/v', 'del/k', 'getdel/k', 'flushall',
                    'config/set/maxmemory/1') {
         my $r = $http->get("/redis/$write");
         refused($r, 405, qr/^ERR GET is for commands that only read/,
@@ -253,8 +255,11 @@ subtest 'who may' => sub {
     says('/read', ['GET', 'k'], 200, { result => 'w' }, 'reading');
     refused(post('/read', ['SET', 'k', 'v']), 400, qr/^READONLY /,
             'writing needs write=on');
-    refused(post('/slash/', ['CONFIG', 'SET', 'x', 'y']), 400, qr/^NOPERM .*admin=on/,
+    refused(post('/slash/', ['FLUSHALL']), 400, qr/^NOPERM .*admin=on/,
             'admin needs admin=on');
+    refused(post('/redis', ['CLIENT', 'ID']), 400, qr/^ERR .*connection/,
+            'there is no connection');
+    says('/redis', ['FLUSHDB'], 200, { result => 'OK' });
 };
 
 subtest 'malformed' => sub {
