@@ -364,6 +364,15 @@ void fkv_get_done(fkv_get_t *get);
 
 
 /*
+ * These keys are about to be read, or put.  A hint: what the memtables have of
+ * them is loaded from memory for all of them together, so that each does not
+ * wait for it by itself.  Keys that are long are passed over.
+ */
+void fkv_prefetch(fkv_t *store, unsigned ns, const fkv_str_t *keys,
+    unsigned n, bool put);
+
+
+/*
  * Read-modify-write of 1 to FKV_BATCH_KEYS_MAX distinct keys, all or nothing.
  *
  * The engine reads the newest version of every key, pending ones included,

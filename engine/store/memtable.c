@@ -444,6 +444,125 @@ skip_find(const fkv__memtable_t *mt, fkv_str_t key, uint32_t *prev[],
 }
 
 
+/* A node, with the first words of next. */
+static void
+node_prefetch(const fkv__memtable_t *mt, uint32_t at)
+{
+    __builtin_prefetch(mt->mem + at);
+    __builtin_prefetch(mt->mem + at + sizeof(key_node_shm_t));
+}
+
+
+/* To the next node that must be looked at, which is not looked at yet. */
+static bool
+walk_skip(const fkv__memtable_t *mt, fkv__memtable_walk_t *walk)
+{
+    for ( ; walk->level >= 0; walk->level--) {
+        walk->at = link_load(&walk->links[walk->level]);
+
+        if (walk->at != 0 && walk->at != walk->behind) {
+            node_prefetch(mt, walk->at);
+            return true;
+        }
+
+        walk->behind = walk->at;
+    }
+
+    return false;
+}
+
+
+/* To the node that a link of the hash chain leads to, or out of the chain. */
+static bool
+walk_chain(const fkv__memtable_t *mt, fkv__memtable_walk_t *walk,
+    uint32_t link)
+{
+    if (link & chain_bit(walk->hash)) {
+        walk->state = FKV__WALK_CHAIN;
+        walk->at = link & CHAIN_OFFSET;
+        node_prefetch(mt, walk->at);
+        return true;
+    }
+
+    if (!walk->place) {
+        return false;
+    }
+
+    walk->state = FKV__WALK_SKIP;
+    walk->behind = 0;
+    walk->links = mt->shm->head;
+    walk->level = FKV__HEIGHT_MAX - 1;
+
+    return walk_skip(mt, walk);
+}
+
+
+bool
+fkv__memtable_walk_begin(const fkv__memtable_t *mt,
+    fkv__memtable_walk_t *walk)
+{
+    walk->found = false;
+
+    return walk_chain(mt, walk,
+                      link_load(&mt->buckets[walk->hash & mt->bucket_mask]));
+}
+
+
+/* All of the hash is as good as the key here. */
+static bool
+walk_chain_step(const fkv__memtable_t *mt, fkv__memtable_walk_t *walk)
+{
+    const key_node_shm_t  *node = key_node(mt, walk->at);
+
+    if (node->hash != (uint32_t) walk->hash) {
+        return walk_chain(mt, walk, node->hash_next);
+    }
+
+    walk->found = true;
+    walk->state = FKV__WALK_VERSION;
+    walk->at = link_load(&node->versions);
+    __builtin_prefetch(mt->mem + node->key_at);
+    __builtin_prefetch(mt->mem + walk->at);
+
+    return walk->at != 0;
+}
+
+
+bool
+fkv__memtable_walk_step(const fkv__memtable_t *mt, fkv__memtable_walk_t *walk)
+{
+    const key_node_shm_t      *node;
+    const version_node_shm_t  *version;
+
+    switch (walk->state) {
+    case FKV__WALK_CHAIN:
+        return walk_chain_step(mt, walk);
+
+    case FKV__WALK_VERSION:
+        version = version_node(mt, walk->at);
+        __builtin_prefetch(mt->mem + version->frame_at);
+        __builtin_prefetch(mt->mem + version->record_at);
+        __builtin_prefetch(mt->mem + version->record_at + 64);
+        return false;
+
+    case FKV__WALK_SKIP:
+        node = key_node(mt, walk->at);
+
+        if (node_cmp(mt, node, key_prefix(walk->ikey), walk->ikey) < 0) {
+            walk->links = key_node(mt, walk->at)->next;
+
+        } else {
+            walk->behind = walk->at;
+            walk->level--;
+        }
+
+        return walk_skip(mt, walk);
+    }
+
+    fkv__unreachable();
+}
+
+
 /*
  * Links the node into the levels where it is missing, from the bottom up: a
  * node on level n is on all levels below.  prev and next are as skip_find()

@@ -72,6 +72,36 @@ fkv__memtable_prefetch(const fkv__memtable_t *mt, uint64_t hash)
 }
 
 
+/*
+ * A search whose only purpose is that the next one for this key does not wait
+ * for memory.  Several go in turn: each begins to load what its next step
+ * looks at, and leaves the time that takes to the others.
+ *   place    of a key that is not there: also where it would be linked
+ */
+typedef struct {
+    fkv_str_t   ikey;
+    uint64_t    hash;
+    bool        place;
+
+    bool        found;              /* at its end: the key is there */
+    enum {
+        FKV__WALK_CHAIN,            /* at a node of the hash chain */
+        FKV__WALK_VERSION,          /* at the newest version */
+        FKV__WALK_SKIP              /* at a node of the skip list */
+    }           state;
+    uint32_t    at;
+    uint32_t    behind;             /* as skip_find() has it */
+    uint32_t   *links;
+    int         level;
+} fkv__memtable_walk_t;
+
+/* After fkv__memtable_prefetch().  False: it has ended. */
+bool fkv__memtable_walk_begin(const fkv__memtable_t *mt,
+    fkv__memtable_walk_t *walk);
+bool fkv__memtable_walk_step(const fkv__memtable_t *mt,
+    fkv__memtable_walk_t *walk);
+
+
 /* Bytes of nodes that a range tombstone needs. */
 #define FKV__MEMTABLE_RANGE_NODES  16
 

@@ -6,6 +6,8 @@
 #include "commands/check.h"
 #include "commands/help.h"
 
+#define KEYS_TOGETHER  16
+
 
 void
 fkv__run_failed(fkv_reply_t *reply, int rc)
@@ -145,6 +147,25 @@ commands_find(fkv__exec_t *own)
 }
 
 
+/* All of them are looked at, one after the other. */
+static void
+keys_prefetch(const fkv__exec_t *own)
+{
+    const fkv__txn_t  *txn = &own->txn;
+    fkv_str_t          names[KEYS_TOGETHER];
+    unsigned           n = 0;
+
+    for (unsigned i = 0; i < txn->n; i++) {
+        names[n++] = txn->keys[i].key;
+
+        if (n == KEYS_TOGETHER || i + 1 == txn->n) {
+            fkv_prefetch(own->store, own->exec->ns, names, n, txn->writes);
+            n = 0;
+        }
+    }
+}
+
+
 int
 fkv__run_prepare(fkv__exec_t *own)
 {
@@ -162,6 +183,10 @@ fkv__run_prepare(fkv__exec_t *own)
                           !own->txn.writes
                           || !(command->flags & FKV_COMMAND_BLIND));
         }
+    }
+
+    if (own->txn.n > 1) {
+        keys_prefetch(own);
     }
 
     return rc;

@@ -288,6 +288,47 @@ concurrent_inserts_of_different_keys_lose_none(void **state)
 }
 
 
+/* Searches ahead go the way of those that follow, and to its end. */
+static void
+walks_end_where_searches_do(void **state)
+{
+    char  room[16];
+
+    (void) state;
+
+    for (unsigned i = 0; i < KEYS; i++) {
+        (void) put(key_of(i, room), FKV_STR("v"), true);
+    }
+
+    for (unsigned i = 0; i < 2 * KEYS; i++) {
+        fkv_str_t             key = key_of(i, room);
+        fkv__memtable_walk_t  walk = { .ikey = key, .hash = fkv__hash(key),
+                                       .place = (i % 3 == 0) };
+        fkv__memtable_pos_t   pos;
+        fkv__memtable_iter_t  it;
+        bool                  more;
+
+        fkv__memtable_prefetch(&mt, walk.hash);
+
+        for (more = fkv__memtable_walk_begin(&mt, &walk); more; ) {
+            more = fkv__memtable_walk_step(&mt, &walk);
+        }
+
+        assert_int_equal(walk.found,
+                         fkv__memtable_find(&mt, key, walk.hash, UINT64_MAX,
+                                            &pos));
+
+        if (walk.found) {
+            assert_int_equal(walk.at, pos.entry);
+
+        } else if (walk.place) {
+            fkv__memtable_iter_seek(&it, &mt, key);
+            assert_int_equal(walk.behind, it.node);
+        }
+    }
+}
+
+
 int
 main(void)
 {
@@ -301,6 +342,7 @@ main(void)
         TEST(linking_again_links_nothing_twice),
         TEST(linking_again_below_a_newer_version_changes_nothing),
         TEST(concurrent_inserts_of_different_keys_lose_none),
+        TEST(walks_end_where_searches_do),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
