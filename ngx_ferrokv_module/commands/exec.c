@@ -500,6 +500,7 @@ fkv_exec_done(fkv_exec_t *exec)
     own->spare = exec->reply.bytes;
     exec->reply.bytes = (fkv__buf_t) { NULL, 0, 0 };
     own->exec = NULL;
+    own->txn.given_up = true;
 
     if (!own->op.started) {
         own_spare(own);

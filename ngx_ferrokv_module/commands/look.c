@@ -44,6 +44,10 @@ on_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
 
     (void) value;
 
+    if (look->call.txn->given_up) {
+        return FKV_ECANCELED;           /* wants() would look at argv */
+    }
+
     look->last.len = 0;
 
     if (fkv__buf_append(&look->last, key.data, key.len) != FKV_OK) {

@@ -28,6 +28,7 @@ fkv__txn_init(fkv__txn_t *txn, fkv_t *store, uint64_t now_ms)
     txn->now_ms = now_ms;
     txn->writes = false;
     txn->undoable = false;
+    txn->given_up = false;
     txn->n = 0;
     txn->hint = 0;
     txn->cleared = 0;

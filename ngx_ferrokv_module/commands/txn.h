@@ -56,6 +56,7 @@ struct fkv__txn_s {
     uint64_t         now_ms;
     bool             writes;    /* it may */
     bool             undoable;  /* several commands */
+    bool             given_up;  /* nothing of the caller's is there any more */
 
     fkv__txn_key_t  *keys;
     unsigned         n;
@@ -103,8 +104,10 @@ void fkv__txn_drop(fkv__txn_t *txn);
 void fkv__txn_mark(fkv__txn_t *txn);
 void fkv__txn_undo(fkv__txn_t *txn);
 
-/* Does it exist, as far as this transaction alone has made it?  FKV_AGAIN: it
-   has not touched it */
+/*
+ * Does it exist, as far as this transaction alone has made it?  FKV_OK
+ * · FKV_NOTFOUND · FKV_AGAIN it has not touched it
+ */
 int fkv__txn_written(const fkv__txn_t *txn, const fkv__txn_key_t *key,
     fkv_call_value_t *value);
 

@@ -384,6 +384,43 @@ given_up(void **state)
 }
 
 
+/* More keys than a scan passes in one turn; what it was asked for is gone. */
+static void
+given_up_in_a_scan(void **state)
+{
+    performing_t  *r = malloc(sizeof(*r));
+    char           line[32];
+
+    (void) state;
+
+    for (unsigned i = 0; i < 600; i += 4) {
+        (void) sprintf(line, "SET k%u%c v", i, (i % 8) ? 'x' : 'y');
+        perform_multi(&p, line, NULL, 0);
+    }
+
+    for (unsigned i = 0; i < 300; i++) {
+        (void) sprintf(line, "MSET a%u v b%u v", i, i);
+        perform_expect(&p, line, OK);
+    }
+
+    perform_init(&p, r);
+    perform_add(&p, r, "KEYSX + + 0");
+    assert_int_equal(fkv_exec(&r->exec), FKV_AGAIN);
+    fkv_exec_done(&r->exec);
+    memset(r, 0x5a, sizeof(*r));
+    free(r);
+
+    for (uint64_t until = live_ms() + 60000;
+         fkv_in_flight(live.store) > 0; )
+    {
+        live_loop(&live, 10);
+        assert_true(live_ms() < until);
+    }
+
+    assert_memory_equal(perform(&p, "KEYSX + + 0"), "*75\r\n", 5);
+}
+
+
 int
 main(void)
 {
@@ -403,6 +440,7 @@ main(void)
         TEST(many_keys),
         TEST(a_pipeline_sees_what_it_wrote),
         TEST(given_up),
+        TEST(given_up_in_a_scan),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,8 @@
 #include "commands/call.h"
 #include "commands/number.h"
 
+#include <ctype.h>
+
 
 static int
 t_get(fkv_call_t *call)
@@ -244,13 +246,13 @@ t_on_key(fkv_call_t *call, fkv_str_t key, void *data)
 }
 
 
-/* Keys with an x in them. */
+/* KEYSX wants keys with an x in them. */
 static bool
 t_wants_x(const fkv_call_t *call, fkv_str_t key)
 {
-    (void) call;
+    fkv_str_t  name = call->argv[0];
 
-    return memchr(key.data, 'x', key.len) != NULL;
+    return memchr(key.data, tolower(name.data[name.len - 1]), key.len) != NULL;
 }
 
 
