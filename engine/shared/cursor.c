@@ -114,6 +114,7 @@ fkv__cursor_put(fkv__segment_shm_t *seg, uint64_t from, fkv_str_t place,
     cursor |= (cursor >> ENTRY_BITS == 0) ? 1 << ENTRY_BITS : 0;
 
     FKV_ASSERT(place.len <= FKV__CURSOR_BYTES);
+    FKV_STEP("cursor.1");
 
     if (place.len > 0) {
         memcpy(words, place.data, place.len);
@@ -122,6 +123,8 @@ fkv__cursor_put(fkv__segment_shm_t *seg, uint64_t from, fkv_str_t place,
     for (unsigned i = 0; i < WORDS; i++) {
         __atomic_store_n(&to->words[i], words[i], __ATOMIC_RELAXED);
     }
+
+    FKV_STEP("cursor.2");
 
     __atomic_store_n(&to->sum, (uint64_t) sum_of(cursor, words, place.len)
                                << 32 | place.len, __ATOMIC_RELAXED);

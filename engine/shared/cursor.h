@@ -14,8 +14,9 @@
  * Processes  all.  Who has changed the word by CAS writes the older place, all
  *            other accesses are relaxed: a place has a sum over its number and
  *            its bytes, and one that is half another's answers FKV_GONE
- * If killed  before the place is written: its number was never told.  In the
- *            middle of it: likewise, and its sum is wrong
+ * If killed  before the place is written (cursor.1): its number was never told,
+ *            what stood there may be asked for still.  In the middle of it
+ *            (cursor.2): what stood there is gone, for its sum is wrong
  *
  * That the reader of a number sees its place follows from how it came to know
  * the number: from who wrote it, over a socket.

@@ -49,6 +49,7 @@ my %fresh = ('recycle.4' => 1, 'disk_reserve.1' => 1);
 my %skip = (
     'expire.1' => 'the wall clock must step; t/unit/store_expire.c has its own',
     (map { ("claim.$_" => 't/unit/store_claim.c dies there') } 1 .. 2),
+    (map { ("cursor.$_" => 't/unit/shared_cursor.c dies there') } 1 .. 2),
 );
 
 # These are passed by every write, and each process shall do some before.

@@ -201,6 +201,44 @@ a_place_that_is_half_anothers_is_gone(void **state)
 }
 
 
+/* What was told stays, what goes on from it does so somewhere. */
+static void
+a_death_at_each_step_is_survived(void **state)
+{
+    static const char *const  steps[] = { "cursor.1", "cursor.2" };
+
+    (void) state;
+
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t  before = put(0, "before"), mine = put(before, "mine");
+        int       status;
+        pid_t     pid = fork();
+
+        assert_true(pid >= 0);
+
+        if (pid == 0) {
+            (void) setenv("FKV_KILL", steps[i], 1);
+            (void) put(mine, "never told");
+            _exit(0);
+        }
+
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFSIGNALED(status));
+
+        assert_place(mine, "mine");
+
+        if (i == 0) {
+            assert_place(before, "before");
+        } else {
+            assert_gone(before);
+        }
+
+        assert_place(put(mine, "on"), "on");
+        assert_place(mine, "mine");
+    }
+}
+
+
 /* Several processes, one of which is killed again and again. */
 static void
 whoever_dies_others_find_their_places(void **state)
@@ -252,6 +290,7 @@ main(void)
         TEST(who_was_not_used_for_longest_goes_first),
         TEST(what_has_ended_is_taken_first),
         TEST(a_place_that_is_half_anothers_is_gone),
+        TEST(a_death_at_each_step_is_survived),
         TEST(whoever_dies_others_find_their_places),
     };
 
