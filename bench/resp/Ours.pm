@@ -40,6 +40,7 @@ CONF
 }
 
 
+sub name { return 'ferrokv' }
 sub pids { return $_[0]{nginx}->pids }
 sub end  { return $_[0]{nginx}->end }
 

@@ -40,6 +40,7 @@ sub start {
 }
 
 
+sub name { return 'redis' }
 sub pids { return $_[0]{pid} }
 
 

@@ -55,7 +55,7 @@ sub _start {
 sub _load {
     my ($server, $name, $n, $value) = @_;
 
-    printf "load %s: %s keys\n", ref $server, Report::number($n);
+    printf "load %s: %s keys\n", $server->name, Report::number($n);
 
     open my $pipe, '|-', 'redis-cli -p ' . $server->port . ' --pipe >/dev/null'
         or die "redis-cli: $!";
