@@ -28,8 +28,10 @@
 /* Of a pipeline are so many under way at a time ... */
 #define NGX_HTTP_FERROKV_PIPELINE_WINDOW     64
 
-/* ... so many begun before others of this worker have their turn ... */
+/* ... so many begun before others of this worker have their turn, for so many
+   milliseconds ... */
 #define NGX_HTTP_FERROKV_PIPELINE_TURN       512
+#define NGX_HTTP_FERROKV_PIPELINE_REST       1
 
 /* ... and none any more when the answers before it are so many bytes. */
 #define NGX_HTTP_FERROKV_PIPELINE_BYTES_MAX  (64 * 1024 * 1024)

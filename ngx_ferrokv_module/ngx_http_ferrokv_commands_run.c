@@ -169,7 +169,12 @@ ngx_http_ferrokv_commands_step(ngx_http_ferrokv_commands_t *commands)
         }
 
         if (begun == NGX_HTTP_FERROKV_PIPELINE_TURN) {
-            ngx_post_event(&commands->turn, &ngx_posted_next_events);
+            /* a timer also keeps a worker that is to leave */
+
+            if (!commands->turn.timer_set) {
+                ngx_add_timer(&commands->turn, NGX_HTTP_FERROKV_PIPELINE_REST);
+            }
+
             return 0;
         }
 
@@ -416,8 +421,8 @@ ngx_http_ferrokv_commands_cleanup(void *data)
 
     ngx_http_ferrokv_commands_run_t  *run;
 
-    if (commands->turn.posted) {
-        ngx_delete_posted_event(&commands->turn);
+    if (commands->turn.timer_set) {
+        ngx_del_timer(&commands->turn);
     }
 
     for ( /* void */ ; commands->first < commands->next; commands->first++) {

@@ -313,5 +313,38 @@ subtest 'bodies' => sub {
     is(length post('/redis', ['GET', 'l'])->json->{result}, 800_000, 'is there');
 };
 
+subtest 'clients that leave' => sub {
+    my @workers = $nginx->workers;
+    my $body = encode_json([map { ['INCR', 'left'] } 1 .. 3000]);
+    my $head = "POST /redis/%s HTTP/1.1\r\nHost: a\r\nContent-Type: application"
+        . "/json\r\nContent-Length: " . length($body) . "\r\n\r\n";
+
+    for my $i (1 .. 20) {
+        my $gone = Ferrokv::Http->new($nginx->port)->connect;
+
+        $gone->write(sprintf($head, $i % 2 ? 'pipeline' : 'multi-exec') . $body);
+        $gone->close;
+    }
+
+    # 10 pipelines, 10 transactions: what has come as a whole is done as such
+    ok($nginx->wait_until(sub {
+        post('/redis', ['GET', 'left'])->json->{result} == 60_000;
+    }, 30), 'all that they sent is done');
+    is("@{[ $nginx->workers ]}", "@workers", 'by the same workers');
+};
+
+subtest 'a worker that leaves ends what it has begun' => sub {
+    my $client = Ferrokv::Http->new($nginx->port, timeout => 30)->connect;
+    my $body = encode_json([map { ['GET', 'left'] } 1 .. 30_000]);
+
+    $client->write("POST /redis/pipeline HTTP/1.1\r\nHost: a\r\nContent-Type: "
+        . "application/json\r\nContent-Length: " . length($body)
+        . "\r\n\r\n$body");
+    ok($nginx->reload, 'reload');
+
+    my $answer = $client->read_answer->body;
+    is(scalar(() = $answer =~ /"result":"60000"/g), 30_000, 'whole');
+};
+
 $nginx->finish;
 done_testing();
