@@ -48,10 +48,27 @@ subtest 'redis-cli' => sub {
     like(cli(['--bigkeys']), qr/Sampled 2000[3-9] keys/, '--bigkeys');
 };
 
+subtest 'TLS and passwords' => sub {
+    my @tls = ('-p', $nginx->port(2), '--tls', '--cacert',
+               $nginx->dir . '/crt');
+    my @locked = ('-p', $nginx->port(3), '--no-auth-warning');
+
+    is(cli([@tls, 'SET', 'tls', 't' x 100_000]), "OK\n", 'writes over TLS');
+    is(cli([@tls, 'GET', 'tls']), 't' x 100_000 . "\n", 'reads');
+    like(cli([@tls], join '', map { "INCR t\n" } 1 .. 1000), qr/^1000$/m,
+         'many');
+
+    like(cli([@locked, 'GET', 'k']), qr/^NOAUTH Authentication required/,
+         'a password is needed');
+    like(cli([@locked, '-a', 'wrong', 'GET', 'k']), qr/WRONGPASS/, 'the right one');
+    is(cli([@locked, '-a', 'secret', 'GET', 'k']), "v\n", 'then it answers');
+    is(cli([@locked, '-3', '-a', 'secret', 'GET', 'k']), "v\n", 'RESP3, too');
+};
+
 subtest 'redis-benchmark' => sub {
     for my $more ([], ['-P', 16], ['-3'], ['--threads', 2]) {
         my ($status, $text) = output(['timeout', 120, 'redis-benchmark',
-            '-p', $nginx->port, '-t', 'ping,set,get,incr,mset', '-n', 5000,
+            '-p', $nginx->port, '-t', 'ping,set,get,incr,mset', '-n', 2000,
             '-c', 20, '-r', 1000, '-q', @$more]);
 
         is($status, 0, "with '@$more'") or diag $text;

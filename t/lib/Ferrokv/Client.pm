@@ -4,7 +4,9 @@ package Ferrokv::Client;
 # programs that do.
 #
 #   my $nginx = client_nginx();           # RESP on port, commands over HTTP on
-#                                         # port(1), both with all rights
+#                                         # port(1), both with all rights; RESP
+#                                         # over TLS on port(2); on port(3) with
+#                                         # the password "secret"
 #   runs('python3', 't/clients/python.py', $nginx->port);
 #   my ($status, $text) = output('redis-cli', ...);
 
@@ -38,7 +40,13 @@ sub client_nginx {
 ferrokv_store main path=%%DIR%%/store memory=64m;
 events { }
 stream {
+    ssl_certificate %%DIR%%/cert.pem;
+    ssl_certificate_key %%DIR%%/cert.pem;
+
     server { listen 127.0.0.1:%%PORT%%; ferrokv_resp admin=on; }
+    server { listen 127.0.0.1:%%PORT2%% ssl; ferrokv_resp admin=on; }
+    server { listen 127.0.0.1:%%PORT3%%;
+             ferrokv_resp password=%%DIR%%/password; }
 }
 http {
     %%HTTP%%
@@ -50,7 +58,15 @@ http {
 }
 CONF
 
+    my $dir = $nginx->dir;
+
     $nginx->write_file(token => "the-token\n");
+    $nginx->write_file(password => "secret\n");
+
+    system("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
+           . " -nodes -days 2 -subj /CN=x -keyout $dir/cert.pem -out $dir/crt"
+           . " -batch 2>/dev/null && cat $dir/crt >> $dir/cert.pem") == 0
+        or die 'openssl';
     $nginx->start;
 
     return $nginx;
