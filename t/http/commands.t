@@ -313,6 +313,36 @@ subtest 'bodies' => sub {
     is(length post('/redis', ['GET', 'l'])->json->{result}, 800_000, 'is there');
 };
 
+# Commands have no client here, as in ferrokv_call.
+subtest 'every command' => sub {
+    my @workers = $nginx->workers;
+    my %size;           # name, or "name|sub", and its arguments at least
+
+    for my $info (@{ post('/redis', ['COMMAND'])->json->{result} }) {
+        my ($name, $arity, $subs) = @$info[0, 1, 9];
+
+        $size{$name} = abs $arity;
+        $size{$_->[0]} = abs $_->[1] for @{ $subs // [] };
+    }
+
+    cmp_ok(scalar keys %size, '>', 100, 'are there');
+
+    for my $name (sort keys %size) {
+        my @words = split /\|/, $name;
+
+        for my $more (0 .. 2) {
+            my @args = ('1') x ($size{$name} + $more - @words);
+            my $r = post('/redis', [@words, @args]);
+
+            ok($r->status =~ /^(?:200|400)$/, "@words @args")
+                or diag $r->status, ' ', $r->error // $r->body;
+        }
+    }
+
+    is("@{[ $nginx->workers ]}", "@workers", 'by the same workers');
+    post('/redis', ['FLUSHALL']);
+};
+
 subtest 'clients that leave' => sub {
     my @workers = $nginx->workers;
     my $body = encode_json([map { ['INCR', 'left'] } 1 .. 3000]);
