@@ -260,6 +260,28 @@ ngx_http_ferrokv_cache_go_on(ngx_http_ferrokv_cache_t *cache)
 }
 
 
+/* ngx_http_ferrokv_cache_conf.c */
+void *ngx_http_ferrokv_cache_create_conf(ngx_conf_t *cf);
+char *ngx_http_ferrokv_cache_merge_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+char *ngx_http_ferrokv_cache_set(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_ferrokv_cache_set_key(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_ferrokv_cache_set_valid(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_ferrokv_cache_set_heuristic(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_ferrokv_cache_set_names(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_ferrokv_cache_set_purge(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_ferrokv_cache_set_purge_tag(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+char *ngx_http_ferrokv_cache_set_status(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+
+
 /* ngx_http_ferrokv_cache.c: the precontent handler. */
 ngx_int_t ngx_http_ferrokv_cache_handler(ngx_http_request_t *r);
 

@@ -14,6 +14,8 @@ static ngx_int_t ngx_http_ferrokv_cache_fields_shown(ngx_http_request_t *r,
     fkv_rules_fields_t *said, fkv_rules_fields_t *shown);
 static ngx_int_t ngx_http_ferrokv_cache_register(ngx_http_request_t *r,
     ngx_table_elt_t *h, fkv_rules_name_e id);
+static ngx_int_t ngx_http_ferrokv_cache_register_control(
+    ngx_http_request_t *r, ngx_table_elt_t *h);
 
 
 ngx_table_elt_t *
@@ -256,75 +258,70 @@ static ngx_int_t
 ngx_http_ferrokv_cache_register(ngx_http_request_t *r, ngx_table_elt_t *h,
     fkv_rules_name_e id)
 {
+    static const size_t  place[] = {
+#define NGX_HTTP_FERROKV_CACHE_PLACE(member)                                  \
+    offsetof(ngx_http_headers_out_t, member)
+
+        [FKV_RULES_CONTENT_ENCODING] =
+                             NGX_HTTP_FERROKV_CACHE_PLACE(content_encoding),
+        [FKV_RULES_ETAG] = NGX_HTTP_FERROKV_CACHE_PLACE(etag),
+        [FKV_RULES_EXPIRES] = NGX_HTTP_FERROKV_CACHE_PLACE(expires),
+        [FKV_RULES_LAST_MODIFIED] =
+                             NGX_HTTP_FERROKV_CACHE_PLACE(last_modified),
+        [FKV_RULES_LOCATION] = NGX_HTTP_FERROKV_CACHE_PLACE(location),
+        [FKV_RULES_REFRESH] = NGX_HTTP_FERROKV_CACHE_PLACE(refresh),
+        [FKV_RULES_SERVER] = NGX_HTTP_FERROKV_CACHE_PLACE(server),
+        [FKV_RULES_WWW_AUTHENTICATE] =
+                             NGX_HTTP_FERROKV_CACHE_PLACE(www_authenticate)
+
+#undef NGX_HTTP_FERROKV_CACHE_PLACE
+    };
+
+    u_char  *out;
+
+    if (id == FKV_RULES_CACHE_CONTROL) {
+        return ngx_http_ferrokv_cache_register_control(r, h);
+    }
+
+    if (id < sizeof(place) / sizeof(place[0]) && place[id]) {
+        out = (u_char *) &r->headers_out;
+        *(ngx_table_elt_t **) (void *) (out + place[id]) = h;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_cache_register_control(ngx_http_request_t *r,
+    ngx_table_elt_t *h)
+{
     ngx_table_elt_t  **ph;
-
-    switch (id) {
-
-    case FKV_RULES_CACHE_CONTROL:
 
 #if (nginx_version < 1023000)
 
-        if (r->headers_out.cache_control.elts == NULL
-            && ngx_array_init(&r->headers_out.cache_control, r->pool, 1,
-                              sizeof(ngx_table_elt_t *))
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (r->headers_out.cache_control.elts == NULL
+        && ngx_array_init(&r->headers_out.cache_control, r->pool, 1,
+                          sizeof(ngx_table_elt_t *))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-        ph = ngx_array_push(&r->headers_out.cache_control);
-        if (ph == NULL) {
-            return NGX_ERROR;
-        }
-
-        *ph = h;
+    ph = ngx_array_push(&r->headers_out.cache_control);
+    if (ph == NULL) {
+        return NGX_ERROR;
+    }
 
 #else
 
-        for (ph = &r->headers_out.cache_control; *ph; ph = &(*ph)->next) {
-            /* void */
-        }
-
-        *ph = h;
+    for (ph = &r->headers_out.cache_control; *ph; ph = &(*ph)->next) {
+        /* void */
+    }
 
 #endif
-        break;
 
-    case FKV_RULES_CONTENT_ENCODING:
-        r->headers_out.content_encoding = h;
-        break;
-
-    case FKV_RULES_ETAG:
-        r->headers_out.etag = h;
-        break;
-
-    case FKV_RULES_EXPIRES:
-        r->headers_out.expires = h;
-        break;
-
-    case FKV_RULES_LAST_MODIFIED:
-        r->headers_out.last_modified = h;
-        break;
-
-    case FKV_RULES_LOCATION:
-        r->headers_out.location = h;
-        break;
-
-    case FKV_RULES_REFRESH:
-        r->headers_out.refresh = h;
-        break;
-
-    case FKV_RULES_SERVER:
-        r->headers_out.server = h;
-        break;
-
-    case FKV_RULES_WWW_AUTHENTICATE:
-        r->headers_out.www_authenticate = h;
-        break;
-
-    default:
-        break;
-    }
+    *ph = h;
 
     return NGX_OK;
 }

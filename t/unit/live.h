@@ -14,6 +14,7 @@
 
 #include <ftw.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <time.h>
 
 typedef struct {
@@ -327,6 +328,36 @@ live_incr(live_t *live, const char *key, int64_t by, int64_t *value)
     *value = incr.value;
 
     return rc;
+}
+
+
+/*
+ * Of a test whose processes tell each other something: an open store, and size
+ * bytes of zeroes that all of them see.
+ */
+static inline void *
+live_share(live_t *live, size_t size)
+{
+    void  *told;
+
+    live_dir(live);
+    live->quiet = true;
+    live_open(live, FKV_MEMORY_MIN, FKV_SYNC_EVERYSEC);
+
+    told = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                -1, 0);
+    assert_true(told != MAP_FAILED);
+
+    return told;
+}
+
+
+static inline void
+live_unshare(live_t *live, void *told, size_t size)
+{
+    live_detach_close(live);
+    live_remove(live);
+    (void) munmap(told, size);
 }
 
 

@@ -12,7 +12,6 @@
 
 #include <sched.h>
 #include <signal.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -40,13 +39,7 @@ claim_setup(void **state)
 {
     (void) state;
 
-    live_dir(&live);
-    live.quiet = true;
-    live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_EVERYSEC);
-
-    told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
-                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(told != MAP_FAILED);
+    told = live_share(&live, sizeof(*told));
 
     return 0;
 }
@@ -57,9 +50,7 @@ claim_teardown(void **state)
 {
     (void) state;
 
-    live_detach_close(&live);
-    live_remove(&live);
-    (void) munmap(told, sizeof(*told));
+    live_unshare(&live, told, sizeof(*told));
 
     return 0;
 }

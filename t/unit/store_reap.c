@@ -8,7 +8,6 @@
 #include "store/memtable.h"
 #include "store/reap.h"
 
-#include <sys/mman.h>
 #include <sys/prctl.h>
 
 #define KEYS    10
@@ -31,13 +30,7 @@ reap_setup(void **state)
 {
     (void) state;
 
-    live_dir(&live);
-    live.quiet = true;
-    live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_EVERYSEC);
-
-    told = mmap(NULL, sizeof(*told), PROT_READ | PROT_WRITE,
-                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(told != MAP_FAILED);
+    told = live_share(&live, sizeof(*told));
 
     return 0;
 }
@@ -48,9 +41,7 @@ reap_teardown(void **state)
 {
     (void) state;
 
-    live_detach_close(&live);
-    live_remove(&live);
-    (void) munmap(told, sizeof(*told));
+    live_unshare(&live, told, sizeof(*told));
 
     return 0;
 }
