@@ -57,6 +57,14 @@ expect(cursor_t *c, const char *text)
 }
 
 
+/* What most names differ in; c stays. */
+static bool
+begins(const cursor_t *c, const char *three)
+{
+    return c->end - c->p >= 3 && memcmp(c->p, three, 3) == 0;
+}
+
+
 /* Exactly so many digits. */
 static unsigned
 digits(cursor_t *c, unsigned n)
@@ -81,7 +89,8 @@ static unsigned
 month(cursor_t *c)
 {
     for (unsigned i = 0; i < 12; i++) {
-        if (take(c, month_names[i])) {
+        if (begins(c, month_names[i])) {
+            c->p += 3;
             return i;
         }
     }
@@ -216,32 +225,32 @@ asctime_form(cursor_t *c, moment_t *m)
 static void
 any_form(cursor_t *c, moment_t *m, int64_t now)
 {
-    for (unsigned i = 0; i < 7; i++) {
-        char  brief[4];
+    unsigned  i = 0;
 
-        if (take(c, day_names[i])) {
-            expect(c, ", ");
-            rfc850(c, m, now);
-            return;
-        }
-
-        memcpy(brief, day_names[i], 3);
-        brief[3] = '\0';
-
-        if (take(c, brief)) {
-            if (take(c, ", ")) {
-                fixdate(c, m);
-
-            } else {
-                expect(c, " ");
-                asctime_form(c, m);
-            }
-
-            return;
-        }
+    while (i < 7 && !begins(c, day_names[i])) {
+        i++;
     }
 
-    c->failed = true;
+    if (i == 7) {
+        c->failed = true;
+        return;
+    }
+
+    if (take(c, day_names[i])) {
+        expect(c, ", ");
+        rfc850(c, m, now);
+        return;
+    }
+
+    c->p += 3;
+
+    if (take(c, ", ")) {
+        fixdate(c, m);
+
+    } else {
+        expect(c, " ");
+        asctime_form(c, m);
+    }
 }
 
 
