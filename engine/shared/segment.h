@@ -161,7 +161,7 @@ typedef struct {
     uint64_t  table_bytes;
     uint64_t  size_refused;     /* by a bound of so many bytes, lately */
     uint32_t  evict;            /* fkv_evict_e */
-    uint32_t  unused;
+    uint32_t  slots_top;        /* those from here on were never taken */
     uint32_t  levels[8];
     uint64_t  dead_tables[FKV__DEAD_TABLES];    /* store/dead.h */
     uint64_t  next_blob;        /* id of the next blob file: fetch_add */

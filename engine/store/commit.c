@@ -13,6 +13,7 @@
 #include "format/log.h"
 #include "shared/arena.h"
 #include "store/reap.h"
+#include "store/slots.h"
 #include "store/store.h"
 
 #include <poll.h>
@@ -143,10 +144,11 @@ static void
 wake_waiters(fkv_t *store)
 {
     uint64_t  visible = fkv__visible(store), durable;
+    unsigned  top = fkv__slots_top(store->seg);
 
     durable = __atomic_load_n(&store->seg->log.durable, __ATOMIC_SEQ_CST);
 
-    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
+    for (unsigned i = 0; i < top; i++) {
         fkv__slot_shm_t  *slot = &store->seg->slots[i];
         uint64_t          waiting, sync_waiting;
 

@@ -93,6 +93,8 @@ slot_take(fkv_t *store, char *error)
     store->slot = (unsigned) slot;
     store->own = &store->seg->slots[slot];
 
+    fkv__slots_raise(store->seg, store->slot + 1);
+
     fkv__reap_locked(store, store->slot);
 
     __atomic_store_n(&store->own->pid, (uint32_t) getpid(), __ATOMIC_RELAXED);

@@ -4,6 +4,7 @@
 
 #include "store/log_sync.h"
 #include "shared/arena.h"
+#include "store/slots.h"
 
 #include <errno.h>
 #include <string.h>
@@ -62,7 +63,9 @@ sync_files(fkv_t *store, uint64_t from, uint64_t to)
 static void
 wake_waiters(fkv_t *store, uint64_t durable)
 {
-    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
+    unsigned  top = fkv__slots_top(store->seg);
+
+    for (unsigned i = 0; i < top; i++) {
         uint64_t  waiting;
 
         waiting = __atomic_load_n(&store->seg->slots[i].sync_waiting,

@@ -43,6 +43,30 @@ fkv__slot_claim(const int *log_fds, unsigned n)
 
 
 void
+fkv__slots_raise(fkv__segment_shm_t *seg, unsigned top)
+{
+    uint32_t  was = __atomic_load_n(&seg->state.slots_top, __ATOMIC_SEQ_CST);
+
+    while (was < top
+           && !__atomic_compare_exchange_n(&seg->state.slots_top, &was, top,
+                                           false, __ATOMIC_SEQ_CST,
+                                           __ATOMIC_SEQ_CST))
+    {
+        continue;
+    }
+}
+
+
+unsigned
+fkv__slots_top(const fkv__segment_shm_t *seg)
+{
+    uint32_t  top = __atomic_load_n(&seg->state.slots_top, __ATOMIC_SEQ_CST);
+
+    return fkv__min(top, FKV__SLOTS_MAX);
+}
+
+
+void
 fkv__slot_clear(fkv__slot_shm_t *slot)
 {
     for (unsigned i = 0; i < FKV__SLOT_SNAPSHOTS; i++) {

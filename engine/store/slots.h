@@ -32,6 +32,15 @@ void fkv__slot_unlock(const int *log_fds, unsigned n, unsigned slot);
  */
 int fkv__slot_claim(const int *log_fds, unsigned n);
 
+/*
+ * Slots from top() on were never taken, so who wakes others need not look at
+ * them.  Its owner raises it before it announces that it waits, and the waker
+ * reads it after what it announces, all sequentially consistent: whoever the
+ * waker does not see so will see what the waker has announced.
+ */
+void     fkv__slots_raise(fkv__segment_shm_t *seg, unsigned top);
+unsigned fkv__slots_top(const fkv__segment_shm_t *seg);
+
 /* Nothing is pinned, read at or waited for by this slot any more. */
 void fkv__slot_clear(fkv__slot_shm_t *slot);
 
