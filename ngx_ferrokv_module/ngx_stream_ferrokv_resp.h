@@ -135,6 +135,7 @@ struct ngx_stream_ferrokv_resp_s {
     unsigned                       request:1;   /* parsed, not yet begun */
     unsigned                       hungry:1;    /* no whole request is there */
     unsigned                       resume:1;    /* something may go on */
+    unsigned                       idle:1;
     unsigned                       eof:1;       /* nothing comes any more */
     unsigned                       ending:1;    /* closed when all is sent */
     unsigned                       broken:1;    /* closed at once */
@@ -224,6 +225,10 @@ void ngx_stream_ferrokv_table_sweep(ngx_stream_ferrokv_table_t *table);
 
 void ngx_stream_ferrokv_client_come(ngx_stream_ferrokv_resp_t *resp);
 void ngx_stream_ferrokv_client_gone(ngx_stream_ferrokv_resp_t *resp);
+
+/* Whether it could be closed without anybody missing something. */
+void ngx_stream_ferrokv_client_idle(ngx_stream_ferrokv_resp_t *resp,
+    ngx_uint_t idle);
 
 /* Its row says what it does now. */
 void ngx_stream_ferrokv_client_seen(ngx_stream_ferrokv_resp_t *resp);

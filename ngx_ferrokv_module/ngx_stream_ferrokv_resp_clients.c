@@ -14,6 +14,9 @@
  * Hearing    a worker that has clients looks every NGX_STREAM_FERROKV_TICK_MS
  *            whether it was told something
  *
+ * Ending     nginx waits for timers only: the tick cannot be canceled while some
+ *            client is not idle
+ *
  * A client that finds no row is served all the same, but not listed.
  */
 
@@ -58,6 +61,7 @@ struct ngx_stream_ferrokv_table_s {
     ngx_stream_ferrokv_table_shm_t  *shm;
 
     ngx_queue_t                      clients;
+    ngx_uint_t                       busy;      /* clients that are not idle */
     ngx_uint_t                       hint;      /* where a row may be free */
     ngx_uint_t                       monitors;
     ngx_uint_t                       paused;    /* some client waits */
@@ -378,7 +382,27 @@ ngx_stream_ferrokv_client_come(ngx_stream_ferrokv_resp_t *resp)
         ngx_stream_ferrokv_row_begin(resp, &client->row);
     }
 
+    table->busy++;
+    table->tick.cancelable = 0;
     ngx_stream_ferrokv_tick_set(table);
+}
+
+
+void
+ngx_stream_ferrokv_client_idle(ngx_stream_ferrokv_resp_t *resp,
+    ngx_uint_t idle)
+{
+    ngx_stream_ferrokv_table_t  *table;
+
+    if (resp->idle == idle) {
+        return;
+    }
+
+    table = resp->conf->table;
+
+    resp->idle = idle;
+    table->busy += idle ? -1 : 1;
+    table->tick.cancelable = (table->busy == 0);
 }
 
 
@@ -392,6 +416,7 @@ ngx_stream_ferrokv_client_gone(ngx_stream_ferrokv_resp_t *resp)
     client = ngx_stream_ferrokv_row_of(resp);
 
     ngx_queue_remove(&resp->queue);
+    ngx_stream_ferrokv_client_idle(resp, 1);
 
     if (resp->client.monitors) {
         table->monitors--;

@@ -172,6 +172,7 @@ ngx_stream_ferrokv_flush(ngx_stream_ferrokv_resp_t *resp)
     }
 
     c->idle = ngx_stream_ferrokv_is_idle(resp);
+    ngx_stream_ferrokv_client_idle(resp, c->idle);
 
     if (ngx_stream_ferrokv_is_over(resp) || (c->idle && ngx_exiting)) {
         ngx_stream_ferrokv_close(resp);
