@@ -16,7 +16,7 @@
  *            it begins none while too much of it is in flight
  * Sending    replies are gathered, and sent by a posted event: once in a turn
  *            of the event loop, also when the engine ends many commands then
- * Memory     an idle connection has no chunk, and little for output
+ * Memory     an idle connection has neither chunk nor output
  */
 
 #ifndef _NGX_STREAM_FERROKV_RESP_H_INCLUDED_

@@ -14,8 +14,8 @@
  * Hearing    a worker that has clients looks every NGX_STREAM_FERROKV_TICK_MS
  *            whether it was told something
  *
- * Ending     nginx waits for timers only: the tick cannot be canceled while some
- *            client is not idle
+ * Ending     nginx waits for timers only: the tick cannot be canceled while
+ *            some client is not idle
  *
  * A client that finds no row is served all the same, but not listed.
  */

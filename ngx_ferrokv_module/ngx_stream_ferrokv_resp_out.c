@@ -2,8 +2,15 @@
 #include "ngx_stream_ferrokv_resp.h"
 
 
-/* More than that of empty memory no connection keeps. */
-#define NGX_STREAM_FERROKV_OUT_KEEP  (4 * 1024)
+/* What is larger goes when it is empty. */
+#define NGX_STREAM_FERROKV_OUT_KEEP  (256 * 1024)
+
+
+/*
+ * Of this process: the memory of what was sent last, for what is next to send.
+ * One is enough while clients take what they get.
+ */
+static fkv__buf_t  ngx_stream_ferrokv_out_spare;
 
 
 void
@@ -61,11 +68,16 @@ ngx_stream_ferrokv_out_tail(ngx_stream_ferrokv_out_t *out)
         ngx_queue_insert_tail(&out->pieces, &piece->queue);
     }
 
+    if (piece->buf.data == NULL) {
+        piece->buf = ngx_stream_ferrokv_out_spare;
+        ngx_memzero(&ngx_stream_ferrokv_out_spare, sizeof(fkv__buf_t));
+    }
+
     return &piece->buf;
 }
 
 
-/* One is always there, so that a connection at work needs no other memory. */
+/* One piece is always there, so that a connection at work allocates none. */
 
 static void
 ngx_stream_ferrokv_piece_sent(ngx_stream_ferrokv_out_t *out,
@@ -75,11 +87,18 @@ ngx_stream_ferrokv_piece_sent(ngx_stream_ferrokv_out_t *out,
     piece->sent = 0;
     piece->offered = 0;
 
+    if (piece->buf.cap <= NGX_STREAM_FERROKV_OUT_KEEP
+        && piece->buf.cap > ngx_stream_ferrokv_out_spare.cap)
+    {
+        fkv__buf_done(&ngx_stream_ferrokv_out_spare);
+        ngx_stream_ferrokv_out_spare = piece->buf;
+        ngx_memzero(&piece->buf, sizeof(fkv__buf_t));
+    }
+
+    fkv__buf_done(&piece->buf);
+
     if (ngx_queue_last(&out->pieces) != &piece->queue) {
         ngx_stream_ferrokv_piece_done(out, piece);
-
-    } else if (piece->buf.cap > NGX_STREAM_FERROKV_OUT_KEEP) {
-        fkv__buf_done(&piece->buf);
     }
 }
 

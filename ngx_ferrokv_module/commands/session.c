@@ -392,8 +392,11 @@ echo_call(fkv_call_t *call)
 static int
 monitor_call(fkv_call_t *call)
 {
-    call->client->monitors = true;
-    call->client->host->monitor(call->client, true);
+    if (!call->client->monitors) {
+        call->client->monitors = true;
+        call->client->host->monitor(call->client, true);
+    }
+
     fkv_reply_ok(call->reply);
 
     return FKV_OK;

@@ -274,6 +274,7 @@ ok(time - $since >= 0.25, 'as long as that');
 my $monitor = client();
 
 is($monitor->cmd('MONITOR'), 'OK', 'MONITOR');
+is($monitor->cmd('MONITOR'), 'OK', 'twice is once');
 $paused[$_]->cmd('ECHO', "hear $_ \"\x00\n") for 0 .. 5;
 $paused[0]->cmd('AUTH', 'default', 'secret');
 
