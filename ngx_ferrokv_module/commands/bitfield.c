@@ -294,6 +294,8 @@ fields_run(fkv_call_t *call, const fields_t *fields)
         return fields_write(call, fields, &held);
     }
 
+    fkv_held_looked(call, &held);
+
     for (unsigned i = 0; i < fields->n; i++) {
         fkv_reply_int(call->reply,
                       field_value(held.value.data, &fields->fields[i]));

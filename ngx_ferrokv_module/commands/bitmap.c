@@ -312,6 +312,7 @@ rows_get(fkv_call_t *call, fkv_str_t *rows, size_t *len)
             return rc;
         }
 
+        fkv_held_looked(call, &held);
         rows[i - 3] = held.value.data;
         *len = fkv__max(*len, held.value.data.len);
     }

@@ -40,6 +40,8 @@ fkv_call_get_in(fkv_call_t *call, unsigned ns, fkv_str_t key,
     fkv_call_value_t *value)
 {
     fkv__txn_key_t  *known;
+    unsigned         flags = call->command->flags;
+    int              rc;
 
     if (!key_valid(key)) {
         return FKV_NOTFOUND;
@@ -50,8 +52,43 @@ fkv_call_get_in(fkv_call_t *call, unsigned ns, fkv_str_t key,
         return FKV_ENOMEM;
     }
 
-    return fkv__txn_get(call->txn, known,
-                        !(call->command->flags & FKV_COMMAND_BARE), value);
+    rc = fkv__txn_get(call->txn, known, !(flags & FKV_COMMAND_BARE), value);
+
+    if ((rc == FKV_OK || rc == FKV_NOTFOUND)
+        && (flags & (FKV_COMMAND_READ | FKV_COMMAND_UNSEEN))
+           == FKV_COMMAND_READ)
+    {
+        fkv_call_looked(call, rc == FKV_OK);
+    }
+
+    return rc;
+}
+
+
+int
+fkv_call_pause(fkv_call_t *call, uint64_t ms)
+{
+    fkv__txn_t  *txn = call->txn;
+
+    if (txn->paused || txn->writes || ms == 0) {
+        return FKV_OK;
+    }
+
+    txn->pause_ms = ms;
+
+    return FKV_AGAIN;
+}
+
+
+void
+fkv_call_looked(fkv_call_t *call, bool found)
+{
+    if (found) {
+        call->txn->hits++;
+
+    } else {
+        call->txn->misses++;
+    }
 }
 
 

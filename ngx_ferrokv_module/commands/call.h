@@ -63,6 +63,12 @@ int fkv_call_get(fkv_call_t *call, fkv_str_t key, fkv_call_value_t *value);
 int fkv_call_get_in(fkv_call_t *call, unsigned ns, fkv_str_t key,
     fkv_call_value_t *value);
 
+/*
+ * A key was found, or not: counted in INFO.  What commands get that only read
+ * is counted by itself; one that writes says so where Redis counts it.
+ */
+void fkv_call_looked(fkv_call_t *call, bool found);
+
 /* The longest value that put takes. */
 uint64_t fkv_call_value_max(const fkv_call_t *call);
 
@@ -104,6 +110,13 @@ int fkv_call_scan(fkv_call_t *call, unsigned ns, fkv_str_t prefix,
 
 /* How many keys a database has.  Exact; FKV_AGAIN: as get. */
 int fkv_call_count(fkv_call_t *call, unsigned ns, uint64_t *n);
+
+/*
+ * Nothing goes on for so long, but in other commands.  FKV_AGAIN, and FKV_OK
+ * when the time is over; FKV_OK at once in what may write, and where the host
+ * has no timers.
+ */
+int fkv_call_pause(fkv_call_t *call, uint64_t ms);
 
 /* Replies with an error and returns FKV_EINVAL.  "ERR syntax error" */
 int fkv_call_fail(fkv_call_t *call, const char *fmt, ...)

@@ -12,7 +12,7 @@
  * argc is at least 1; rights as of fkv_exec_t; client may be NULL.
  * FKV_OK command is set: of a container the subcommand, but the container
  * itself if HELP is asked for: then it has subs and argc is not 1, and what
- * helps is fkv_server_help() · FKV_EINVAL replied; command is what was found,
+ * helps is fkv_command_help() · FKV_EINVAL replied; command is what was found,
  * or NULL
  */
 int fkv_command_check(const fkv_command_t **command, const fkv_str_t *argv,

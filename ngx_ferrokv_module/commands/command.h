@@ -29,7 +29,9 @@ typedef enum {
                                        are read only when it asks */
     FKV_COMMAND_BARE    = 0x100,    /* looks at no values: large ones are not
                                        loaded, data has only a length then */
-    FKV_COMMAND_QUIET   = 0x200     /* is no use of its keys, for eviction */
+    FKV_COMMAND_QUIET   = 0x200,    /* is no use of its keys, for eviction */
+    FKV_COMMAND_UNSEEN  = 0x400     /* what it finds of keys counts neither as
+                                       a hit nor as a miss */
 } fkv_command_flag_e;
 
 struct fkv_command_s {
@@ -98,6 +100,7 @@ extern const fkv_command_t  fkv_commands_introspect[];
 extern const fkv_command_t  fkv_commands_memory[];
 extern const fkv_command_t  fkv_commands_slowlog[];
 extern const fkv_command_t  fkv_commands_latency[];
+extern const fkv_command_t  fkv_commands_debug[];
 extern const fkv_command_t  fkv_commands_session[];
 extern const fkv_command_t  fkv_commands_transaction[];
 extern const fkv_command_t  fkv_commands_client[];

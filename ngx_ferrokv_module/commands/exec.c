@@ -3,9 +3,11 @@
  */
 
 #include "commands/exec.h"
+#include "commands/count.h"
 #include "commands/own.h"
 #include "commands/read.h"
 #include "commands/run.h"
+#include "commands/server.h"
 #include "commands/write.h"
 
 typedef enum {
@@ -141,6 +143,10 @@ exec_end(fkv__exec_t *own)
     fkv__looks_done(&own->txn);
     fkv__own_placed(own, own->seen);
 
+    if (own->exec != NULL) {
+        fkv__count_end(own);
+    }
+
     return fkv__op_end(&own->op, FKV_OK);
 }
 
@@ -269,10 +275,42 @@ exec_update(fkv__exec_t *own)
 }
 
 
+static void
+on_pause_over(void *data)
+{
+    fkv__own_child(data);
+}
+
+
+static fkv__turn_e
+exec_pause(fkv__exec_t *own)
+{
+    const fkv_server_t  *server = own->exec->server;
+
+    own->txn.paused = true;
+    own->op.state = EXEC_RUN;
+
+    if (server == NULL || server->pause == NULL
+        || server->pause(own->txn.pause_ms, on_pause_over, own) != FKV_OK)
+    {
+        return FKV__TURN_NEXT;
+    }
+
+    fkv__read_settle(own, true);
+    own->pending++;
+
+    return FKV__TURN_WAIT;
+}
+
+
 /* A run has ended in FKV_AGAIN. */
 static fkv__turn_e
 exec_asks(fkv__exec_t *own)
 {
+    if (own->txn.pause_ms != 0 && !own->txn.paused) {
+        return exec_pause(own);
+    }
+
     if (own->txn.writes && !looks_missing(own)) {
         return fkv__op_enter(&own->op, EXEC_UPDATE);
     }
@@ -478,6 +516,8 @@ fkv_exec(fkv_exec_t *exec)
     if (rc != FKV_OK) {
         return exec_wrong(own, rc);
     }
+
+    fkv__count_begin(own);
 
     return fkv__op_start(&own->op, "exec", exec_step,
                          !own->txn.writes ? EXEC_READ

@@ -45,8 +45,19 @@ fkv_held_copy(fkv_call_t *call, const fkv_held_t *held, uint64_t size,
 
 
 void
+fkv_held_looked(fkv_call_t *call, const fkv_held_t *held)
+{
+    if (call->command->flags & FKV_COMMAND_WRITE) {
+        fkv_call_looked(call, held->exists);
+    }
+}
+
+
+void
 fkv_held_reply(fkv_call_t *call, const fkv_held_t *held)
 {
+    fkv_held_looked(call, held);
+
     if (held->exists) {
         fkv_reply_str(call->reply, held->value.data);
     } else {

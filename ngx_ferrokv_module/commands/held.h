@@ -27,7 +27,10 @@ int fkv_held_get(fkv_call_t *call, unsigned i, fkv_held_t *held);
 int fkv_held_copy(fkv_call_t *call, const fkv_held_t *held, uint64_t size,
     uint8_t **data);
 
-/* The value, or nil. */
+/* It was read for its value, also by a command that may write: counted. */
+void fkv_held_looked(fkv_call_t *call, const fkv_held_t *held);
+
+/* The value, or nil; looked at. */
 void fkv_held_reply(fkv_call_t *call, const fkv_held_t *held);
 
 

@@ -23,6 +23,12 @@ fkv_command_help(const fkv_command_t *container, fkv_reply_t *reply)
     help_line(reply, container->name, " <subcommand> [<arg> [value] [opt] ...]"
               ". Subcommands are:", "");
 
+    if (container->call != NULL) {
+        fkv_reply_status(reply, "(no subcommand)");
+        help_line(reply, "    ", container->summary, "");
+        n += 2;
+    }
+
     for (const fkv_command_t *sub = container->subs; sub->name != NULL; sub++)
     {
         bool  bare = (sub->usage == NULL || sub->usage[0] == '\0');
@@ -33,6 +39,6 @@ fkv_command_help(const fkv_command_t *container, fkv_reply_t *reply)
     }
 
     fkv_reply_status(reply, "HELP");
-    fkv_reply_status(reply, "    Print this help.");
+    fkv_reply_status(reply, "    Prints this help.");
     fkv_reply_array_end(reply, begin, n);
 }

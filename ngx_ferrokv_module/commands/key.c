@@ -180,6 +180,10 @@ key_duplicate(fkv_call_t *call, unsigned ns, fkv_str_t to, bool replace,
     fkv_call_value_t  value, other;
     int               rc = fkv_call_get(call, call->argv[1], &value);
 
+    if ((rc == FKV_OK || rc == FKV_NOTFOUND) && !drop) {
+        fkv_call_looked(call, rc == FKV_OK);
+    }
+
     if (rc == FKV_OK && !replace) {
         rc = fkv_call_get_in(call, ns, to, &other);
         rc = (rc == FKV_OK) ? FKV_EXISTS : (rc == FKV_NOTFOUND) ? FKV_OK : rc;

@@ -7,11 +7,8 @@
  */
 
 #include "commands/call.h"
-#include "commands/number.h"
+#include "commands/encoding.h"
 
-#define EMBSTR_BYTES_MAX  44
-#define SHARED_INTS       10000     /* numbers that many keys of Redis share */
-#define SHARED_REFCOUNT   INT32_MAX
 #define SECOND_MS         1000
 
 #define ADJUST                                                                \
@@ -44,20 +41,13 @@ static int
 object_encoding(fkv_call_t *call)
 {
     fkv_call_value_t  value;
-    int64_t           n;
     int               rc = object_get(call, &value);
 
     if (rc != FKV_OK) {
         return object_answered(rc);
     }
 
-    if (fkv_number_int(value.data, &n) == FKV_OK) {
-        fkv_reply_cstr(call->reply, "int");
-
-    } else {
-        fkv_reply_cstr(call->reply, (value.data.len <= EMBSTR_BYTES_MAX)
-                                    ? "embstr" : "raw");
-    }
+    fkv_reply_cstr(call->reply, fkv_encoding(value.data));
 
     return FKV_OK;
 }
@@ -67,20 +57,13 @@ static int
 object_refcount(fkv_call_t *call)
 {
     fkv_call_value_t  value;
-    int64_t           n;
     int               rc = object_get(call, &value);
 
     if (rc != FKV_OK) {
         return object_answered(rc);
     }
 
-    if (fkv_number_int(value.data, &n) == FKV_OK && n >= 0 && n < SHARED_INTS)
-    {
-        fkv_reply_int(call->reply, SHARED_REFCOUNT);
-
-    } else {
-        fkv_reply_int(call->reply, 1);
-    }
+    fkv_reply_int(call->reply, fkv_encoding_refcount(value.data));
 
     return FKV_OK;
 }
@@ -149,18 +132,19 @@ object_idletime(fkv_call_t *call)
 }
 
 
+#define LOOK  (FKV_COMMAND_READ | FKV_COMMAND_QUIET | FKV_COMMAND_UNSEEN)
+
 static const fkv_command_t  subs[] = {
-    { "ENCODING", 3, FKV_COMMAND_READ | FKV_COMMAND_QUIET, 2, 2, 1,
-      object_encoding, "generic", "2.2.3", "key",
+    { "ENCODING", 3, LOOK, 2, 2, 1, object_encoding,
+      "generic", "2.2.3", "key",
       "Tells how Redis would hold the value.", NULL },
-    { "FREQ", 3, FKV_COMMAND_READ | FKV_COMMAND_BARE | FKV_COMMAND_QUIET,
-      2, 2, 1, object_freq, "generic", "4.0.0", "key",
+    { "FREQ", 3, LOOK | FKV_COMMAND_BARE, 2, 2, 1, object_freq,
+      "generic", "4.0.0", "key",
       "Tells how often the key was used, on a logarithmic scale.", NULL },
-    { "IDLETIME", 3, FKV_COMMAND_READ | FKV_COMMAND_BARE | FKV_COMMAND_QUIET,
-      2, 2, 1, object_idletime, "generic", "2.2.3", "key",
+    { "IDLETIME", 3, LOOK | FKV_COMMAND_BARE, 2, 2, 1, object_idletime,
+      "generic", "2.2.3", "key",
       "Tells for how many seconds the key was not used.", NULL },
-    { "REFCOUNT", 3, FKV_COMMAND_READ | FKV_COMMAND_QUIET, 2, 2, 1,
-      object_refcount, "generic", "2.2.3", "key",
+    { "REFCOUNT", 3, LOOK, 2, 2, 1, object_refcount, "generic", "2.2.3", "key",
       "Tells how many keys share the value, in Redis.", NULL },
     { .name = NULL }
 };

@@ -20,6 +20,7 @@
 
 #include "commands/exec.h"
 #include "commands/look.h"
+#include "commands/meter.h"
 #include "commands/txn.h"
 
 #define FKV__READS_MAX  256     /* in flight at once */
@@ -42,6 +43,7 @@ struct fkv__exec_s {
 
     const fkv_command_t  **commands;    /* NULL of a request that is wrong */
     const fkv_command_t   *one;
+    fkv_meter_span_t       span;
     unsigned               pending;
     unsigned               tries;
     uint64_t               seen;        /* LSN that must be visible to answer */

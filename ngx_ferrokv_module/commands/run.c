@@ -4,6 +4,7 @@
 
 #include "commands/run.h"
 #include "commands/check.h"
+#include "commands/count.h"
 #include "commands/help.h"
 
 #define KEYS_TOGETHER  16
@@ -134,6 +135,7 @@ commands_find(fkv__exec_t *own)
             continue;
         }
 
+        fkv__count_rejected(own, own->commands[i]);
         own->commands[i] = NULL;
 
         if (!exec->multi) {
@@ -241,7 +243,8 @@ run_one(fkv__exec_t *own, unsigned i, fkv_reply_t *reply)
     call->argv = request->argv;
     call->reply = reply;
 
-    if (call->command->call == NULL) {
+    /* Of a container itself, which may have something to call alone. */
+    if (call->command->subs != NULL && call->argc > 1) {
         fkv_command_help(call->command, reply);
         return FKV_OK;
     }

@@ -24,66 +24,6 @@ fkv_server_policy(fkv_evict_e evict)
 
 
 static void
-help_line(fkv_reply_t *reply, const char *name, const char *usage,
-    const char *summary)
-{
-    char    line[512];
-    size_t  len = strlen(name), more = (usage != NULL) ? strlen(usage) : 0;
-
-    FKV_ASSERT(len + 1 + more < sizeof(line));
-
-    memcpy(line, name, len);
-
-    if (more > 0) {
-        line[len++] = ' ';
-        memcpy(line + len, usage, more);
-        len += more;
-    }
-
-    line[len] = '\0';
-    fkv_reply_status(reply, line);
-
-    len = strlen(summary);
-    FKV_ASSERT(len + 4 < sizeof(line));
-
-    memset(line, ' ', 4);
-    memcpy(line + 4, summary, len + 1);
-    fkv_reply_status(reply, line);
-}
-
-
-void
-fkv_server_help(fkv_reply_t *reply, const fkv_command_t *container)
-{
-    static const char  head[] = " <subcommand> [<arg> [value] [opt] ...]. "
-                                "Subcommands are:";
-    char               line[128];
-    size_t             begin = fkv_reply_array_begin(reply), n = 3;
-    size_t             len = strlen(container->name);
-
-    FKV_ASSERT(len + sizeof(head) <= sizeof(line));
-
-    memcpy(line, container->name, len);
-    memcpy(line + len, head, sizeof(head));
-    fkv_reply_status(reply, line);
-
-    if (container->call != NULL) {
-        help_line(reply, "(no subcommand)", NULL, container->summary);
-        n += 2;
-    }
-
-    for (const fkv_command_t *sub = container->subs; sub->name != NULL; sub++)
-    {
-        help_line(reply, sub->name, sub->usage, sub->summary);
-        n += 2;
-    }
-
-    help_line(reply, "HELP", NULL, "Prints this help.");
-    fkv_reply_array_end(reply, begin, n);
-}
-
-
-static void
 reply_number(fkv_reply_t *reply, uint64_t n)
 {
     char  text[FKV_NUMBER_INT_BYTES];

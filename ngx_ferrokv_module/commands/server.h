@@ -31,6 +31,13 @@ struct fkv_server_s {
     uint64_t              output_max;   /* bytes kept for a client that does
                                            not read; 0 = no bound */
     bool                  password;     /* one is asked for */
+
+    /*
+     * Calls on_over(data) once, after so long, and not before it returns; or
+     * never, if it does not return FKV_OK.  NULL: there are no timers.
+     */
+    int                 (*pause)(uint64_t ms, void (*on_over)(void *data),
+                              void *data);
 };
 
 
@@ -39,11 +46,6 @@ const char *fkv_server_policy(fkv_evict_e evict);
 
 /* Up to when all that was answered is on disk whatever happens; 1970. */
 uint64_t fkv_server_saved_ms(const fkv_call_t *call, const fkv_stats_t *stats);
-
-/*
- * What HELP of a container answers: its subcommands, usage and summary.
- */
-void fkv_server_help(fkv_reply_t *reply, const fkv_command_t *container);
 
 
 #endif /* FKV_COMMANDS_SERVER_H */

@@ -22,6 +22,7 @@ static const fkv_command_t *const  families[] = {
     fkv_commands_info,
     fkv_commands_config,
     fkv_commands_introspect,
+    fkv_commands_memory,
     fkv_commands_slowlog,
     fkv_commands_latency,
     fkv_commands_string,
@@ -35,6 +36,7 @@ static const fkv_command_t *const  families[] = {
     fkv_commands_object,
     fkv_commands_dump,
     fkv_commands_random,
+    fkv_commands_debug,
     NULL
 };
 

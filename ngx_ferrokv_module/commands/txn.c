@@ -33,6 +33,10 @@ fkv__txn_init(fkv__txn_t *txn, fkv_t *store, uint64_t now_ms)
     txn->hint = 0;
     txn->cleared = 0;
     txn->looks = NULL;
+    txn->pause_ms = 0;
+    txn->paused = false;
+    txn->hits = 0;
+    txn->misses = 0;
 }
 
 
@@ -254,6 +258,8 @@ fkv__txn_begin(fkv__txn_t *txn)
     fkv__txn_drop(txn);
     txn->hint = 0;
     fkv__memory_reset(&txn->run);
+    txn->hits = 0;
+    txn->misses = 0;
 }
 
 

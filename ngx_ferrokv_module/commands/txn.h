@@ -66,6 +66,11 @@ struct fkv__txn_s {
     uint32_t        *buckets;   /* index + 1; NULL while keys are few */
     unsigned         buckets_n; /* a power of two */
 
+    uint64_t         pause_ms;  /* the command wants to wait so long */
+    bool             paused;    /* and has */
+    unsigned         hits;      /* of one run, for the meter */
+    unsigned         misses;
+
     uint32_t         cleared;   /* a bit for each namespace */
     fkv__buf_t       undo;
     uint32_t         undo_cleared;

@@ -4,6 +4,7 @@
 
 #include "live.h"
 #include "commands/check.h"
+#include "commands/help.h"
 #include "commands/resp.h"
 #include "commands/server.h"
 
@@ -95,7 +96,7 @@ ask_in(const char *line, unsigned protocol)
         == FKV_OK)
     {
         if (command->subs != NULL && call.argc > 1) {
-            fkv_server_help(&reply, command);
+            fkv_command_help(command, &reply);
 
         } else {
             call.command = command;

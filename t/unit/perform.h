@@ -13,6 +13,7 @@
 
 typedef struct {
     live_t               *live;
+    fkv_server_t         *server;       /* or NULL */
     const fkv_command_t  *own;          /* the test's commands, or NULL */
     unsigned              ns;
     uint64_t              after;
@@ -82,6 +83,7 @@ perform_init(const perform_t *p, performing_t *r)
 {
     memset(r, 0, sizeof(*r));
     r->exec.store = p->live->store;
+    r->exec.server = p->server;
     r->exec.ns = p->ns;
     r->exec.rights = FKV_COMMAND_WRITE | FKV_COMMAND_ADMIN;
     r->exec.after = p->after;
