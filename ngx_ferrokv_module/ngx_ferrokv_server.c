@@ -19,6 +19,8 @@ ngx_ferrokv_init_server(fkv_server_t *server, ngx_cycle_t *cycle,
     server->executable = ngx_argv[0];
     server->config = (char *) cycle->conf_file.data;
 
+    server->pause = ngx_ferrokv_pause;
+
     server->processes = (ngx_process == NGX_PROCESS_SINGLE)
                         ? 1 : ccf->worker_processes;
     server->clients_max = server->processes * cycle->connection_n;

@@ -27,6 +27,7 @@
 #include "ngx_ferrokv_secret.h"
 
 #include "commands/check.h"
+#include "commands/count.h"
 #include "commands/request.h"
 #include "commands/server.h"
 #include "commands/session.h"

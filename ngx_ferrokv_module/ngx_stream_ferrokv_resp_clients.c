@@ -384,6 +384,9 @@ ngx_stream_ferrokv_client_come(ngx_stream_ferrokv_resp_t *resp)
 
     table->busy++;
     table->tick.cancelable = 0;
+    fkv_meter_add(resp->conf->server.meter, connections, 1);
+    fkv_meter_clients(resp->conf->server.meter, 1);
+
     ngx_stream_ferrokv_tick_set(table);
 }
 
@@ -417,6 +420,7 @@ ngx_stream_ferrokv_client_gone(ngx_stream_ferrokv_resp_t *resp)
 
     ngx_queue_remove(&resp->queue);
     ngx_stream_ferrokv_client_idle(resp, 1);
+    fkv_meter_clients(resp->conf->server.meter, -1);
 
     if (resp->client.monitors) {
         table->monitors--;

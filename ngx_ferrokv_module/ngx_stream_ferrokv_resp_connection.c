@@ -148,6 +148,7 @@ ngx_stream_ferrokv_is_over(ngx_stream_ferrokv_resp_t *resp)
 static void
 ngx_stream_ferrokv_flush(ngx_stream_ferrokv_resp_t *resp)
 {
+    size_t             size;
     ngx_int_t          rc;
     ngx_event_t       *wev;
     ngx_connection_t  *c;
@@ -155,8 +156,13 @@ ngx_stream_ferrokv_flush(ngx_stream_ferrokv_resp_t *resp)
     c = resp->session->connection;
     wev = c->write;
 
+    size = resp->out.size;
+
     rc = resp->broken ? NGX_ERROR
                       : ngx_stream_ferrokv_out_send(&resp->out, c);
+
+    fkv_meter_add(resp->conf->server.meter, output_bytes,
+                  size - resp->out.size);
 
     if (rc == NGX_ERROR || ngx_handle_write_event(wev, 0) != NGX_OK) {
         ngx_stream_ferrokv_close(resp);
@@ -215,6 +221,7 @@ ngx_stream_ferrokv_read(ngx_stream_ferrokv_resp_t *resp)
 
     chunk->last += n;
     resp->session->received += n;
+    fkv_meter_add(resp->conf->server.meter, input_bytes, n);
 
     return NGX_OK;
 }
@@ -478,6 +485,7 @@ ngx_stream_ferrokv_resp_handler(ngx_stream_session_t *s)
     if (fscf->resp->passwords == NULL
         && !ngx_stream_ferrokv_is_local(c->sockaddr))
     {
+        fkv_meter_add(fscf->resp->server.meter, refused, 1);
         ngx_stream_ferrokv_deny(s);
         return;
     }

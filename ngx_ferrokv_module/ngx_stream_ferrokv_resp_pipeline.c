@@ -357,6 +357,10 @@ ngx_stream_ferrokv_begin(ngx_stream_ferrokv_resp_t *resp)
 
     if (rc == FKV_AGAIN) {
         rc = ngx_stream_ferrokv_turn_exec(turn);
+
+    } else {
+        fkv_count_rejected(&resp->conf->server, turn->turn.request.command,
+                           &turn->turn.exec.reply);
     }
 
     if (rc == FKV_AGAIN) {

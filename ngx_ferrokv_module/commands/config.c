@@ -282,30 +282,39 @@ config_value(const fkv_call_t *call, const config_t *config, fkv_text_t *value)
 
 
 static bool
-config_asked(const fkv_call_t *call, const config_t *config)
+matches(fkv_str_t pattern, const char *name)
 {
     uint8_t  lower[PATTERN_MAX];
 
+    if (pattern.len > sizeof(lower)) {
+        return false;
+    }
+
+    for (size_t i = 0; i < pattern.len; i++) {
+        lower[i] = fkv_rules_lower(pattern.data[i]);
+    }
+
+    return fkv_glob((fkv_str_t) { lower, pattern.len }, str_of(name));
+}
+
+
+/* Under which name it was asked for: its own, or as it was written, if that
+   was no pattern.  data NULL: it was not. */
+static fkv_str_t
+config_asked(const fkv_call_t *call, const config_t *config)
+{
     for (unsigned i = 2; i < call->argc; i++) {
 
-        fkv_str_t  pattern = call->argv[i];
-
-        if (pattern.len > sizeof(lower)) {
-            continue;
+        if (fkv_rules_same(str_of(config->name), call->argv[i])) {
+            return call->argv[i];
         }
 
-        for (size_t k = 0; k < pattern.len; k++) {
-            lower[k] = fkv_rules_lower(pattern.data[k]);
-        }
-
-        if (fkv_glob((fkv_str_t) { lower, pattern.len },
-                     str_of(config->name)))
-        {
-            return true;
+        if (matches(call->argv[i], config->name)) {
+            return str_of(config->name);
         }
     }
 
-    return false;
+    return FKV_STR_NULL;
 }
 
 
@@ -313,13 +322,13 @@ static int
 config_get(fkv_call_t *call)
 {
     const config_t  *config;
-    bool             asked[sizeof(configs) / sizeof(configs[0])];
+    fkv_str_t        asked[sizeof(configs) / sizeof(configs[0])];
     size_t           n = 0;
     int              rc;
 
     for (config = configs; config->name != NULL; config++) {
         asked[config - configs] = config_asked(call, config);
-        n += asked[config - configs];
+        n += (asked[config - configs].data != NULL);
     }
 
     fkv_reply_map(call->reply, n);
@@ -328,14 +337,14 @@ config_get(fkv_call_t *call)
 
         fkv_text_t  value = { .rc = FKV_OK };
 
-        if (!asked[config - configs]) {
+        if (asked[config - configs].data == NULL) {
             continue;
         }
 
         rc = config_value(call, config, &value);
 
         if (rc == FKV_OK) {
-            fkv_reply_cstr(call->reply, config->name);
+            fkv_reply_str(call->reply, asked[config - configs]);
             fkv_reply_str(call->reply, fkv__buf_str(&value.buf));
         }
 

@@ -90,15 +90,16 @@ reply_skip(const fkv_reply_t *reply, size_t *at, int64_t tokens)
 
 
 void
-fkv__count_rejected(fkv__exec_t *own, const fkv_command_t *command)
+fkv_count_rejected(const fkv_server_t *server, const fkv_command_t *command,
+    const fkv_reply_t *reply)
 {
-    fkv_meter_t  *meter = meter_of(own);
-    size_t        at = 0;
-    int64_t       members;
+    size_t   at = 0;
+    int64_t  members;
 
-    if (meter != NULL) {
-        fkv_meter_reject(meter, command);
-        (void) reply_failed(meter, &own->exec->reply, &at, &members);
+    if (server != NULL && server->meter != NULL
+        && reply_failed(server->meter, reply, &at, &members))
+    {
+        fkv_meter_reject(server->meter, command);
     }
 }
 

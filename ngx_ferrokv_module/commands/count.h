@@ -18,9 +18,12 @@ void fkv__count_begin(fkv__exec_t *own);
 /* The reply is complete. */
 void fkv__count_end(fkv__exec_t *own);
 
-/* A request cannot be run, and the reply says why: command is what was found,
-   or NULL. */
-void fkv__count_rejected(fkv__exec_t *own, const fkv_command_t *command);
+/*
+ * A request is not run, and if the reply is an error that is why: command is
+ * what was found, or NULL.  server NULL: nobody counts.
+ */
+void fkv_count_rejected(const fkv_server_t *server,
+    const fkv_command_t *command, const fkv_reply_t *reply);
 
 
 #endif /* FKV_COMMANDS_COUNT_H */

@@ -279,7 +279,7 @@ introspect_info(fkv_call_t *call)
         command = named(call->argv[i], &parent);
 
         if (command == NULL) {
-            fkv_reply_null_array(call->reply);
+            fkv_reply_null(call->reply);
 
         } else {
             reply_info(call->reply, command, parent);

@@ -135,7 +135,7 @@ commands_find(fkv__exec_t *own)
             continue;
         }
 
-        fkv__count_rejected(own, own->commands[i]);
+        fkv_count_rejected(exec->server, own->commands[i], &exec->reply);
         own->commands[i] = NULL;
 
         if (!exec->multi) {

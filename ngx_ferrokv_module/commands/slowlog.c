@@ -50,7 +50,9 @@ slowlog_get(fkv_call_t *call)
 
     if (call->argc > 3) {
         return fkv_call_fail(call, "ERR unknown subcommand or wrong number of "
-                             "arguments for 'get'. Try SLOWLOG HELP.");
+                             "arguments for '%.*s'. Try SLOWLOG HELP.",
+                             (int) call->argv[1].len,
+                             (const char *) call->argv[1].data);
     }
 
     if (call->argc == 3

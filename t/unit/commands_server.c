@@ -406,7 +406,7 @@ the_table_is_shown_as_redis_shows_its_own(void **state)
     assert_memory_equal(ask("command info"), count, strlen(count));
 
     assert_string_equal(ask("command info nosuch config|nosuch"),
-                        "*2\r\n*-1\r\n*-1\r\n");
+                        "*2\r\n$-1\r\n$-1\r\n");
     assert_string_equal(ask("command info config|SET"),
                         "*1\r\n*10\r\n$10\r\nconfig|set\r\n:-4\r\n"
                         "*1\r\n+admin\r\n:0\r\n:0\r\n:0\r\n"
