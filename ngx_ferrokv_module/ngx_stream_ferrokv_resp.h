@@ -112,6 +112,8 @@ struct ngx_stream_ferrokv_resp_s {
     fkv_request_limits_t           limits;
     ngx_stream_ferrokv_chunk_t    *chunk;       /* NULL: nothing is there */
     size_t                         wanted;      /* by the parser, at least */
+    ngx_uint_t                     ahead;       /* requests to come whose keys
+                                                   are loaded already */
 
     ngx_queue_t                    turns;
     ngx_uint_t                     turns_n;

@@ -10,6 +10,7 @@
  */
 
 #include "ngx_stream_ferrokv_resp.h"
+#include "commands/ahead.h"
 #include "commands/resp.h"
 
 
@@ -446,6 +447,14 @@ ngx_stream_ferrokv_parse(ngx_stream_ferrokv_resp_t *resp)
     }
 
     chunk->pos += parser->used;
+
+    if (resp->ahead) {
+        resp->ahead--;
+
+    } else if (chunk->pos != chunk->last) {
+        resp->ahead = fkv_ahead(resp->store, resp->client.ns, chunk->pos,
+                                chunk->last - chunk->pos);
+    }
 
     if (parser->argc == 0) {
         return NGX_DONE;
