@@ -150,7 +150,7 @@ static const fkv_command_t  subs[] = {
 };
 
 const fkv_command_t  fkv_commands_object[] = {
-    { .name = "OBJECT", .arity = -2, .flags = FKV_COMMAND_READ,
+    { .name = "OBJECT", .arity = -2,
       .group = "generic", .since = "2.2.3", .usage = "",
       .summary = "Looks into a key's value.", .subs = subs },
     { .name = NULL }
