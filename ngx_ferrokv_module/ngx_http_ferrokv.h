@@ -212,6 +212,16 @@ ngx_int_t ngx_http_ferrokv_limit_miss(ngx_http_request_t *r);
 ngx_int_t ngx_http_ferrokv_limit_add_variables(ngx_conf_t *cf);
 
 
+/* ngx_http_ferrokv_status_commands.c: what commands have counted. */
+
+size_t ngx_http_ferrokv_commands_status_size(ngx_ferrokv_store_t *store);
+
+u_char *ngx_http_ferrokv_commands_status_json(u_char *p, u_char *end,
+    ngx_ferrokv_store_t *store, fkv_stats_t *stats);
+u_char *ngx_http_ferrokv_commands_status_prometheus(u_char *p, u_char *end,
+    ngx_ferrokv_store_t **store, fkv_stats_t *stats, ngx_uint_t n);
+
+
 /* ngx_http_ferrokv_limit_count.c: what zones have counted, for the status. */
 
 size_t ngx_http_ferrokv_limit_status_size(ngx_http_ferrokv_main_conf_t *fmcf);

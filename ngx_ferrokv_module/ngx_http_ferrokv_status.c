@@ -283,6 +283,10 @@ ngx_http_ferrokv_json_store(ngx_http_ferrokv_status_t *st, ngx_uint_t i)
                                ngx_http_ferrokv_value(stats, g));
     }
 
+    ngx_http_ferrokv_print(st, ",\"commands\":");
+    st->last = ngx_http_ferrokv_commands_status_json(st->last, st->end,
+                                                     st->store[i], stats);
+
     ngx_http_ferrokv_print(st, "}");
 }
 
@@ -403,6 +407,10 @@ ngx_http_ferrokv_print_prometheus(ngx_http_ferrokv_status_t *st)
     ngx_http_ferrokv_print_namespaces(st, "quota_bytes",
                                       "what its class may need, 0: no bound");
 
+    st->last = ngx_http_ferrokv_commands_status_prometheus(st->last, st->end,
+                                                           st->store,
+                                                           st->stats, st->n);
+
     st->last = ngx_http_ferrokv_limit_status_prometheus(st->last, st->end,
                                                         st->fmcf);
 
@@ -508,7 +516,8 @@ ngx_http_ferrokv_status_collect(ngx_http_request_t *r,
 
     for (i = 0; i < st->n; i++) {
         fkv_stats(st->store[i]->fkv, &st->stats[i]);
-        size += st->store[i]->name.len * 128;
+        size += st->store[i]->name.len * 128
+                + ngx_http_ferrokv_commands_status_size(st->store[i]);
     }
 
     st->pos = ngx_pnalloc(r->pool, size);

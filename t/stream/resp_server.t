@@ -4,10 +4,12 @@
 use strict;
 use warnings;
 
+use JSON::PP;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Ferrokv::Differ;
+use Ferrokv::Http;
 use Ferrokv::Nginx;
 use Ferrokv::Resp;
 
@@ -17,6 +19,14 @@ my $nginx = Ferrokv::Nginx->new(<<'CONF', workers => 2, stream => 1);
 %%GLOBALS%%
 ferrokv_store main path=%%DIR%%/store memory=64m max_size=64m;
 events { }
+http {
+    %%HTTP%%
+    server {
+        listen 127.0.0.1:%%PORT2%%;
+        location /json { ferrokv_status; }
+        location /prometheus { ferrokv_status prometheus; }
+    }
+}
 stream {
     server { listen 127.0.0.1:%%PORT%%; ferrokv_resp admin=on; }
     server { listen 127.0.0.1:%%PORT1%%; ferrokv_resp; }
@@ -238,6 +248,21 @@ like($calls->{'cmdstat_config|resetstat'}, qr/^calls=1,/, 'subcommands, too');
 
 cmp_ok($stats->{total_net_input_bytes}, '>', 500, 'bytes that came');
 cmp_ok($stats->{total_net_output_bytes}, '>', 500, 'bytes that went');
+
+my $http = Ferrokv::Http->new($nginx->port(2));
+my $status = decode_json($http->get('/json')->body)->{stores}{main}{commands};
+
+is($status->{hits}, 16, 'ferrokv_status has them, too');
+is($status->{calls}{get}{calls}, 15, 'of each command');
+is($status->{calls}{get}{rejected}, 1, 'also what was not run');
+
+my $metrics = $http->get('/prometheus')->body;
+
+like($metrics, qr/^ferrokv_commands_misses_total\{store="main"\} 9$/m,
+     'for Prometheus');
+like($metrics, qr/^ferrokv_command_calls_total
+                   \{store="main",command="config\|resetstat"\}\ 1$/mx,
+     'of each command');
 
 my $server = info('server');
 
