@@ -288,7 +288,7 @@ ngx_stream_ferrokv_row_begin(ngx_stream_ferrokv_resp_t *resp,
     ngx_memzero(row, sizeof(fkv_client_row_t));
 
     row->created_ms = resp->created_ms;
-    row->fd = resp->session->connection->fd;
+    row->fd = resp->session ? resp->session->connection->fd : -1;
     ngx_memcpy(row->addr, resp->addr, FKV_CLIENT_ADDR_SIZE);
     ngx_memcpy(row->laddr, resp->laddr, FKV_CLIENT_ADDR_SIZE);
     ngx_stream_ferrokv_row_write(resp, row);

@@ -3,6 +3,7 @@
  */
 
 #include "disk.h"
+#include "store/slots.h"
 
 #define MEMORY  FKV_MEMORY_MIN
 
@@ -372,6 +373,7 @@ a_sync_wakes_who_waits_for_it(void **state)
     disk_settle(&disk);
     (void) read(disk.store->eventfds[5], &n, sizeof(n));
 
+    fkv__slots_raise(disk.store->seg, 6);
     disk.store->seg->slots[5].sync_waiting = disk.store->seg->log.written + 1;
     assert_int_equal(fkv__log_sync(disk.store), FKV_OK);
     assert_int_equal(read(disk.store->eventfds[5], &n, sizeof(n)), -1);
