@@ -257,7 +257,7 @@ ngx_ferrokv_result_is_true(ngx_ferrokv_result_t *result)
 
 /* $a_b_0 is item 0 of $a_b, if there is such a call, and else "b_0" of $a. */
 
-ngx_str_t *
+static ngx_str_t *
 ngx_ferrokv_result_item(ngx_ferrokv_result_t *newest, ngx_str_t *variable)
 {
     size_t                 skip;
@@ -315,4 +315,24 @@ ngx_ferrokv_item_prefix(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *prefix)
     prefix->data[name->len] = '_';
 
     return NGX_OK;
+}
+
+
+void
+ngx_ferrokv_item_get(ngx_ferrokv_result_t *newest, ngx_str_t *variable,
+    ngx_variable_value_t *value)
+{
+    ngx_str_t  *item;
+
+    item = ngx_ferrokv_result_item(newest, variable);
+
+    if (item == NULL) {
+        value->not_found = 1;
+        return;
+    }
+
+    value->data = item->data;
+    value->len = item->len;
+    value->valid = 1;
+    value->not_found = 0;
 }

@@ -50,9 +50,9 @@ ngx_uint_t ngx_ferrokv_result_is_true(ngx_ferrokv_result_t *result);
 ngx_int_t ngx_ferrokv_item_prefix(ngx_conf_t *cf, ngx_str_t *name,
     ngx_str_t *prefix);
 
-/* The item that a variable of this name is; NULL: there is none. */
-ngx_str_t *ngx_ferrokv_result_item(ngx_ferrokv_result_t *newest,
-    ngx_str_t *variable);
+/* The value of a variable: the item that has its name, if there is one. */
+void ngx_ferrokv_item_get(ngx_ferrokv_result_t *newest, ngx_str_t *variable,
+    ngx_variable_value_t *value);
 
 
 #endif /* _NGX_FERROKV_RESULT_H_INCLUDED_ */

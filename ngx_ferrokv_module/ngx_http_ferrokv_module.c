@@ -460,25 +460,13 @@ static ngx_int_t
 ngx_http_ferrokv_item(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
-    ngx_str_t               *value;
     ngx_http_ferrokv_ctx_t  *ctx;
 
     /* subrequests have the variables of the client's request, not its calls */
 
     ctx = ngx_http_ferrokv_get_ctx(r->main);
 
-    value = ctx ? ngx_ferrokv_result_item(ctx->results, (ngx_str_t *) data)
-                : NULL;
-
-    if (value == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    v->data = value->data;
-    v->len = value->len;
-    v->valid = 1;
-    v->not_found = 0;
+    ngx_ferrokv_item_get(ctx ? ctx->results : NULL, (ngx_str_t *) data, v);
 
     return NGX_OK;
 }

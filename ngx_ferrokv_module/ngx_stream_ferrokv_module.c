@@ -236,23 +236,11 @@ static ngx_int_t
 ngx_stream_ferrokv_item(ngx_stream_session_t *s,
     ngx_stream_variable_value_t *v, uintptr_t data)
 {
-    ngx_str_t                 *value;
     ngx_stream_ferrokv_ctx_t  *ctx;
 
     ctx = ngx_stream_get_module_ctx(s, ngx_stream_ferrokv_module);
 
-    value = ctx ? ngx_ferrokv_result_item(ctx->results, (ngx_str_t *) data)
-                : NULL;
-
-    if (value == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    v->data = value->data;
-    v->len = value->len;
-    v->valid = 1;
-    v->not_found = 0;
+    ngx_ferrokv_item_get(ctx ? ctx->results : NULL, (ngx_str_t *) data, v);
 
     return NGX_OK;
 }

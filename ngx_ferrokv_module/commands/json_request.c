@@ -1,4 +1,5 @@
 #include "commands/json_request.h"
+#include "commands/number.h"
 
 typedef struct {
     fkv_json_request_t  *json;
@@ -47,19 +48,6 @@ reader_take(reader_t *reader, uint8_t c)
 }
 
 
-static int
-hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
-}
-
-
 /* The four digits behind \u; p is behind them then. */
 static bool
 reader_hex(reader_t *reader, uint32_t *unit)
@@ -71,7 +59,7 @@ reader_hex(reader_t *reader, uint32_t *unit)
     }
 
     for (int i = 0; i < 4; i++) {
-        int  digit = hex_digit(reader->p[i]);
+        int  digit = fkv_number_hex(reader->p[i]);
 
         if (digit < 0) {
             return false;

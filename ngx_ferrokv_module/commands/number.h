@@ -14,6 +14,20 @@
 int fkv_number_int(fkv_str_t text, int64_t *n);
 size_t fkv_number_int_put(char *out, int64_t n);
 
+/* Of a hexadecimal digit; -1: it is none. */
+static inline int
+fkv_number_hex(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
+}
+
+
 /* What strtold() takes, whole, in its range; no blanks or nan.  As above. */
 int fkv_number_real(fkv_str_t text, long double *n);
 

@@ -236,19 +236,6 @@ is_space(uint8_t c)
 }
 
 
-static int
-hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-
-    c |= 0x20;
-
-    return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
-}
-
-
 /* Behind a backslash between double quotes, at *p: what it stands for. */
 static uint8_t
 line_escape(const uint8_t **p, const uint8_t *end)
@@ -258,9 +245,9 @@ line_escape(const uint8_t **p, const uint8_t *end)
     const char        *letter;
 
     if (c == 'x' && end - *p >= 2
-        && hex_digit((*p)[0]) >= 0 && hex_digit((*p)[1]) >= 0)
+        && fkv_number_hex((*p)[0]) >= 0 && fkv_number_hex((*p)[1]) >= 0)
     {
-        c = (uint8_t) (hex_digit((*p)[0]) * 16 + hex_digit((*p)[1]));
+        c = (uint8_t) (fkv_number_hex((*p)[0]) * 16 + fkv_number_hex((*p)[1]));
         *p += 2;
         return c;
     }

@@ -17,10 +17,8 @@ setup(void **state)
 {
     (void) state;
 
-    live_dir(&live);
-    live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_ALWAYS);
-    live_attach(&live, FKV_WORKER);
-    p = (perform_t) { .live = &live, .own = own_commands };
+    perform_open(&p, &live);
+    p.own = own_commands;
 
     return 0;
 }
@@ -31,9 +29,7 @@ teardown(void **state)
 {
     (void) state;
 
-    perform_close(&p);
-    live_detach_close(&live);
-    live_remove(&live);
+    perform_remove(&p);
 
     return 0;
 }

@@ -106,9 +106,7 @@ teardown(void **state)
 {
     (void) state;
 
-    perform_close(&p);
-    live_detach_close(&live);
-    live_remove(&live);
+    perform_remove(&p);
 
     return 0;
 }

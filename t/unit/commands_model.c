@@ -360,9 +360,7 @@ random_commands(fkv_sync_e sync)
 
     assert_int_equal(fkv_in_flight(live.store), 0);
     fkv_helper_stop(live.store);
-    perform_close(&p);
-    live_detach_close(&live);
-    live_remove(&live);
+    perform_remove(&p);
     free(sent);
 }
 

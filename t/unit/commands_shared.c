@@ -80,9 +80,7 @@ transactions_of_two_processes(void **state)
     assert_true(x == 2 * ROUNDS);
     assert_true(y == 2 * ROUNDS);
 
-    perform_close(&p);
-    live_detach_close(&live);
-    live_remove(&live);
+    perform_remove(&p);
 }
 
 

@@ -22,10 +22,8 @@ setup(void **state)
 {
     (void) state;
 
-    live_dir(&live);
-    live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_ALWAYS);
-    live_attach(&live, FKV_WORKER);
-    p = (perform_t) { .live = &live, .now_ms = NOW };
+    perform_open(&p, &live);
+    p.now_ms = NOW;
 
     return 0;
 }
@@ -36,9 +34,7 @@ teardown(void **state)
 {
     (void) state;
 
-    perform_close(&p);
-    live_detach_close(&live);
-    live_remove(&live);
+    perform_remove(&p);
 
     return 0;
 }

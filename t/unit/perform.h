@@ -37,6 +37,26 @@ perform_close(perform_t *p)
 }
 
 
+/* A store for it, which perform_remove() removes. */
+static inline void
+perform_open(perform_t *p, live_t *live)
+{
+    live_dir(live);
+    live_open(live, FKV_MEMORY_MIN, FKV_SYNC_ALWAYS);
+    live_attach(live, FKV_WORKER);
+    *p = (perform_t) { .live = live };
+}
+
+
+static inline void
+perform_remove(perform_t *p)
+{
+    perform_close(p);
+    live_detach_close(p->live);
+    live_remove(p->live);
+}
+
+
 /* The test's own commands come first. */
 static inline const fkv_command_t *
 perform_find(const perform_t *p, fkv_str_t name)
