@@ -73,11 +73,21 @@ blob_reading(const fkv_blob_t *blob)
 }
 
 
+/* Who waits is an operation in flight: a worker that ends waits for it. */
+static void
+blob_await(fkv_blob_t *blob, fkv_blob_read_t *reader)
+{
+    blob->store->in_flight += (reader != NULL);
+    blob->store->in_flight -= (blob->reader != NULL);
+    blob->reader = reader;
+}
+
+
 void
 fkv_blob_close(fkv_blob_t *blob)
 {
     blob->closed = true;
-    blob->reader = NULL;
+    blob_await(blob, NULL);
 
     if (!blob_reading(blob)) {
         blob_free(blob);
@@ -111,7 +121,7 @@ on_read(fkv__io_req_t *io)
     } else if (blob->reader != NULL) {
         fkv_blob_read_t  *reader = blob->reader;
 
-        blob->reader = NULL;
+        blob_await(blob, NULL);
         fkv__op_run(&reader->op);
     }
 }
@@ -263,7 +273,7 @@ read_piece(fkv_blob_read_t *read)
     }
 
     if (rc == FKV_OK && (frame == NULL || frame->reading)) {
-        blob->reader = read;
+        blob_await(blob, read);
         return FKV__TURN_WAIT;
     }
 

@@ -83,9 +83,16 @@ stream(fkv_blob_t *blob, uint64_t from, uint64_t to, uint64_t *got)
 
     *got = 0;
 
-    while ((rc = live_wait(&disk.live, &read.op, fkv_blob_read(&read), &done))
-           == FKV_OK)
-    {
+    for ( ;; ) {
+        rc = fkv_blob_read(&read);
+        assert_int_equal(fkv_in_flight(disk.store), rc == FKV_AGAIN);
+        rc = live_wait(&disk.live, &read.op, rc, &done);
+        assert_int_equal(fkv_in_flight(disk.store), 0);
+
+        if (rc != FKV_OK) {
+            break;
+        }
+
         assert_true(read.piece.len > 0);
         assert_true(read.piece.len <= FKV__BLOB_PIECE_BYTES);
         memcpy(copy + *got, read.piece.data, read.piece.len);
