@@ -102,8 +102,12 @@ for my $i (3 .. 402) {
 cmp_ok(status()->{size}, '>', 1.8 * 1024 * 1024, 'and it is full again');
 
 # At a reload it can change.
+my %old = map { $_ => 1 } $nginx->workers;
+
 $nginx->write_conf(conf('max_size=3m'));
 ok($nginx->reload, 'a reload');
+ok($nginx->wait_until(sub { !grep { $old{$_} } $nginx->workers }),
+   'ends the workers that were there');
 ok($nginx->wait_until(sub {
     $http = Ferrokv::Http->new($nginx->port);
     status()->{max_size} == 3 * 1024 * 1024;
