@@ -47,14 +47,3 @@ const fkv__clock_t  fkv__clock_linux = {
     .boot_ms = clock_boot_ms,
     .data = NULL
 };
-
-
-uint64_t
-fkv__monotonic_us(void)
-{
-    struct timespec  ts;
-
-    FKV_ASSERT(clock_gettime(CLOCK_MONOTONIC, &ts) == 0);
-
-    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}

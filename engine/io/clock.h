@@ -21,7 +21,4 @@ struct fkv__clock_s {
 
 extern const fkv__clock_t  fkv__clock_linux;
 
-/* Microseconds of CLOCK_MONOTONIC, for delays: store time may stand still. */
-uint64_t fkv__monotonic_us(void);
-
 #endif /* FKV_IO_CLOCK_H */

@@ -4,18 +4,18 @@
 
 #define _GNU_SOURCE
 #include "shared/segment.h"
+#include "base/time.h"
 #include "shared/blocks.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PAGE           4096
 #define SEGMENT_MAGIC  0x314765536b764bull
 #define HUGE_PAGE      (2 * 1024 * 1024)
-#define HUGE_MS        500
+#define HUGE_US        500000
 #define BYTES_PER_KEY  256      /* a bucket for so many bytes of arena */
 #define BYTES_PER_LEASE  (64 * 1024)    /* a lease for so many of memory */
 #define LEASES_MAX     16384
@@ -141,32 +141,21 @@ map_aligned(int fd, uint64_t bytes)
 }
 
 
-static uint64_t
-monotonic_ms(void)
-{
-    struct timespec  ts;
-
-    FKV_ASSERT(clock_gettime(CLOCK_MONOTONIC, &ts) == 0);
-
-    return (uint64_t) ts.tv_sec * 1000 + (uint64_t) ts.tv_nsec / 1000000;
-}
-
-
 /*
  * Huge pages, as far as the kernel has them to give: without them a random
  * look into a large segment misses the TLB at every step.  This call does not
  * follow the system's settings of transparent huge pages, but wants a page to
  * be there already; kernels before 6.1 refuse it.  It clears them: that is
  * quick, but not where a hypervisor takes its time to find memory, and a start
- * does not wait for it longer than HUGE_MS.
+ * does not wait for it longer than HUGE_US.
  */
 static void
 take_huge_pages(uint8_t *p, uint64_t bytes)
 {
-    uint64_t  until = monotonic_ms() + HUGE_MS;
+    uint64_t  until = fkv__monotonic_us() + HUGE_US;
 
     for (uint64_t at = 0;
-         at + HUGE_PAGE <= bytes && monotonic_ms() < until;
+         at + HUGE_PAGE <= bytes && fkv__monotonic_us() < until;
          at += HUGE_PAGE)
     {
         volatile uint8_t  *page = p + at;

@@ -11,6 +11,7 @@
 
 #include "fkv.h"
 #include "base/list.h"
+#include "base/time.h"
 #include "shared/segment.h"
 #include "shared/set.h"
 #include "store/commit.h"

@@ -163,16 +163,6 @@ exec_failed(fkv__exec_t *own, int rc)
 }
 
 
-static void
-on_awaited(fkv_op_t *op)
-{
-    fkv__exec_t  *own = op->data;
-
-    own->awaited = op->rc;
-    fkv__own_child(own);
-}
-
-
 /* Nothing is told that could be lost yet. */
 static fkv__turn_e
 exec_answer(fkv__exec_t *own)
@@ -188,7 +178,7 @@ exec_answer(fkv__exec_t *own)
     fkv__own_placed(own, own->seen);
 
     own->await = (fkv_await_t) {
-        .op = { .on_done = on_awaited, .data = own },
+        .op = { .on_done = fkv__own_awaited, .data = own },
         .store = own->store,
         .lsn = own->seen
     };

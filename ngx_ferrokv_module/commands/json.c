@@ -185,11 +185,11 @@ status_put(writer_t *w, fkv_str_t str)
 }
 
 
-static int value_put(writer_t *w, const fkv_reply_token_t *token);
+typedef int (*token_put_pt)(writer_t *w, const fkv_reply_token_t *token);
 
 
 static int
-array_put(writer_t *w, int64_t n)
+array_put(writer_t *w, int64_t n, token_put_pt put)
 {
     fkv_reply_token_t  token;
     int                rc = text_put(w, "[");
@@ -200,7 +200,7 @@ array_put(writer_t *w, int64_t n)
         }
 
         rc = text_put(w, (i > 0) ? "," : "");
-        rc = (rc == FKV_OK) ? value_put(w, &token) : rc;
+        rc = (rc == FKV_OK) ? put(w, &token) : rc;
     }
 
     return (rc == FKV_OK) ? text_put(w, "]") : rc;
@@ -238,10 +238,10 @@ value_put(writer_t *w, const fkv_reply_token_t *token)
 
     case FKV_REPLY_ARRAY:
     case FKV_REPLY_SET:
-        return array_put(w, token->n);
+        return array_put(w, token->n, value_put);
 
     case FKV_REPLY_MAP:
-        return array_put(w, 2 * token->n);
+        return array_put(w, 2 * token->n, value_put);
     }
 
     fkv__unreachable();
@@ -264,25 +264,6 @@ envelope_put(writer_t *w, const fkv_reply_token_t *token)
 
 
 static int
-envelopes_put(writer_t *w, int64_t n)
-{
-    fkv_reply_token_t  token;
-    int                rc = text_put(w, "[");
-
-    for (int64_t i = 0; i < n && rc == FKV_OK; i++) {
-        if (fkv_reply_next(w->reply, &w->at, &token) != FKV_OK) {
-            break;
-        }
-
-        rc = text_put(w, (i > 0) ? "," : "");
-        rc = (rc == FKV_OK) ? envelope_put(w, &token) : rc;
-    }
-
-    return (rc == FKV_OK) ? text_put(w, "]") : rc;
-}
-
-
-static int
 reply_put(fkv__buf_t *out, const fkv_reply_t *reply, bool base64, bool all)
 {
     writer_t           w = { out, reply, 0, base64 };
@@ -297,7 +278,7 @@ reply_put(fkv__buf_t *out, const fkv_reply_t *reply, bool base64, bool all)
     FKV_ASSERT(fkv_reply_next(reply, &w.at, &token) == FKV_OK);
 
     rc = (all && token.type == FKV_REPLY_ARRAY)
-         ? envelopes_put(&w, token.n) : envelope_put(&w, &token);
+         ? array_put(&w, token.n, envelope_put) : envelope_put(&w, &token);
 
     if (rc != FKV_OK) {
         out->len = begin;

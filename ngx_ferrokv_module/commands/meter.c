@@ -1,9 +1,9 @@
 #define _GNU_SOURCE
 #include "commands/meter.h"
+#include "base/time.h"
 
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #define SLOWER_US    10000      /* the slow log's bound if nobody sets it */
 #define EXACT_FIRST  16         /* calls of a command that are all measured */
@@ -13,17 +13,6 @@ const char *const  fkv_meter_error_names[FKV_METER_ERRORS_N] = {
     FKV_METER_ERRORS(METER_NAME)
 #undef METER_NAME
 };
-
-
-static uint64_t
-clock_us(clockid_t id)
-{
-    struct timespec  ts;
-
-    FKV_ASSERT(clock_gettime(id, &ts) == 0);
-
-    return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
-}
 
 
 /* Row 0 is the base of the last reset. */
@@ -265,8 +254,8 @@ fkv_meter_begin(fkv_meter_t *meter, const fkv_command_t *command,
     fkv_meter_span_t *span)
 {
     span->weight = span_weight(meter, command);
-    span->coarse_us = clock_us(CLOCK_MONOTONIC_COARSE);
-    span->exact_us = (span->weight != 0) ? clock_us(CLOCK_MONOTONIC) : 0;
+    span->coarse_us = fkv__time_us(CLOCK_MONOTONIC_COARSE);
+    span->exact_us = (span->weight != 0) ? fkv__monotonic_us() : 0;
 }
 
 
@@ -298,7 +287,7 @@ fkv_meter_end(fkv_meter_t *meter, const fkv_command_t *command,
     fkv_meter_row_shm_t  *row = meter->own;
     unsigned              i = fkv_meter_index(meter, command);
     int64_t               slower, usec;
-    uint64_t              now = clock_us(CLOCK_MONOTONIC_COARSE);
+    uint64_t              now = fkv__time_us(CLOCK_MONOTONIC_COARSE);
 
     if (now / 1000000 != row->second) {
         rates_turn(row, now / 1000000);
@@ -321,7 +310,7 @@ fkv_meter_end(fkv_meter_t *meter, const fkv_command_t *command,
     usec = (int64_t) (now - span->coarse_us);
 
     if (span->weight != 0) {
-        usec = (int64_t) (clock_us(CLOCK_MONOTONIC) - span->exact_us);
+        usec = (int64_t) (fkv__monotonic_us() - span->exact_us);
 
         if (i < meter->n) {
             fkv_meter_bump(&row->commands[i].usec,
@@ -471,7 +460,7 @@ void
 fkv_meter_sum(const fkv_meter_t *meter, const fkv_t *store,
     const fkv_stats_t *stats, fkv_meter_sums_t *sums)
 {
-    uint64_t  second = clock_us(CLOCK_MONOTONIC_COARSE) / 1000000;
+    uint64_t  second = fkv__time_us(CLOCK_MONOTONIC_COARSE) / 1000000;
 
     memset(sums, 0, sizeof(*sums));
 

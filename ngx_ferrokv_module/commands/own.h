@@ -81,6 +81,17 @@ fkv__own_child(fkv__exec_t *own)
 }
 
 
+/* The on_done of own->await. */
+static inline void
+fkv__own_awaited(fkv_op_t *op)
+{
+    fkv__exec_t  *own = op->data;
+
+    own->awaited = op->rc;
+    fkv__own_child(own);
+}
+
+
 /* What comes next on the connection may start. */
 void fkv__own_placed(fkv__exec_t *own, uint64_t lsn);
 

@@ -237,16 +237,6 @@ snapshot_take(fkv__exec_t *own)
 }
 
 
-static void
-on_awaited(fkv_op_t *op)
-{
-    fkv__exec_t  *own = op->data;
-
-    own->awaited = op->rc;
-    fkv__own_child(own);
-}
-
-
 /*
  * What this connection has written must be complete to be read, and visible to
  * be counted, for that is done by others.
@@ -270,7 +260,7 @@ read_await(fkv__exec_t *own)
     }
 
     own->await = (fkv_await_t) {
-        .op = { .on_done = on_awaited, .data = own },
+        .op = { .on_done = fkv__own_awaited, .data = own },
         .store = own->store,
         .lsn = own->exec->after,
         .complete = !count
