@@ -19,7 +19,8 @@ CC_OPT  := -g -O2 -fPIC -fstack-protector-strong -D_FORTIFY_SOURCE=2 -MMD -MP
 LD_OPT  := -Wl,-z,relro -Wl,-z,now
 jobs    := -j$(shell nproc)
 sources := $(wildcard engine/*/*.c ngx_ferrokv_module/*.c \
-               ngx_ferrokv_module/rules/*.c ngx_ferrokv_module/commands/*.c)
+               ngx_ferrokv_module/rules/*.c ngx_ferrokv_module/commands/*.c \
+               ngx_ferrokv_module/extensions/*.c)
 
 all: build/modules/$(MODULE)
 

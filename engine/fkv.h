@@ -231,6 +231,11 @@ typedef struct {
     fkv_str_t    content_type;  /* empty = none was given */
     uint64_t     version;       /* LSN of the record: the ETag */
     uint64_t     expire_at;     /* milliseconds, 0 = never */
+    uint16_t     type;          /* 0 = bytes; what others are, the catalog
+                                   says, not the engine */
+    uint16_t     encver;        /* of the type's encoding */
+    uint64_t     stamp;         /* not 0: the key has elements, and this is
+                                   what they are found by */
 } fkv_value_t;
 
 
@@ -327,6 +332,9 @@ int fkv_await(fkv_await_t *await);
  *   snapshot    an LSN, 0 = everything visible now; of a lease it is set
  *   after       of "now": what lies below this LSN is seen too, though it is
  *               not visible yet; it is complete (fkv_await)
+ *   stamp       not 0: not the key itself is read, but its element of this
+ *               name.  It is that of the key's value, read at the same moment:
+ *               elements of another stamp are not the key's any more
  *   lease       what holds the snapshot, or id 0
  *   load_max    a large value up to this length is loaded: value.data
  *   head        a longer one is not even opened
@@ -350,6 +358,8 @@ typedef struct {
     uint64_t      snapshot;
     uint64_t      after;
     fkv_lease_t   lease;
+    uint64_t      stamp;
+    fkv_str_t     element;
     uint64_t      load_max;
     bool          head;
     bool          quiet;        /* this is no use of the key, for eviction */
@@ -421,6 +431,21 @@ typedef struct fkv_update_s    fkv_update_t;
 typedef struct fkv_upload_s    fkv_upload_t;
 typedef struct fkv__update_s   fkv__update_t;
 
+/*
+ * Elements are an ordered range under a key, seen only by who names the key's
+ * stamp.  They are written with the key itself, so its version changes with
+ * each of them, and an expectation on the key is one on all of them; they need
+ * no latch of their own.  When the key has another stamp, or none, is deleted
+ * or has expired, they are gone: nobody can name them, and compaction drops
+ * them.  So a stamp is used for one life of a key: 63 random bits will do.
+ */
+typedef struct {
+    fkv_str_t     name;         /* up to FKV_KEY_BYTES_MAX with the key */
+    fkv_str_t     value;        /* below blob_min */
+    uint64_t      expire_at;    /* 0 = never: with the key */
+    bool          gone;         /* it is deleted */
+} fkv_element_t;
+
 typedef enum {
     FKV_KEEP = 0,               /* leave this key alone */
     FKV_PUT,
@@ -442,6 +467,12 @@ typedef struct {
     fkv_upload_t *upload;       /* of the value, complete; or NULL */
     fkv_str_t     content_type;
     uint64_t      expire_at;    /* 0 = never */
+    uint16_t      type;
+    uint16_t      encver;
+    uint64_t      stamp;        /* 0 = it has no elements */
+    fkv_element_t *elements;    /* of this stamp, written with a PUT; sorted by
+                                   name, each once; else NULL */
+    unsigned      elements_n;
 
     uint64_t      version;      /* result of a PUT or DELETE */
 } fkv_change_t;
@@ -520,6 +551,8 @@ void fkv_upload_close(fkv_upload_t *upload);
  *               and value are valid during the call; any other answer than
  *               FKV_OK ends the scan before this entry with that code, which
  *               must not be FKV_AGAIN
+ *   stamp       not 0: elements of this stamp of the key are walked, prefix,
+ *               start, end, seek and on_entry's key are names of elements
  *   seek        on_entry may set it: the next entry wanted is the first at or
  *               behind this key; what lies between costs nothing.  Its bytes
  *               are taken when on_entry has answered
@@ -535,6 +568,8 @@ struct fkv_scan_s {
     fkv_op_t      op;
     fkv_t        *store;
     unsigned      ns;
+    fkv_str_t     key;
+    uint64_t      stamp;
     fkv_str_t     prefix;
     fkv_str_t     start;
     bool          after;

@@ -17,6 +17,7 @@ my %may_include = (
     'fkv.h' => [qw(base format io shared)],
     rules  => ['base'],
     commands => [qw(base rules fkv.h)],
+    extensions => [qw(base rules commands fkv.h)],
 );
 
 my $unsafe = 'strcpy|strcat|v?sprintf|gets|strtok|sleep|usleep';
@@ -24,6 +25,7 @@ my %banned = (
     engine             => "$unsafe|printf|fprintf|puts",
     rules              => "$unsafe|printf|fprintf|puts",
     commands           => "$unsafe|printf|fprintf|puts",
+    extensions         => "$unsafe|printf|fprintf|puts",
     ngx_ferrokv_module => $unsafe,
 );
 
@@ -85,7 +87,7 @@ sub lines {
 sub calls {
     my ($path, $text) = @_;
     my ($tree) = grep defined,
-        $path =~ m{^ngx_ferrokv_module/(rules|commands)/|^([^/]+)};
+        $path =~ m{^ngx_ferrokv_module/(rules|commands|extensions)/|^([^/]+)};
     my $banned = $banned{$tree} or return;
 
     return each_line(code_of($text),
@@ -98,7 +100,7 @@ sub includes {
     my @includes = $text =~ /^\s*#\s*include\s*([<"][^>"]+)/mg;
     my @wrong;
 
-    if ($path =~ m{^(?:engine|ngx_ferrokv_module(?=/(?:rules|commands)/))/([^/]+)}) {
+    if ($path =~ m{^(?:engine|ngx_ferrokv_module(?=/(?:rules|commands|extensions)/))/([^/]+)}) {
         my $layer = $1;
         my %ok = map { $_ => 1 } $layer, @{ $may_include{$layer} // [] };
 
@@ -120,7 +122,7 @@ sub includes {
 
     push @wrong, map { "includes $_\"" } grep { /\.c$/ } @includes;
     push @wrong, map { "includes nginx: $_" } grep { /ngx_/ } @includes
-        if $path =~ m{^engine/|/(?:rules|commands)/};
+        if $path =~ m{^engine/|/(?:rules|commands|extensions)/};
 
     return @wrong;
 }

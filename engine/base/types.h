@@ -38,7 +38,9 @@
     X(FKV_EOWNERDEAD,  -10,  "its owner died; repaired")                      \
     X(FKV_ECANCELED,   -11,  "canceled")                                      \
     X(FKV_EMAXSIZE,    -12,  "the store has reached its max_size")           \
-    X(FKV_EQUOTA,      -13,  "its namespace has reached its quota")
+    X(FKV_EQUOTA,      -13,  "its namespace has reached its quota")           \
+    X(FKV_EMISSING,    -14,  "the extension that owns it is not here")        \
+    X(FKV_EDENIED,     -15,  "an extension refuses it")
 
 enum {
 #define FKV_CODE_ENUM(name, value, text)  name = value,

@@ -3,8 +3,7 @@
  *
  * A definition is a constant; each family of commands is one array of them in
  * its own file, and table.c lists the arrays.  RESP, HTTP, ferrokv_call and
- * COMMAND read the same definitions, and an extension's commands will be added
- * to them.
+ * COMMAND read the same definitions, and those of extensions are added to them.
  */
 
 #ifndef FKV_COMMANDS_COMMAND_H
@@ -30,8 +29,12 @@ typedef enum {
     FKV_COMMAND_BARE    = 0x100,    /* looks at no values: large ones are not
                                        loaded, data has only a length then */
     FKV_COMMAND_QUIET   = 0x200,    /* is no use of its keys, for eviction */
-    FKV_COMMAND_UNSEEN  = 0x400     /* what it finds of keys counts neither as
+    FKV_COMMAND_UNSEEN  = 0x400,    /* what it finds of keys counts neither as
                                        a hit nor as a miss */
+    FKV_COMMAND_ELEMENTS = 0x800,   /* looks at elements: also of what writes
+                                       the reads come first */
+    FKV_COMMAND_EXTENSION = 0x1000  /* of an extension: extensions/extension.h
+                                       knows which */
 } fkv_command_flag_e;
 
 struct fkv_command_s {
@@ -64,7 +67,14 @@ const fkv_command_t *fkv_command_find(fkv_str_t name);
 const fkv_command_t *fkv_command_sub(const fkv_command_t *container,
     fkv_str_t name);
 
-/* All of them in one order: NULL behind the last. */
+/*
+ * The commands of extensions, from now on in this process; those that were
+ * there before are gone.  No name is taken twice (ask find() before), and both
+ * array and definitions stay as long as they are in use.
+ */
+void fkv_command_use(const fkv_command_t *const *added, unsigned n);
+
+/* All of them in one order, built-in ones first: NULL behind the last. */
 const fkv_command_t *fkv_command_at(unsigned i);
 
 bool fkv_command_arity_ok(const fkv_command_t *command, unsigned argc);

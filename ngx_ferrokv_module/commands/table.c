@@ -1,8 +1,8 @@
 /*
  * table.c - all commands: the families, and their names hashed.
  *
- * It is made when it is asked for the first time, from constants only, so
- * every process has the same.
+ * It is made when it is asked for the first time, and anew when extensions
+ * change; what is built in comes first, so it has the same places everywhere.
  */
 
 #include "commands/command.h"
@@ -41,6 +41,8 @@ static const fkv_command_t *const  families[] = {
 };
 
 static struct {
+    const fkv_command_t *const *added;
+    unsigned              added_n;
     unsigned              n;            /* 0: not made yet */
     const fkv_command_t  *commands[COMMANDS_MAX + 1];
     fkv_str_t             names[COMMANDS_MAX];
@@ -92,6 +94,19 @@ table_make(void)
             table_add(c);
         }
     }
+
+    for (unsigned i = 0; i < table.added_n; i++) {
+        table_add(table.added[i]);
+    }
+}
+
+
+void
+fkv_command_use(const fkv_command_t *const *added, unsigned n)
+{
+    memset(&table, 0, sizeof(table));
+    table.added = added;
+    table.added_n = n;
 }
 
 

@@ -14,7 +14,8 @@ FLAGS   := -std=gnu11 -O2 -g -fPIC $(MACHINE) -DFKV_STEPS -DFKV_DEBUG \
 objects := $(patsubst engine/%.c,$B/%.o,$(wildcard engine/*/*.c)) \
            $(patsubst ngx_ferrokv_module/%.c,$B/%.o, \
                $(wildcard ngx_ferrokv_module/rules/*.c \
-                   ngx_ferrokv_module/commands/*.c))
+                   ngx_ferrokv_module/commands/*.c \
+                   ngx_ferrokv_module/extensions/*.c))
 tests   := $(patsubst t/unit/%.c,$B/t/%,$(wildcard t/unit/*.c))
 
 all: $B/libfkv.a $(tests)
