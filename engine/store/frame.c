@@ -46,6 +46,9 @@ record_of(const fkv_change_t *change, const fkv__update_key_t *key,
 
     rec->kind = FKV__RECORD_VALUE;
     rec->expire_at = change->expire_at;
+    rec->type = change->type;
+    rec->encver = change->encver;
+    rec->stamp = change->stamp;
     rec->meta = change->content_type;
     rec->value = change->value;
 

@@ -135,6 +135,9 @@ fkv__read_value(const fkv__record_t *rec, uint64_t now_ms, fkv_value_t *value)
     value->content_type = rec->meta;
     value->version = rec->version;
     value->expire_at = rec->expire_at;
+    value->type = rec->type;
+    value->encver = rec->encver;
+    value->stamp = rec->stamp;
 
     return FKV_OK;
 }
