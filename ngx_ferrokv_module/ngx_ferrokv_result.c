@@ -161,7 +161,7 @@ ngx_ferrokv_result_nested(ngx_ferrokv_result_walk_t *walk, ngx_str_t *path,
     ngx_uint_t         map;
     fkv_reply_token_t  item;
 
-    n = token->n;
+    n = (token->type == FKV_REPLY_PAIRS) ? 2 * token->n : token->n;
     map = (token->type == FKV_REPLY_MAP);
 
     for (i = 0; i < n; i++) {
@@ -173,7 +173,7 @@ ngx_ferrokv_result_nested(ngx_ferrokv_result_walk_t *walk, ngx_str_t *path,
         }
 
         rc = (item.type == FKV_REPLY_ARRAY || item.type == FKV_REPLY_SET
-              || item.type == FKV_REPLY_MAP)
+              || item.type == FKV_REPLY_MAP || item.type == FKV_REPLY_PAIRS)
              ? ngx_ferrokv_result_nested(walk, &name, &item)
              : ngx_ferrokv_result_add(walk, &name, &item);
 
@@ -220,6 +220,7 @@ ngx_ferrokv_result(ngx_pool_t *pool, ngx_str_t *name, const fkv_reply_t *reply)
     case FKV_REPLY_ARRAY:
     case FKV_REPLY_SET:
     case FKV_REPLY_MAP:
+    case FKV_REPLY_PAIRS:
         ngx_str_null(&path);
         rc = ngx_ferrokv_result_nested(&walk, &path, &token);
         break;

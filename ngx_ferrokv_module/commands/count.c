@@ -46,6 +46,7 @@ members_of(const fkv_reply_token_t *token)
         return token->n;
 
     case FKV_REPLY_MAP:
+    case FKV_REPLY_PAIRS:
         return 2 * token->n;
 
     default:

@@ -241,6 +241,7 @@ value_put(writer_t *w, const fkv_reply_token_t *token)
         return array_put(w, token->n, value_put);
 
     case FKV_REPLY_MAP:
+    case FKV_REPLY_PAIRS:
         return array_put(w, 2 * token->n, value_put);
     }
 

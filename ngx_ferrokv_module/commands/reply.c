@@ -177,6 +177,13 @@ fkv_reply_set(fkv_reply_t *reply, size_t n)
 }
 
 
+void
+fkv_reply_pairs(fkv_reply_t *reply, size_t n)
+{
+    (void) token_add(reply, FKV_REPLY_PAIRS, (int64_t) n, 0);
+}
+
+
 size_t
 fkv_reply_array_begin(fkv_reply_t *reply)
 {

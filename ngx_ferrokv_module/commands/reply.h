@@ -1,8 +1,8 @@
 /*
  * reply.h - what a command answers, before anybody knows in which protocol.
  *
- * Shape    a string of tokens: a scalar, or an array, map or set and as many
- *          tokens behind it as it says (a map of n has 2 n)
+ * Shape    a string of tokens: a scalar, or an array, map, set or pairs and as
+ *          many tokens behind it as it says (n of a map, n pairs: 2 n)
  * Errors   out of memory is kept in rc: whoever renders looks once
  *
  * A renderer (resp.h, json.h) walks the tokens with a reader; nested tokens
@@ -26,7 +26,9 @@ typedef enum {
     FKV_REPLY_ERROR,            /* "ERR syntax error": code, blank, sentence */
     FKV_REPLY_ARRAY,
     FKV_REPLY_MAP,
-    FKV_REPLY_SET
+    FKV_REPLY_SET,
+    FKV_REPLY_PAIRS             /* of scalars, in a row: RESP3 puts each pair
+                                   in an array of its own */
 } fkv_reply_e;
 
 typedef struct {
@@ -49,10 +51,11 @@ void fkv_reply_text(fkv_reply_t *reply, fkv_str_t str);
 void fkv_reply_error(fkv_reply_t *reply, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* n tokens (n pairs of a map) follow. */
+/* n tokens (n pairs of a map, n pairs) follow. */
 void fkv_reply_array(fkv_reply_t *reply, size_t n);
 void fkv_reply_map(fkv_reply_t *reply, size_t n);
 void fkv_reply_set(fkv_reply_t *reply, size_t n);
+void fkv_reply_pairs(fkv_reply_t *reply, size_t n);
 
 /* Of a length not known yet: end it with what begin has returned. */
 size_t fkv_reply_array_begin(fkv_reply_t *reply);
@@ -65,7 +68,8 @@ void fkv_reply_done(fkv_reply_t *reply);
 
 typedef struct {
     fkv_reply_e  type;
-    int64_t      n;             /* INT, BOOL; length of ARRAY, MAP, SET */
+    int64_t      n;             /* INT, BOOL; length of ARRAY, MAP,
+                                   SET, PAIRS */
     double       real;
     fkv_str_t    str;           /* STATUS, STR, TEXT, ERROR: in the reply;
                                    empty of others */

@@ -1,6 +1,7 @@
 /*
  * resp.c - tokens become lines; a token needs no more than its own line and
- * its bytes, so nothing is kept from one to the next.
+ * its bytes, so nothing is kept from one to the next but how many scalars of
+ * pairs are still to come.
  */
 
 #include "commands/resp.h"
@@ -159,6 +160,9 @@ token_put(uint8_t *p, const fkv_reply_token_t *token, unsigned protocol)
 
     case FKV_REPLY_SET:
         return number_put(p, new ? '~' : '*', token->n);
+
+    case FKV_REPLY_PAIRS:
+        return number_put(p, '*', new ? token->n : 2 * token->n);
     }
 
     fkv__unreachable();
@@ -169,6 +173,8 @@ int
 fkv_resp_put(fkv__buf_t *out, const fkv_reply_t *reply, unsigned protocol)
 {
     size_t             at = 0, begin = out->len;
+    uint8_t           *p;
+    int64_t            paired = 0;
     fkv_reply_token_t  token = { .str = FKV_STR_NULL };
 
     if (reply->rc != FKV_OK) {
@@ -181,8 +187,17 @@ fkv_resp_put(fkv__buf_t *out, const fkv_reply_t *reply, unsigned protocol)
             return FKV_ENOMEM;
         }
 
-        out->len = (size_t) (token_put(out->data + out->len, &token, protocol)
-                             - out->data);
+        p = out->data + out->len;
+
+        if (paired > 0 && paired-- % 2 == 0) {
+            p = number_put(p, '*', 2);
+        }
+
+        if (token.type == FKV_REPLY_PAIRS && protocol == 3) {
+            paired = 2 * token.n;
+        }
+
+        out->len = (size_t) (token_put(p, &token, protocol) - out->data);
     }
 
     return FKV_OK;

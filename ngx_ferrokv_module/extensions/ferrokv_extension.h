@@ -452,6 +452,11 @@ struct ferrokv_api {
                                 void *out);
     void               (*count)(ferrokv_ctx *ctx, const ferrokv_metric *metric,
                                 int64_t n);
+
+    /* More of the answer: n pairs of scalars, which RESP3 gives as arrays of
+       two and all others flat; an array that is not there. */
+    int                (*say_pairs)(ferrokv_ctx *ctx, size_t n);
+    int                (*say_null_array)(ferrokv_ctx *ctx);
 };
 
 

@@ -60,7 +60,12 @@ all_kinds(fkv_reply_t *reply)
     fkv_reply_array(reply, 0);
     fkv_reply_set(reply, 1);
     fkv_reply_int(reply, 3);
-    fkv_reply_array_end(reply, begin, 13);
+    fkv_reply_pairs(reply, 2);
+    fkv_reply_cstr(reply, "a");
+    fkv_reply_int(reply, 1);
+    fkv_reply_cstr(reply, "b");
+    fkv_reply_int(reply, 2);
+    fkv_reply_array_end(reply, begin, 14);
 }
 
 
@@ -74,23 +79,27 @@ every_kind_in_every_protocol(void **state)
     all_kinds(&reply);
 
     check_resp(&reply, 2,
-               "*13\r\n$-1\r\n*-1\r\n:-9223372036854775808\r\n$3\r\n0.5\r\n"
+               "*14\r\n$-1\r\n*-1\r\n:-9223372036854775808\r\n$3\r\n0.5\r\n"
                ":1\r\n+OK\r\n+PONG\r\n$6\r\na\0\r\n\xff\"\r\n$0\r\n\r\n"
                "$3\r\nx:1\r\n-ERR no  7\r\n*2\r\n$1\r\nk\r\n*0\r\n"
-               "*1\r\n:3\r\n");
+               "*1\r\n:3\r\n"
+               "*4\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n:2\r\n");
     check_resp(&reply, 3,
-               "*13\r\n_\r\n_\r\n:-9223372036854775808\r\n,0.5\r\n"
+               "*14\r\n_\r\n_\r\n:-9223372036854775808\r\n,0.5\r\n"
                "#t\r\n+OK\r\n+PONG\r\n$6\r\na\0\r\n\xff\"\r\n$0\r\n\r\n"
                "=7\r\ntxt:x:1\r\n-ERR no  7\r\n%1\r\n$1\r\nk\r\n*0\r\n"
-               "~1\r\n:3\r\n");
+               "~1\r\n:3\r\n"
+               "*2\r\n*2\r\n$1\r\na\r\n:1\r\n"
+               "*2\r\n$1\r\nb\r\n:2\r\n");
     check_json(fkv_json_put, &reply, false,
                "{\"result\":[null,null,-9223372036854775808,0.5,1,\"OK\","
                "\"PONG\",\"a\\u0000\\r\\n\xef\xbf\xbd\\\"\",\"\",\"x:1\","
-               "\"ERR no  7\",[\"k\",[]],[3]]}");
+               "\"ERR no  7\",[\"k\",[]],[3],[\"a\",1,\"b\",2]]}");
     check_json(fkv_json_put, &reply, true,
                "{\"result\":[null,null,-9223372036854775808,0.5,1,\"OK\","
                "\"UE9ORw==\",\"YQANCv8i\",\"\",\"eDox\","
-               "\"ERR no  7\",[\"aw==\",[]],[3]]}");
+               "\"ERR no  7\",[\"aw==\",[]],[3],"
+               "[\"YQ==\",1,\"Yg==\",2]]}");
 
     fkv_reply_done(&reply);
 }
