@@ -31,6 +31,7 @@
 #include "io/file.h"
 #include "io/clock.h"
 #include "format/key.h"
+#include "format/field.h"
 
 #include <sys/types.h>
 
