@@ -46,6 +46,8 @@ typedef struct {
     fkv_extension_t       *extension;
 } fkv_extension_command_t;
 
+typedef struct fkv_host_store_s  fkv_host_store_t;     /* host.h */
+
 struct fkv_extension_s {
     const ferrokv_extension  *library;  /* what it exports */
     char                      name[FKV_EXTENSION_NAME_MAX + 1];
@@ -80,6 +82,11 @@ struct fkv_extension_s {
     bool                      check;
 
     void                     *self;     /* set by start(), of this process */
+
+    struct {
+        fkv_host_store_t     *stores;   /* where it is more than loaded */
+        size_t                kept;     /* bytes */
+    } host;                             /* host.h's, of this process */
 };
 
 struct fkv_extensions_s {

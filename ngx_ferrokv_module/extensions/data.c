@@ -1,0 +1,387 @@
+#include "extensions/data.h"
+#include "extensions/answer.h"
+
+#include <string.h>
+
+#define MAP_ELEMENT_MAX  (60 * 1024)    /* bytes of a value in the own map */
+
+
+/* What an extension is told; what ends its call whatever it does is kept. */
+static int
+data_code(fkv_host_t *host, int rc)
+{
+    if (rc != FKV_OK && rc != FKV_NOTFOUND && rc != FKV_END) {
+        if (host->rc == FKV_OK || rc != FKV_AGAIN) {
+            host->rc = rc;
+        }
+    }
+
+    return fkv_answer_code(rc);
+}
+
+
+static bool
+data_may_read(const fkv_host_t *host)
+{
+    return (host->ctx.place & (FERROKV_IN_COMMAND | FERROKV_IN_HELPER
+                               | FERROKV_IN_STEP)) != 0;
+}
+
+
+/* "m/NAME/" and this; of the run. */
+static fkv_str_t
+map_key(fkv_host_t *host, ferrokv_str elem)
+{
+    const char  *name = host->extension->name;
+    size_t       len = strlen(name);
+    size_t       n = (elem.data != NULL) ? elem.len : 0;
+    uint8_t     *p = fkv_call_alloc(host->call, len + 3 + n);
+
+    p[0] = 'm';
+    p[1] = '/';
+    memcpy(p + 2, name, len);
+    p[len + 2] = '/';
+
+    if (n > 0) {
+        memcpy(p + len + 3, elem.data, n);
+    }
+
+    return (fkv_str_t) { p, len + 3 + n };
+}
+
+
+static size_t
+map_prefix_len(const fkv_host_t *host)
+{
+    return strlen(host->extension->name) + 3;
+}
+
+
+static void
+value_out(const fkv_call_value_t *value, ferrokv_value *out)
+{
+    out->data = fkv_host_out(value->data);
+    out->type = NULL;
+    out->expires = value->expire_at;
+}
+
+
+int
+fkv_data_get(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
+    ferrokv_value *out)
+{
+    fkv_host_t        *host = fkv_host_of(ctx);
+    fkv_call_value_t   value;
+    int                rc;
+
+    if (!data_may_read(host)) {
+        return FERROKV_EPLACE;
+    }
+
+    if (key.data == NULL) {
+        rc = fkv_call_get_in(host->call, FKV_NAMESPACE_CATALOG,
+                             map_key(host, elem), &value);
+
+    } else if (elem.data == NULL) {
+        rc = fkv_call_get(host->call, fkv_host_in(key), &value);
+
+    } else {
+        return FERROKV_EPLACE;
+    }
+
+    if (rc == FKV_OK) {
+        value_out(&value, out);
+    }
+
+    return data_code(host, rc);
+}
+
+
+static int
+put_map(fkv_host_t *host, ferrokv_str elem, const ferrokv_value *val)
+{
+    if (val->data.len > MAP_ELEMENT_MAX) {
+        return fkv_call_fail(host->call, "ERR extension \"%s\" failed: it puts "
+                             "%zu bytes into its own map, at most %u fit",
+                             host->extension->name, val->data.len,
+                             MAP_ELEMENT_MAX);
+    }
+
+    return fkv_call_put_in(host->call, FKV_NAMESPACE_CATALOG,
+                           map_key(host, elem), fkv_host_in(val->data),
+                           val->expires);
+}
+
+
+/* What is handed over is copied: an extension may use its own again. */
+static fkv_str_t
+put_copy(fkv_host_t *host, ferrokv_str data)
+{
+    uint8_t  *copy;
+
+    if (data.len == 0) {
+        return FKV_STR("");
+    }
+
+    copy = fkv_call_alloc(host->call, data.len);
+    memcpy(copy, data.data, data.len);
+
+    return (fkv_str_t) { copy, data.len };
+}
+
+
+int
+fkv_data_put(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
+    const ferrokv_value *val)
+{
+    fkv_host_t     *host = fkv_host_of(ctx);
+    ferrokv_value   copy = *val;
+    int             rc;
+
+    if (!host->writes) {
+        return FERROKV_EPLACE;
+    }
+
+    if (val->data.data == NULL && val->data.len != 0) {
+        return FERROKV_EARG;
+    }
+
+    if (val->type != NULL || (key.data != NULL && elem.data != NULL)) {
+        return FERROKV_EPLACE;
+    }
+
+    if (val->data.len <= fkv_call_value_max(host->call)) {
+        copy.data = fkv_host_out(put_copy(host, val->data));
+    }
+
+    if (key.data == NULL) {
+        rc = put_map(host, elem, &copy);
+
+    } else {
+        rc = fkv_call_put(host->call, fkv_host_in(key),
+                          fkv_host_in(copy.data), copy.expires);
+    }
+
+    return data_code(host, rc);
+}
+
+
+int
+fkv_data_del(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem)
+{
+    fkv_host_t  *host = fkv_host_of(ctx);
+    int          rc;
+
+    if (!host->writes) {
+        return FERROKV_EPLACE;
+    }
+
+    if (key.data == NULL) {
+        rc = fkv_call_delete_in(host->call, FKV_NAMESPACE_CATALOG,
+                                map_key(host, elem));
+
+    } else if (elem.data == NULL) {
+        rc = fkv_call_delete(host->call, fkv_host_in(key));
+
+    } else {
+        return FERROKV_EPLACE;
+    }
+
+    return data_code(host, rc);
+}
+
+
+/* There are no operators yet: the engine is to learn of them. */
+int
+fkv_data_merge(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
+    const ferrokv_type *type, ferrokv_str operand)
+{
+    (void) ctx;
+    (void) key;
+    (void) elem;
+    (void) type;
+    (void) operand;
+
+    return FERROKV_EPLACE;
+}
+
+
+/* A walk over keys, for a function of an extension. */
+typedef struct {
+    fkv_host_t   *host;
+    size_t        skip;         /* bytes of a key that are not the element's */
+    fkv_str_t     to;           /* exclusive; empty: no end */
+    uint64_t      left;         /* rows */
+    bool          values;
+    ferrokv_row   row;
+    void         *data;
+    int           rc;           /* the row's, or FERROKV_ENOTYET */
+} walk_t;
+
+
+static int
+compare(fkv_str_t a, fkv_str_t b)
+{
+    size_t  n = fkv__min(a.len, b.len);
+    int     c = (n > 0) ? memcmp(a.data, b.data, n) : 0;
+
+    return (c != 0) ? c : (a.len > b.len) - (a.len < b.len);
+}
+
+
+/*
+ * Any code but FKV_OK ends it.  When the first value is missing no more rows
+ * are given, but all values behind it are asked for: then all come at once.
+ */
+static int
+walk_key(fkv_call_t *call, fkv_str_t key, void *data)
+{
+    walk_t            *walk = data;
+    fkv_str_t          elem = { key.data + walk->skip, key.len - walk->skip };
+    fkv_call_value_t   value;
+    ferrokv_value      out;
+    int                rc;
+
+    if (walk->left == 0 || (walk->to.len > 0 && compare(elem, walk->to) >= 0))
+    {
+        return FKV_END;
+    }
+
+    walk->left--;
+
+    if (!walk->values) {
+        walk->rc = walk->row(&walk->host->ctx, walk->data, fkv_host_out(elem),
+                             NULL);
+        return (walk->rc == FERROKV_OK) ? FKV_OK : FKV_END;
+    }
+
+    rc = fkv_call_get_in(call, FKV_NAMESPACE_CATALOG, key, &value);
+
+    if (rc == FKV_NOTFOUND) {
+        return FKV_OK;
+    }
+
+    if (rc == FKV_AGAIN) {
+        walk->rc = FERROKV_ENOTYET;
+        return FKV_OK;
+    }
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    if (walk->rc == FERROKV_OK) {
+        value_out(&value, &out);
+        walk->rc = walk->row(&walk->host->ctx, walk->data, fkv_host_out(elem),
+                             &out);
+    }
+
+    return (walk->rc == FERROKV_OK || walk->rc == FERROKV_ENOTYET) ? FKV_OK
+                                                                   : FKV_END;
+}
+
+
+static int
+walk_end(walk_t *walk, int rc)
+{
+    if (rc != FKV_OK && rc != FKV_END) {
+        return data_code(walk->host, rc);
+    }
+
+    if (walk->rc == FERROKV_ENOTYET) {
+        return data_code(walk->host, FKV_AGAIN);
+    }
+
+    return walk->rc;
+}
+
+
+static size_t
+common(ferrokv_str a, ferrokv_str b)
+{
+    const uint8_t  *p = a.data, *q = b.data;
+    size_t          n = 0;
+
+    while (n < a.len && n < b.len && p[n] == q[n]) {
+        n++;
+    }
+
+    return n;
+}
+
+
+/*
+ * The store walks behind a key, or from the first that has a prefix: so the
+ * element `from` itself is asked for apart.  A walk is known by its arguments,
+ * so they are the same in every run.
+ */
+static int
+scan_map(walk_t *walk, ferrokv_str from, ferrokv_str to, uint64_t n)
+{
+    fkv_host_t   *host = walk->host;
+    fkv_call_t   *call = host->call;
+    ferrokv_str   prefix = { from.data, common(from, to) };
+    fkv_str_t     first = map_key(host, from);
+    int           rc = FKV_OK;
+
+    if (from.len > 0) {
+        fkv_call_value_t  value;
+
+        rc = fkv_call_get_in(call, FKV_NAMESPACE_CATALOG, first, &value);
+
+        if (rc == FKV_OK || rc == FKV_AGAIN) {
+            rc = walk_key(call, first, walk);
+        }
+
+        if (rc == FKV_NOTFOUND) {
+            rc = FKV_OK;
+        }
+    }
+
+    if (rc == FKV_OK) {
+        rc = fkv_call_scan(call, FKV_NAMESPACE_CATALOG, map_key(host, prefix),
+                           from.len > 0 ? first : FKV_STR_NULL, n,
+                           NULL, walk_key, walk, NULL);
+    }
+
+    return walk_end(walk, rc);
+}
+
+
+int
+fkv_data_scan(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str from,
+    ferrokv_str to, uint64_t n, ferrokv_row row, void *data)
+{
+    fkv_host_t  *host = fkv_host_of(ctx);
+    walk_t       walk = { .host = host, .to = fkv_host_in(to),
+                          .left = (n != 0) ? n : UINT64_MAX, .values = true,
+                          .row = row, .data = data };
+
+    if (!data_may_read(host) || key.data != NULL) {
+        return FERROKV_EPLACE;
+    }
+
+    walk.skip = map_prefix_len(host);
+
+    return scan_map(&walk, from, to, n);
+}
+
+
+int
+fkv_data_keys(ferrokv_ctx *ctx, ferrokv_str prefix, ferrokv_str after,
+    uint64_t n, ferrokv_row row, void *data)
+{
+    fkv_host_t  *host = fkv_host_of(ctx);
+    walk_t       walk = { .host = host, .left = (n != 0) ? n : UINT64_MAX,
+                          .row = row, .data = data };
+    int          rc;
+
+    if (!data_may_read(host)) {
+        return FERROKV_EPLACE;
+    }
+
+    rc = fkv_call_scan(host->call, host->call->ns, fkv_host_in(prefix),
+                       fkv_host_in(after), n, NULL, walk_key, &walk, NULL);
+
+    return walk_end(&walk, rc);
+}

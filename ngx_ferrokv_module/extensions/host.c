@@ -1,0 +1,447 @@
+#include "extensions/host.h"
+#include "extensions/answer.h"
+#include "extensions/data.h"
+#include "extensions/say.h"
+#include "commands/txn.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ESCAPE_MEMORY  1        /* there is none: also fkv_call_alloc()'s */
+#define ESCAPE_LIMIT   2        /* more than one call gets */
+
+#define ALLOC_LEAST    ((size_t) 16)    /* that an alloc() takes */
+#define LOG_BYTES      512
+#define KEPT           0x7470656b796b7666ull
+
+/* An extension in a store. */
+struct fkv_host_store_s {
+    fkv_host_store_t  *next;
+    const fkv_t       *store;
+    fkv_host_state_e   state;
+    uint32_t           schema;
+};
+
+/* In front of what keep() gives. */
+typedef struct {
+    fkv_extension_t  *extension;
+    uint64_t          size;
+    uint64_t          mark;
+    uint64_t          reserved;         /* what follows is aligned for all */
+} kept_t;
+
+_Static_assert(sizeof(kept_t) % 16 == 0, "what keep() gives is aligned");
+_Static_assert(sizeof(ferrokv_str) == sizeof(fkv_str_t)
+               && offsetof(ferrokv_str, len) == offsetof(fkv_str_t, len),
+               "arguments are handed on as they are");
+
+static const fkv_log_t  *log_to;        /* of this process */
+
+
+void
+fkv_host_log(const fkv_log_t *log)
+{
+    log_to = log;
+}
+
+
+/*
+ * Where alloc(), and what the commands layer allocates for this call, jump to.
+ */
+static jmp_buf *
+host_escape(fkv_host_t *host)
+{
+    return (host->call != NULL) ? &host->call->txn->escape : &host->escape;
+}
+
+
+static void *
+host_alloc(ferrokv_ctx *ctx, size_t size)
+{
+    fkv_host_t  *host = fkv_host_of(ctx);
+    void        *p;
+
+    size = fkv__max(size, ALLOC_LEAST);
+
+    if (size > host->room) {
+        _longjmp(*host_escape(host), ESCAPE_LIMIT);
+    }
+
+    host->room -= size;
+    p = fkv__memory_alloc(host->memory, size);
+
+    if (p == NULL) {
+        _longjmp(*host_escape(host), ESCAPE_MEMORY);
+    }
+
+    return p;
+}
+
+
+static void *
+host_keep(ferrokv_ctx *ctx, size_t size)
+{
+    fkv_extension_t  *extension = fkv_host_of(ctx)->extension;
+    kept_t           *kept;
+
+    if (ctx->place == FERROKV_IN_PURE
+        || size > FKV_HOST_KEEP_MAX - extension->host.kept)
+    {
+        return NULL;
+    }
+
+    kept = fkv__alloc(sizeof(*kept) + size);
+    if (kept == NULL) {
+        return NULL;
+    }
+
+    *kept = (kept_t) { .extension = extension, .size = size, .mark = KEPT };
+    extension->host.kept += size;
+
+    return kept + 1;
+}
+
+
+static void
+host_drop(ferrokv_ctx *ctx, void *p)
+{
+    fkv_extension_t  *extension = fkv_host_of(ctx)->extension;
+    kept_t           *kept = (kept_t *) p - 1;
+
+    if (p == NULL || ctx->place == FERROKV_IN_PURE) {
+        return;
+    }
+
+    FKV_ASSERT(kept->mark == KEPT);
+    FKV_ASSERT(kept->extension == extension);
+
+    kept->mark = 0;
+    extension->host.kept -= kept->size;
+    fkv__free(kept);
+}
+
+
+static fkv_log_level_e
+log_level(int level)
+{
+    static const fkv_log_level_e  levels[] = {
+        FKV_LOG_ERROR, FKV_LOG_WARN, FKV_LOG_NOTICE, FKV_LOG_INFO
+    };
+
+    if (level < 3) {
+        return FKV_LOG_ERROR;           /* alerts are ours */
+    }
+
+    return (level < 7) ? levels[level - 3] : FKV_LOG_DEBUG;
+}
+
+
+static void
+host_log(ferrokv_ctx *ctx, int level, const char *fmt, ...)
+{
+    char     text[LOG_BYTES];
+    va_list  args;
+
+    va_start(args, fmt);
+    (void) vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+
+    for (char *p = text; *p != '\0'; p++) {
+        if ((unsigned char) *p < ' ') {
+            *p = ' ';
+        }
+    }
+
+    fkv__log(log_to, log_level(level), "extension \"%s\": %s",
+             fkv_host_of(ctx)->extension->name, text);
+}
+
+
+static int
+host_param(ferrokv_ctx *ctx, const ferrokv_param *param, void *out)
+{
+    const fkv_extension_t  *extension = fkv_host_of(ctx)->extension;
+
+    for (unsigned i = 0; i < extension->params_n; i++) {
+        const fkv_extension_param_t  *known = &extension->params[i];
+
+        if (known->def != param) {
+            continue;
+        }
+
+        if (known->param.form == FERROKV_TEXT) {
+            *(ferrokv_str *) out = fkv_host_out(known->text);
+
+        } else {
+            *(int64_t *) out = known->number;
+        }
+
+        return FERROKV_OK;
+    }
+
+    return FERROKV_NONE;
+}
+
+
+static const ferrokv_api  host_api = {
+    .size = sizeof(ferrokv_api),
+    .version = FERROKV_API,
+    .alloc = host_alloc,
+    .keep = host_keep,
+    .drop = host_drop,
+    .fail = fkv_answer_api_fail,
+    .log = host_log,
+    .get = fkv_data_get,
+    .put = fkv_data_put,
+    .del = fkv_data_del,
+    .merge = fkv_data_merge,
+    .scan = fkv_data_scan,
+    .keys = fkv_data_keys,
+    .say_int = fkv_say_int,
+    .say_real = fkv_say_real,
+    .say_bool = fkv_say_bool,
+    .say_status = fkv_say_status,
+    .say_str = fkv_say_str,
+    .say_null = fkv_say_null,
+    .say_array = fkv_say_array,
+    .say_set = fkv_say_set,
+    .say_map = fkv_say_map,
+    .say_begin = fkv_say_begin,
+    .say_end = fkv_say_end,
+    .param = host_param,
+    .say_pairs = fkv_say_pairs,
+    .say_null_array = fkv_say_null_array
+};
+
+
+static fkv_host_store_t *
+store_find(const fkv_extension_t *extension, const fkv_t *store)
+{
+    fkv_host_store_t  *at = extension->host.stores;
+
+    while (at != NULL && at->store != store) {
+        at = at->next;
+    }
+
+    return at;
+}
+
+
+int
+fkv_host_set(fkv_extension_t *extension, const fkv_t *store,
+    fkv_host_state_e state, uint32_t schema)
+{
+    fkv_host_store_t  *at = store_find(extension, store);
+
+    if (at == NULL) {
+        at = fkv__zalloc(sizeof(*at));
+        if (at == NULL) {
+            return FKV_ENOMEM;
+        }
+
+        at->store = store;
+        at->next = extension->host.stores;
+        extension->host.stores = at;
+    }
+
+    at->state = state;
+    at->schema = schema;
+
+    return FKV_OK;
+}
+
+
+fkv_host_state_e
+fkv_host_state(const fkv_extension_t *extension, const fkv_t *store)
+{
+    const fkv_host_store_t  *at = store_find(extension, store);
+
+    return (at != NULL) ? at->state : FKV_HOST_READY;
+}
+
+
+void
+fkv_host_init(fkv_host_t *host, fkv_extension_t *extension, fkv_call_t *call,
+    uint32_t place, fkv__memory_t *memory)
+{
+    const fkv_host_store_t  *at = (call != NULL)
+                                  ? store_find(extension, call->store) : NULL;
+    bool                     own = (place == FERROKV_IN_COMMAND
+                                    || place == FERROKV_IN_HELPER
+                                    || place == FERROKV_IN_STEP);
+
+    host->ctx = (ferrokv_ctx) {
+        .api = &host_api,
+        .self = extension->self,
+        .now = (call != NULL) ? call->now_ms : 0,
+        .random = (call != NULL) ? call->random : 0,
+        .place = place,
+        .schema = (at != NULL) ? at->schema : extension->library->schema
+    };
+
+    host->extension = extension;
+    host->call = call;
+    host->memory = memory;
+    host->room = FKV_HOST_ALLOC_MAX;
+    host->says = (place == FERROKV_IN_COMMAND);
+    host->writes = own && (call->command->flags & FKV_COMMAND_WRITE);
+    host->nested = false;
+    host->rc = FKV_OK;
+    host->failed = 0;
+    host->owed = 1;
+    host->paired = 0;
+    host->wrong = false;
+    host->open = false;
+    host->begins_n = 0;
+}
+
+
+/* A frame of its own: what a jump finds here has not changed since. */
+static int
+run_guarded(fkv_host_t *host, fkv_host_pt fn, void *data)
+{
+    switch (_setjmp(*host_escape(host))) {
+
+    case 0:
+        return fn(host, data);
+
+    case ESCAPE_LIMIT:
+        host->rc = FKV_EINVAL;
+
+        if (host->says) {
+            (void) fkv_call_fail(host->call, "ERR extension \"%s\" failed: it "
+                                 "wants more than %u MiB of memory",
+                                 host->extension->name,
+                                 FKV_HOST_ALLOC_MAX >> 20);
+        }
+
+        return FERROKV_EMEMORY;
+    }
+
+    host->rc = FKV_ENOMEM;
+
+    return FERROKV_EMEMORY;
+}
+
+
+int
+fkv_host_run(fkv_host_t *host, fkv_host_pt fn, void *data)
+{
+    bool  outer = (host->nested && host->call != NULL);
+    int   rc;
+
+    if (outer) {
+        memcpy(&host->escape, &host->call->txn->escape, sizeof(jmp_buf));
+    }
+
+    rc = run_guarded(host, fn, data);
+
+    if (outer) {
+        memcpy(&host->call->txn->escape, &host->escape, sizeof(jmp_buf));
+    }
+
+    return rc;
+}
+
+
+/* An argument without a byte is a name without one, not {NULL, 0}. */
+static const fkv_str_t *
+argv_named(fkv_call_t *call)
+{
+    fkv_str_t  *argv;
+    unsigned    i = 0;
+
+    while (i < call->argc && call->argv[i].data != NULL) {
+        i++;
+    }
+
+    if (i == call->argc) {
+        return call->argv;
+    }
+
+    argv = fkv_call_alloc(call, call->argc * sizeof(*argv));
+    memcpy(argv, call->argv, call->argc * sizeof(*argv));
+
+    for (; i < call->argc; i++) {
+        if (argv[i].data == NULL) {
+            argv[i] = FKV_STR("");
+        }
+    }
+
+    return argv;
+}
+
+
+static int
+command_run(fkv_host_t *host, void *data)
+{
+    const fkv_extension_command_t  *command = data;
+    const fkv_str_t                *argv = argv_named(host->call);
+
+    return command->def.call(&host->ctx, host->call->argc,
+                             (const ferrokv_str *) (const void *) argv);
+}
+
+
+/* What a command of an extension is answered that cannot be run. */
+static int
+command_refuse(fkv_call_t *call, const fkv_extension_t *extension,
+    fkv_host_state_e state)
+{
+    const char  *name = extension->name;
+
+    switch (state) {
+
+    case FKV_HOST_READY:
+        break;
+
+    case FKV_HOST_LOADING:
+        return fkv_call_fail(call, "LOADING extension \"%s\" is not ready yet",
+                             name);
+
+    case FKV_HOST_ABSENT:
+        return fkv_call_fail(call, "EXTMISSING extension \"%s\" is not "
+                             "installed in this store", name);
+
+    case FKV_HOST_DORMANT:
+        return fkv_call_fail(call, "EXTMISSING extension \"%s\" %s is older "
+                             "than its data in this store", name,
+                             extension->version);
+
+    case FKV_HOST_QUARANTINED:
+        return fkv_call_fail(call, "EXTMISSING extension \"%s\" has crashed "
+                             "too often and sleeps until the next reload",
+                             name);
+
+    case FKV_HOST_FAILED:
+        return fkv_call_fail(call, "EXTMISSING extension \"%s\" could not "
+                             "start, see the error log", name);
+    }
+
+    fkv__unreachable();
+}
+
+
+int
+fkv_host_call(fkv_call_t *call)
+{
+    const fkv_extension_command_t  *command;
+    fkv_extension_t                *extension;
+    fkv_host_state_e                state;
+    fkv_host_t                      host;
+
+    command = fkv__container(call->command, const fkv_extension_command_t,
+                             command);
+    extension = command->extension;
+    state = fkv_host_state(extension, call->store);
+
+    if (state != FKV_HOST_READY) {
+        return command_refuse(call, extension, state);
+    }
+
+    fkv_host_init(&host, extension, call, FERROKV_IN_COMMAND,
+                  &call->txn->run);
+
+    return fkv_answer(&host, fkv_host_run(&host, command_run,
+                                          (void *) command));
+}
