@@ -40,10 +40,14 @@ $B/%.o: ngx_ferrokv_module/%.c t/lib/unit.mk
 	@echo "cc $@"
 	@$(CC) $(FLAGS) $(STRICT) -c $< -o $@
 
-$B/t/%: t/unit/%.c $B/libfkv.a t/lib/unit.mk
+$B/unit/%.o: t/unit/%.c t/lib/unit.mk
 	@mkdir -p $(@D)
 	@echo "cc $@"
-	@$(CC) $(FLAGS) $(STRICT) $< $B/libfkv.a -luring -llz4 -lzstd -lcmocka -lpthread -o $@
+	@$(CC) $(FLAGS) $(STRICT) -c $< -o $@
+
+$B/t/%: $B/unit/%.o $B/libfkv.a
+	@mkdir -p $(@D)
+	@$(CC) $(SAN) $< $B/libfkv.a -luring -llz4 -lzstd -lcmocka -lpthread -o $@
 
 -include $(wildcard $B/*/*.d)
 
