@@ -24,6 +24,7 @@
 
 #include "fkv.h"
 #include "commands/meter.h"
+#include "extensions/extension.h"
 
 
 typedef struct ngx_ferrokv_open_s  ngx_ferrokv_open_t;
@@ -57,6 +58,13 @@ typedef struct {
     ngx_array_t                refs;        /* of ngx_ferrokv_ref_t * */
     ngx_array_t                zones;       /* of ngx_ferrokv_zone_t * */
     ngx_array_t                zone_refs;   /* of ngx_ferrokv_zone_ref_t * */
+
+    fkv_extensions_t          *extensions;  /* never NULL */
+    ngx_str_t                  extension_path;
+
+    unsigned                   missing_extension_set:1;
+    unsigned                   crash_limit_set:1;
+    unsigned                   slow_call_set:1;
 } ngx_ferrokv_conf_t;
 
 

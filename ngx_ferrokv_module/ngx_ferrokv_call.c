@@ -152,8 +152,11 @@ ngx_ferrokv_call_check(ngx_conf_t *cf, ngx_ferrokv_call_t *call,
     at = 0;
 
     if (reply.rc == FKV_OK && fkv_reply_next(&reply, &at, &token) == FKV_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"ferrokv_call\": %*s",
-                           token.str.len, token.str.data);
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"ferrokv_call\": %*s%s",
+                           token.str.len, token.str.data,
+                           call->command ? ""
+                           : "; one of an extension is known behind its "
+                             "\"ferrokv_extension\" only");
     }
 
     fkv_reply_done(&reply);

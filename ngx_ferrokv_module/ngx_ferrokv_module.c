@@ -9,6 +9,7 @@
  * too and must not touch the disk.
  */
 
+#include "ngx_ferrokv_extension.h"
 #include "ngx_ferrokv_zone.h"
 
 
@@ -79,6 +80,48 @@ static ngx_command_t  ngx_ferrokv_commands[] = {
       0,
       NULL },
 
+    { ngx_string("ferrokv_extension_path"),
+      NGX_MAIN_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_ferrokv_extension_path,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("ferrokv_extension"),
+      NGX_MAIN_CONF|NGX_DIRECT_CONF|NGX_CONF_1MORE,
+      ngx_ferrokv_extension,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("ferrokv_param"),
+      NGX_MAIN_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE2,
+      ngx_ferrokv_extension_param,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("ferrokv_missing_extension"),
+      NGX_MAIN_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_ferrokv_missing_extension,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("ferrokv_extension_crash_limit"),
+      NGX_MAIN_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_ferrokv_extension_crash_limit,
+      0,
+      0,
+      NULL },
+
+    { ngx_string("ferrokv_slow_call"),
+      NGX_MAIN_CONF|NGX_DIRECT_CONF|NGX_CONF_TAKE1,
+      ngx_ferrokv_slow_call,
+      0,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -133,6 +176,11 @@ ngx_ferrokv_create_conf(ngx_cycle_t *cycle)
         || ngx_array_init(&fcf->zone_refs, cycle->pool, 4, sizeof(void *))
            != NGX_OK)
     {
+        return NULL;
+    }
+
+    fcf->extensions = ngx_ferrokv_create_extensions(cycle);
+    if (fcf->extensions == NULL) {
         return NULL;
     }
 
@@ -360,7 +408,9 @@ ngx_ferrokv_init_conf(ngx_cycle_t *cycle, void *conf)
         }
     }
 
-    if (ngx_ferrokv_resolve_zones(cycle, fcf) != NGX_OK) {
+    if (ngx_ferrokv_resolve_zones(cycle, fcf) != NGX_OK
+        || ngx_ferrokv_init_extensions(cycle, fcf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

@@ -17,7 +17,7 @@
  * The helper is nginx's cache manager process.
  */
 
-#include "ngx_ferrokv.h"
+#include "ngx_ferrokv_extension.h"
 
 
 /* The engine asks for no timer, but operations are in flight: hold one. */
@@ -57,6 +57,8 @@ ngx_ferrokv_init_process(ngx_cycle_t *cycle)
     ngx_uint_t             i;
     ngx_ferrokv_conf_t    *fcf;
     ngx_ferrokv_store_t  **store;
+
+    ngx_ferrokv_use_extensions(cycle);
 
     if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
     {

@@ -11,6 +11,9 @@
 
 #include "base/types.h"
 
+#define FKV_COMMANDS_MAX      512   /* built-in ones and those of extensions */
+#define FKV_COMMAND_NAME_MAX   32
+
 typedef struct fkv_call_s     fkv_call_t;       /* call.h */
 typedef struct fkv_command_s  fkv_command_t;
 

@@ -10,9 +10,7 @@
 
 #include <string.h>
 
-#define COMMANDS_MAX  512
-#define PLACES        1024      /* a power of two, more than COMMANDS_MAX */
-#define NAME_BYTES_MAX      32
+#define PLACES  1024            /* a power of two, more than FKV_COMMANDS_MAX */
 
 static const fkv_command_t *const  families[] = {
     fkv_commands_session,
@@ -44,8 +42,8 @@ static struct {
     const fkv_command_t *const *added;
     unsigned              added_n;
     unsigned              n;            /* 0: not made yet */
-    const fkv_command_t  *commands[COMMANDS_MAX + 1];
-    fkv_str_t             names[COMMANDS_MAX];
+    const fkv_command_t  *commands[FKV_COMMANDS_MAX + 1];
+    fkv_str_t             names[FKV_COMMANDS_MAX];
     uint16_t              places[PLACES];       /* index + 1; 0 = free */
 } table;
 
@@ -71,8 +69,8 @@ table_add(const fkv_command_t *command)
                         strlen(command->name) };
     unsigned   place;
 
-    FKV_ASSERT(table.n < COMMANDS_MAX);
-    FKV_ASSERT(name.len > 0 && name.len <= NAME_BYTES_MAX);
+    FKV_ASSERT(table.n < FKV_COMMANDS_MAX);
+    FKV_ASSERT(name.len > 0 && name.len <= FKV_COMMAND_NAME_MAX);
 
     place = place_of(name);
 
@@ -119,7 +117,7 @@ fkv_command_find(fkv_str_t name)
         table_make();
     }
 
-    if (name.len == 0 || name.len > NAME_BYTES_MAX) {
+    if (name.len == 0 || name.len > FKV_COMMAND_NAME_MAX) {
         return NULL;
     }
 

@@ -4,9 +4,9 @@
  *
  * Life       made by fkv_extension_load() (load.h) while a configuration is
  *            read, never changed afterwards but by start(); a configuration's
- *            extensions are one fkv_extensions_t.  Libraries stay mapped: a
- *            process that has two configurations has two of these, and maybe
- *            two libraries
+ *            extensions are one fkv_extensions_t (set.h).  Libraries stay
+ *            mapped: a process that has two configurations has two of these,
+ *            and maybe two libraries
  * Copies     definitions are copied into structs of this header's size, zeros
  *            behind what the library's has, so nobody looks at sizes later
  */
@@ -14,11 +14,11 @@
 #ifndef FKV_EXTENSIONS_EXTENSION_H
 #define FKV_EXTENSIONS_EXTENSION_H
 
+#include "extensions/control.h"
 #include "extensions/ferrokv_extension.h"
 #include "commands/command.h"
 
-#define FKV_EXTENSION_NAME_MAX   32
-#define FKV_EXTENSIONS_MAX       64
+#define FKV_EXTENSIONS_MAX  64
 
 typedef struct fkv_extension_s   fkv_extension_t;
 typedef struct fkv_extensions_s  fkv_extensions_t;
@@ -28,7 +28,9 @@ typedef struct {
     const ferrokv_param   *def;         /* the library's: its identity */
     ferrokv_param          param;
     int64_t                number;
-    fkv_str_t              text;        /* of TEXT */
+    fkv_str_t              text;        /* of TEXT, ends with a NUL */
+    char                  *own;         /* text's memory, if it is ours */
+    bool                   given;       /* by nginx.conf: not the default */
 } fkv_extension_param_t;
 
 /* A type: def is the address that the library knows it by. */
@@ -55,7 +57,14 @@ struct fkv_extension_s {
     char                     *file;     /* absolute */
     unsigned                  index;    /* in its fkv_extensions_t: the order
                                            of nginx.conf */
+    bool                      replaced; /* the file, since it was loaded: this
+                                           is the older one */
     uint32_t                  granted;  /* of FERROKV_NEEDS_... */
+    fkv_control_t             control;  /* zeros: it has none */
+
+    ferrokv_step             *steps;
+    unsigned                  schema;   /* how many steps there are */
+    unsigned                  serves;
 
     fkv_extension_command_t  *commands;
     unsigned                  commands_n;
@@ -78,7 +87,6 @@ struct fkv_extension_s {
     unsigned                  stores_n;
     bool                      manual;   /* install=manual */
     bool                      update;   /* update=auto */
-    bool                      trusted;  /* of the control file */
     bool                      check;
 
     void                     *self;     /* set by start(), of this process */
@@ -87,11 +95,6 @@ struct fkv_extension_s {
         fkv_host_store_t     *stores;   /* where it is more than loaded */
         size_t                kept;     /* bytes */
     } host;                             /* host.h's, of this process */
-};
-
-struct fkv_extensions_s {
-    fkv_extension_t          *list[FKV_EXTENSIONS_MAX];
-    unsigned                  n;
 };
 
 
