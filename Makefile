@@ -1,8 +1,9 @@
 # make run     try it: nginx with two workers on 127.0.0.1:8080
 # make test    prove it
 #
-# The rest: make (the module), deps, test-deps, test-module, unit, check-asan,
-# check-tsan, test-static, bench-http, bench-resp, bench-open, bench-blocks,
+# The rest: make (modules and extensions), contrib (extensions), install (into
+# nginx's modules and PREFIX), install-kit, deps, test-deps, test-module, unit,
+# check-asan, check-tsan, test-static, bench-http, bench-resp, bench-open, bench-blocks,
 # bench-engine, bench-engine-full, clean.
 # NGINX_SRC= names another nginx source tree,
 # NGINX_BIN= the binary that belongs to it.
@@ -11,6 +12,7 @@ SHELL     := /bin/bash
 NGINX_BIN ?= /usr/sbin/nginx
 NGINX_SRC ?= /usr/share/nginx/src
 PORT      ?= 8080
+PREFIX    ?= /usr/local
 export NGINX_BIN PORT
 MAKEFLAGS += --no-print-directory
 
@@ -22,7 +24,43 @@ sources := $(wildcard engine/*/*.c ngx_ferrokv_module/*.c \
                ngx_ferrokv_module/rules/*.c ngx_ferrokv_module/commands/*.c \
                ngx_ferrokv_module/extensions/*.c)
 
-all: build/modules/$(MODULE)
+extensions := $(notdir $(basename $(wildcard contrib/*/*.control)))
+kit        := contrib/kit
+kit_files  := ferrokv.mk check-abi
+kit_to     := $(DESTDIR)$(PREFIX)/lib/ferrokv/kit
+kit_h      := ngx_ferrokv_module/extensions/ferrokv_extension.h \
+              ngx_ferrokv_module/extensions/ferrokv_encode.h
+
+all: build/modules/$(MODULE) contrib
+
+contrib: $(extensions:%=contrib-%)
+
+contrib-%:
+	@$(MAKE) -s -C contrib/$* B=$(CURDIR)/build/contrib/$* \
+	    FERROKV_CONFIG=$(CURDIR)/$(kit)/ferrokv-config \
+	    CFLAGS="-std=gnu11 -O2 -g -Wall -Wextra -Werror -Wshadow" install
+
+# nginx names the directory of its modules, a distribution's has one.
+install: all install-kit
+	@to=`$(NGINX_BIN) -V 2>&1 | sed -n 's/.*--modules-path=\([^ ]*\).*/\1/p'`; \
+	to=$(DESTDIR)$${to:-$(PREFIX)/lib/ferrokv/modules}; \
+	echo "install modules in $$to"; \
+	install -d -m 755 $$to && install -m 644 build/modules/*.so $$to
+	@install -d -m 755 $(DESTDIR)$(PREFIX)/lib/ferrokv/extensions
+	@install -m 644 build/extensions/* \
+	    $(DESTDIR)$(PREFIX)/lib/ferrokv/extensions
+
+# What authors of extensions need: neither nginx nor this tree.
+install-kit:
+	@install -d -m 755 $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/include/ferrokv $(kit_to)/t/lib/Ferrokv
+	@install -m 755 $(kit)/ferrokv-config $(DESTDIR)$(PREFIX)/bin
+	@install -m 644 $(kit_h) $(DESTDIR)$(PREFIX)/include/ferrokv
+	@install -m 755 $(addprefix $(kit)/,$(kit_files)) $(kit_to)
+	@install -m 644 t/lib/Ferrokv/*.pm $(kit_to)/t/lib/Ferrokv
+	@cp -R --no-preserve=mode,ownership $(kit)/template $(kit_to)
+	@$(kit)/ferrokv-config --version | sed 's/.*/version = "&"/' \
+	    > $(kit_to)/version
 
 test-module: build/test/$(MODULE)
 
@@ -144,6 +182,6 @@ build/modules/$(MODULE) build/test/$(MODULE): build/%/$(MODULE): \
 	    $(addprefix -f $(CURDIR)/,$< $(wildcard $(@D)/addon/*/*.d)) modules
 
 .NOTPARALLEL:
-.PHONY: all test-module unit deps test-deps bench-deps run test check-asan \
+.PHONY: all contrib install install-kit test-module unit deps test-deps bench-deps run test check-asan \
     check-tsan test-static bench-http bench-resp bench-open bench-blocks \
     bench-engine-deps bench-engine bench-engine-full clean FORCE
