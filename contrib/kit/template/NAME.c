@@ -1,6 +1,6 @@
 /*
- * @COMMAND@.NAME key name: the key remembers the name, and the answer is the one
- * that it remembered before.
+ * @COMMAND@.NAME key name: the key remembers the name, and the answer is the
+ * one that it remembered before.
  */
 
 #include <ferrokv_extension.h>
