@@ -425,8 +425,8 @@ void fkv_prefetch(fkv_t *store, unsigned ns, const fkv_str_t *keys,
  * · FKV_EMAXSIZE more would be added than max_size has room for, and nothing is
  * evicted · FKV_EQUOTA than the quota of its namespaces has; with both,
  * deletes, and what takes no more bytes than it replaces, go on
- * · FKV_ECORRUPT · FKV_EIO · FKV_ENOMEM; nothing is written then, but what had
- * waited for a log that then failed may be there after a restart
+ * · FKV_ECORRUPT · FKV_EIO · FKV_ENOMEM · a hook's code; nothing is written
+ * then, but what waited for a log that failed may be there after a restart
  */
 typedef struct fkv_update_s    fkv_update_t;
 typedef struct fkv_upload_s    fkv_upload_t;
@@ -491,10 +491,67 @@ struct fkv_update_s {
     bool            placed;
     uint64_t        lsn;        /* when it is placed */
 
+    fkv_change_t   *more;       /* these belong to fkv_hooks_t.write ... */
+    unsigned        more_n;
+    void           *hook;
+    fkv_str_t       refusal;    /* ... at the end that of fkv_refusal() */
+
     fkv__update_t  *own;        /* the engine's; NULL again at the end */
 };
 
 int fkv_update(fkv_update_t *update);
+
+
+/*
+ * Who is asked and told of this process's updates, whoever makes them.  The
+ * engine's own deletes, those of eviction, are not shown: they run in the
+ * helper's threads, and nothing may refuse them.  Expiry writes nothing.
+ *
+ * write    decide() has said FKV_OK, or there is none: this will be written if
+ *          nothing comes between.  Asked again with every try, of what decide()
+ *          said then.  Nothing is reserved or latched, and it must not wait.
+ *          Of a PUT it may change value and expire_at, but not the value of an
+ *          upload; these are again as decide() left them at the next try and at
+ *          the end.  It may set more and more_n: blind PUTs, with a value below
+ *          blob_min, and DELETEs of FKV_NAMESPACE_CATALOG, keys not among the
+ *          update's, that join the same frame; their memory, and that of new
+ *          values, is the hook's until the end.  more is NULL at each try, hook
+ *          at the first one, and nobody else touches it.
+ *          Any other code than FKV_OK refuses the update and is its answer;
+ *          refusal may say why in one line of up to FKV_REFUSAL_BYTES bytes,
+ *          which are copied
+ * commit   it was written, and the update ends in FKV_OK; before on_done.
+ *          A process that dies before has written without telling
+ * end      it ends, whatever came of it; once for each that write() was asked
+ *          about, after commit(), before on_done: hook and more may be freed.
+ *          Not for those that fkv_detach() ends
+ * expire   this process has the helper role, and a key has expired: called by
+ *          fkv_helper().  Keys wait for that, FKV_EXPIRED_BYTES of them, and
+ *          if there are more they are noticed later.  Each once, but those of
+ *          a helper that dies before it was called, and what no helper has
+ *          seen (store/notice.h), are not told
+ *
+ * NULL: it does not care.  fkv_hook() by the process's own thread, when no
+ * update is in flight; hooks stay the caller's.  NULL: nobody is asked.
+ */
+typedef struct {
+    int   (*write)(void *data, fkv_update_t *update);
+    void  (*commit)(void *data, const fkv_update_t *update);
+    void  (*end)(void *data, fkv_update_t *update);
+    void  (*expire)(void *data, unsigned ns, fkv_str_t key);
+} fkv_hooks_t;
+
+#define FKV_REFUSAL_BYTES  200
+#define FKV_EXPIRED_BYTES  (1024 * 1024)
+
+void fkv_hook(fkv_t *store, const fkv_hooks_t *hooks, void *data);
+
+/*
+ * What was said of the last update of this process that was refused; perhaps
+ * nothing.  The store's memory, until the next one is: who answers does so in
+ * on_done.
+ */
+fkv_str_t fkv_refusal(const fkv_t *store);
 
 
 /*

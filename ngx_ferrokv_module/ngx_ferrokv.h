@@ -173,6 +173,9 @@ ngx_str_t *ngx_ferrokv_log_key(ngx_str_t *out,
 /* One place that maps the engine's codes; 200 for FKV_OK. */
 ngx_uint_t ngx_ferrokv_http_status(int rc);
 
+/* What it means, and of what an extension refused just now what that said. */
+fkv_str_t ngx_ferrokv_code_said(ngx_ferrokv_store_t *store, int rc);
+
 /* The level at which a failed operation is logged. */
 ngx_uint_t ngx_ferrokv_log_level(int rc);
 

@@ -162,6 +162,12 @@ ngx_ferrokv_http_status(int rc)
     case FKV_EINVAL:
         return NGX_HTTP_BAD_REQUEST;
 
+    case FKV_EDENIED:
+        return NGX_HTTP_FORBIDDEN;
+
+    case FKV_EMISSING:
+        return NGX_HTTP_NOT_IMPLEMENTED;
+
     case FKV_ETOOBIG:
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
 
@@ -186,6 +192,28 @@ ngx_ferrokv_http_status(int rc)
 }
 
 
+fkv_str_t
+ngx_ferrokv_code_said(ngx_ferrokv_store_t *store, int rc)
+{
+    fkv_str_t    said;
+    const char  *text;
+
+    if (rc == FKV_EDENIED) {
+        said = fkv_refusal(store->fkv);
+
+        if (said.len > 0) {
+            return said;
+        }
+    }
+
+    text = fkv_code_text(rc);
+    said.data = (const u_char *) text;
+    said.len = ngx_strlen(text);
+
+    return said;
+}
+
+
 ngx_uint_t
 ngx_ferrokv_log_level(int rc)
 {
@@ -199,6 +227,7 @@ ngx_ferrokv_log_level(int rc)
 
     case FKV_CONFLICT:
     case FKV_EMAXSIZE:
+    case FKV_EDENIED:
         return NGX_LOG_WARN;
     }
 
@@ -212,9 +241,12 @@ ngx_ferrokv_log_failure(ngx_log_t *log, ngx_str_t *what,
 {
     u_char     buf[NGX_FERROKV_LOG_KEY_SIZE];
     ngx_str_t  text;
+    fkv_str_t  said;
+
+    said = ngx_ferrokv_code_said(store, rc);
 
     ngx_log_error(ngx_ferrokv_log_level(rc), log, 0,
-                  "\"%V\": key \"%V\" of store \"%V\": %s", what,
+                  "\"%V\": key \"%V\" of store \"%V\": %*s", what,
                   ngx_ferrokv_log_key(&text, buf, key.data, key.len),
-                  &store->name, fkv_code_text(rc));
+                  &store->name, said.len, said.data);
 }

@@ -84,6 +84,12 @@ ngx_http_ferrokv_code_word(int rc)
     case FKV_EREADONLY:
         return "read_only";
 
+    case FKV_EDENIED:
+        return "denied";
+
+    case FKV_EMISSING:
+        return "extension_missing";
+
     case FKV_ETOOBIG:
         return "too_large";
 
@@ -231,6 +237,7 @@ ngx_http_ferrokv_drop_body(ngx_http_request_t *r)
 ngx_int_t
 ngx_http_ferrokv_send_failure(ngx_http_ferrokv_target_t *target, int rc)
 {
+    fkv_str_t                    said;
     ngx_http_request_t          *r;
     ngx_http_ferrokv_problem_t   problem;
 
@@ -244,7 +251,11 @@ ngx_http_ferrokv_send_failure(ngx_http_ferrokv_target_t *target, int rc)
                                      ngx_ferrokv_str(&target->key), rc);
     }
 
-    ngx_http_ferrokv_fail_code(&problem, rc);
+    said = ngx_ferrokv_code_said(target->store, rc);
+
+    (void) ngx_http_ferrokv_fail(&problem, ngx_ferrokv_http_status(rc),
+                                 ngx_http_ferrokv_code_word(rc), "%*s",
+                                 said.len, said.data);
 
     return ngx_http_ferrokv_send_problem(r, &problem);
 }

@@ -16,8 +16,8 @@
 #include <string.h>
 
 
-static bool
-change_writes(const fkv_change_t *change)
+bool
+fkv__frame_writes(const fkv_change_t *change)
 {
     return change->action == FKV_PUT
            || (change->action == FKV_DELETE
@@ -91,37 +91,41 @@ fkv__frame_encode(fkv_update_t *u)
     uint32_t              crc = 0;
 
     own->bytes.len = own->keys_bytes;
+    own->more_heads.len = 0;
     own->frame_bytes = 0;
     own->ranges = 0;
     own->expires = false;
 
-    for (unsigned i = 0; i < u->n; i++) {
-        fkv_change_t       *change = &u->changes[i];
-        fkv__update_key_t  *key = &own->keys[i];
+    for (unsigned i = 0; i < own->n; i++) {
+        fkv_change_t       *change = fkv__update_change(u, i);
+        fkv__update_key_t  *key = fkv__update_key(u, i);
+        fkv__buf_t         *heads;
         fkv__record_t       rec;
         size_t              head;
 
         key->head_len = 0;
 
-        if (!change_writes(change)) {
+        if (!fkv__frame_writes(change)) {
             continue;
         }
 
         record_of(change, key, &rec);
         head = head_bytes(&rec);
 
-        if (own->bytes.cap - own->bytes.len < head) {
+        heads = (i < u->n) ? &own->bytes : &own->more_heads;
+
+        if (heads->cap - heads->len < head) {
             return FKV_ETOOBIG;             /* metadata beyond its limit */
         }
 
-        head_put(own->bytes.data + own->bytes.len, &rec);
-        key->head = own->bytes.data + own->bytes.len;
+        head_put(heads->data + heads->len, &rec);
+        key->head = heads->data + heads->len;
         key->head_len = (uint32_t) head;
         key->value = rec.value;
         key->record_at = (uint32_t) bytes;      /* in the frame, for now */
         own->ranges += change->prefix;
         own->expires |= (rec.expire_at != 0 && fkv__due_wants(key->ikey));
-        own->bytes.len += head;
+        heads->len += head;
 
         crc = fkv__crc32c(crc, key->head, head);
         crc = fkv__crc32c(crc, rec.value.data, rec.value.len);
@@ -157,13 +161,14 @@ keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
 {
     *node_bytes = 0;
 
-    for (unsigned i = 0; i < u->n; i++) {
-        bool                  found, blind = u->changes[i].blind;
-        fkv__update_key_t    *key = &u->own->keys[i];
+    for (unsigned i = 0; i < u->own->n; i++) {
+        const fkv_change_t   *change = fkv__update_change(u, i);
+        fkv__update_key_t    *key = fkv__update_key(u, i);
+        bool                  found, blind = change->blind;
         fkv__memtable_t       mt;
         fkv__memtable_pos_t   pos, active;
 
-        if (u->changes[i].prefix) {
+        if (change->prefix) {
             *node_bytes += (key->head_len > 0) ? FKV__MEMTABLE_RANGE_NODES : 0;
             continue;
         }
@@ -236,8 +241,8 @@ frame_link(fkv_update_t *u, fkv__memtable_t *mt,
 
     FKV_STEP("update.2");
 
-    for (unsigned i = 0; i < u->n; i++) {
-        fkv__update_key_t  *key = &own->keys[i];
+    for (unsigned i = 0; i < own->n; i++) {
+        const fkv__update_key_t  *key = fkv__update_key(u, i);
 
         if (key->head_len > 0) {
             memcpy(frame + key->record_at, key->head, key->head_len);
@@ -246,9 +251,10 @@ frame_link(fkv_update_t *u, fkv__memtable_t *mt,
 
     FKV_STEP("update.3");
 
-    for (unsigned i = 0; i < u->n; i++) {
-        fkv__update_key_t  *key = &own->keys[i];
-        fkv_str_t           ikey;
+    for (unsigned i = 0; i < own->n; i++) {
+        fkv_change_t             *change = fkv__update_change(u, i);
+        const fkv__update_key_t  *key = fkv__update_key(u, i);
+        fkv_str_t                 ikey;
 
         if (key->head_len == 0) {
             continue;
@@ -258,9 +264,9 @@ frame_link(fkv_update_t *u, fkv__memtable_t *mt,
         ikey.data = frame + key->record_at + key->head_len - key->ikey.len;
         ikey.len = key->ikey.len;
 
-        u->changes[i].version = mt->shm->base + room->frame + key->record_at;
+        change->version = mt->shm->base + room->frame + key->record_at;
 
-        if (u->changes[i].prefix) {
+        if (change->prefix) {
             fkv__memtable_link_range(mt, room->frame,
                                      room->frame + key->record_at, &nodes);
             continue;
@@ -279,8 +285,9 @@ frame_fill(fkv_update_t *u, fkv__memtable_t *mt, const fkv__arena_room_t *room)
     fkv__update_t  *own = u->own;
     uint8_t        *frame = mt->mem + room->frame;
 
-    for (unsigned i = 0; i < u->n; i++) {
-        fkv__update_key_t  *key = &own->keys[i];
+    for (unsigned i = 0; i < own->n; i++) {
+        const fkv_change_t       *change = fkv__update_change(u, i);
+        const fkv__update_key_t  *key = fkv__update_key(u, i);
 
         if (key->head_len == 0) {
             continue;
@@ -291,15 +298,14 @@ frame_fill(fkv_update_t *u, fkv__memtable_t *mt, const fkv__arena_room_t *room)
                    key->value.len);
         }
 
-        fkv__usage_write(mt->shm, &u->changes[i], key->ikey.len, key->fresh,
+        fkv__usage_write(mt->shm, change, key->ikey.len, key->fresh,
                          key->read);
 
-        if (u->changes[i].action == FKV_PUT) {
+        if (change->action == FKV_PUT) {
             fkv__count(u->store, puts, 1);
-            fkv__evict_used(u->store, u->changes[i].ns, key->hash,
-                            u->now_ms);
+            fkv__evict_used(u->store, change->ns, key->hash, u->now_ms);
 
-        } else if (u->changes[i].prefix) {
+        } else if (change->prefix) {
             fkv__count(u->store, range_deletes, 1);
 
         } else {

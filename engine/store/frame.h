@@ -16,6 +16,9 @@
 
 #include "store/update.h"
 
+/* Does decide() want to have it written? */
+bool fkv__frame_writes(const fkv_change_t *change);
+
 /*
  * Encodes everything but the values and sums the body; own->frame_bytes is
  * set, 0 if there is nothing to write.

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define OWNER_MS      100       /* until the next call, when we own the role */
+#define TELLING_MS    1         /* when more keys have expired than were told */
 #define OTHER_MS      100       /* when somebody else does */
 #define JOIN_SECONDS  5         /* longer: a thread hangs in the kernel */
 #define NAME_BYTES    40
@@ -316,6 +317,7 @@ helper_init(fkv__helper_t *helper, fkv_t *store)
 
     FKV_ASSERT(pthread_mutex_init(&helper->mutex, NULL) == 0);
     FKV_ASSERT(pthread_mutex_init(&helper->warm, NULL) == 0);
+    fkv__told_init(&helper->told);
     FKV_ASSERT(pthread_condattr_init(&attr) == 0);
     FKV_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
     FKV_ASSERT(pthread_cond_init(&helper->compact_wake, &attr) == 0);
@@ -353,6 +355,7 @@ fkv__helper_free(fkv__helper_t *helper)
     (void) pthread_cond_destroy(&helper->ended);
     (void) pthread_mutex_destroy(&helper->mutex);
     (void) pthread_mutex_destroy(&helper->warm);
+    fkv__told_done(&helper->told);
     fkv__free(helper);
 }
 
@@ -555,7 +558,8 @@ fkv_helper(fkv_t *store)
     (void) fkv__reap_sweep(store);
 
     if (store->helper != NULL) {
-        return OWNER_MS;
+        return fkv__told_tell(&store->helper->told, store) ? TELLING_MS
+                                                           : OWNER_MS;
     }
 
     if (!role_take(store)) {

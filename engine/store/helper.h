@@ -28,6 +28,7 @@
 
 #include "store/budget.h"
 #include "store/catalog.h"
+#include "store/hook.h"
 #include "store/mix.h"
 #include "store/pick.h"
 #include "store/store.h"
@@ -73,6 +74,8 @@ struct fkv__helper_s {
     fkv__blob_collect_t  *blobs;        /* COMPACT's own */
     uint64_t          table_bytes;      /* of what it writes, ... */
     uint64_t          slice_bytes;      /* ... until an edit; tests change it */
+
+    fkv__told_t       told;             /* by EXPIRE, of the caller */
 
     unsigned          threads;          /* of these, not joined yet */
     pthread_t         thread[5];        /* ... EXPIRE, EVICT: duty.h */

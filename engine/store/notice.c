@@ -210,6 +210,21 @@ notice_told(fkv__notice_t *notice, uint64_t now_ms)
 }
 
 
+static bool
+listeners_ready(const fkv__notice_t *notice)
+{
+    for (unsigned i = 0; i < notice->listeners_n; i++) {
+        const fkv__listener_t  *listener = &notice->listeners[i];
+
+        if (listener->ready != NULL && !listener->ready(listener->data)) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 static void
 tell(fkv__notice_t *notice, uint64_t now_ms, uint64_t boot_ms)
 {
@@ -218,6 +233,7 @@ tell(fkv__notice_t *notice, uint64_t now_ms, uint64_t boot_ms)
 
     while ((entry = fkv__due_first(&notice->due)) != NULL
            && entry->moment.at_ms <= now_ms
+           && listeners_ready(notice)
            && !fkv__helper_stopping(notice->helper))
     {
         fkv__expired_t  expired = {
@@ -311,7 +327,9 @@ wait_ms(const fkv__notice_t *notice)
 
     ms = (ms < 0) ? FKV__NOTICE_TURN_MS : fkv__min(ms, FKV__NOTICE_TURN_MS);
 
-    if (first != NULL && first->moment.at_ms < now_ms + (uint64_t) ms) {
+    if (first != NULL && first->moment.at_ms < now_ms + (uint64_t) ms
+        && listeners_ready(notice))
+    {
         ms = (first->moment.at_ms > now_ms)
              ? (int64_t) (first->moment.at_ms - now_ms) : 0;
     }
@@ -361,11 +379,22 @@ fkv__notice_turn(fkv__notice_t *notice)
 }
 
 
-static void
-count_expired(void *data, const fkv__expired_t *expired)
+static bool
+expired_ready(void *data)
 {
-    fkv_t  *store = data;
+    fkv__helper_t  *helper = data;
 
+    return fkv__told_ready(&helper->told, helper->store);
+}
+
+
+static void
+expired_noticed(void *data, const fkv__expired_t *expired)
+{
+    fkv__helper_t  *helper = data;
+    fkv_t          *store = helper->store;
+
+    fkv__told_add(&helper->told, store, expired->ikey);
     fkv__count(store, expired_noticed, 1);
     fkv__count(store, expired_noticed_late,
                expired->late_ms > FKV__NOTICE_LATE_MS);
@@ -377,9 +406,13 @@ void
 fkv__duty_expire(fkv__helper_t *helper)
 {
     fkv__notice_t    notice;
-    fkv__listener_t  counter = { count_expired, helper->store };
+    fkv__listener_t  listener = {
+        .on_expired = expired_noticed,
+        .ready = expired_ready,
+        .data = helper
+    };
 
-    fkv__notice_init(&notice, helper, &counter, 1);
+    fkv__notice_init(&notice, helper, &listener, 1);
 
     while (!fkv__helper_stopping(helper)) {
         int            ms = fkv__notice_turn(&notice);

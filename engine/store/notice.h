@@ -54,9 +54,13 @@ typedef struct {
     uint64_t   late_ms;
 } fkv__expired_t;
 
-/* Called by the thread for each key; must not block. */
+/*
+ * Called by the thread for each key; must not block.  ready, if it is not NULL,
+ * says whether it can take one now; else all keys wait.
+ */
 typedef struct {
     void  (*on_expired)(void *data, const fkv__expired_t *expired);
+    bool  (*ready)(void *data);
     void   *data;
 } fkv__listener_t;
 
@@ -91,7 +95,7 @@ int fkv__notice_turn(fkv__notice_t *notice);
 int fkv__notice_fd(const fkv__notice_t *notice);
 
 
-/* The thread's loop, and its listener, which counts. */
+/* The thread's loop, and its listener, which counts and tells the hooks. */
 void fkv__duty_expire(fkv__helper_t *helper);
 
 

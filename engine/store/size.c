@@ -79,9 +79,9 @@ has_bounds(const fkv_t *store)
 static void
 update_growth(const fkv_update_t *u, int64_t *growth)
 {
-    for (unsigned i = 0; i < u->n; i++) {
-        const fkv_change_t       *change = &u->changes[i];
-        const fkv__update_key_t  *key = &u->own->keys[i];
+    for (unsigned i = 0; i < u->own->n; i++) {
+        const fkv_change_t       *change = fkv__update_change(u, i);
+        const fkv__update_key_t  *key = fkv__update_key(u, i);
         int64_t                   n;
 
         if (key->head_len > 0) {

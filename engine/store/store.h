@@ -86,6 +86,12 @@ struct fkv_s {
     fkv_link_t           jobs;          /* fkv__job_t, not ended */
     fkv_link_t           claims;        /* ops that wait for another's end */
 
+    const fkv_hooks_t   *hooks;         /* hook.h; NULL = none */
+    void                *hooks_data;
+    bool                 hooks_expire;  /* atomic: the EXPIRE thread looks */
+    size_t               refusal_len;
+    char                 refusal[FKV_REFUSAL_BYTES];
+
     uint64_t             random;        /* of evict.h */
     fkv__size_look_t     size_looks[FKV__BOUNDS];   /* size.c */
     fkv__commit_t        commit;

@@ -17,6 +17,7 @@
 #include "shared/latch.h"
 #include "store/blob_update.h"
 #include "store/frame.h"
+#include "store/hook.h"
 #include "store/read.h"
 #include "store/reap.h"
 #include "store/reserve.h"
@@ -67,6 +68,7 @@ own_free(fkv__update_t *own)
         fkv__free(own->keys);
     }
 
+    fkv__free(own->more);
     fkv__free(own);
 }
 
@@ -110,6 +112,11 @@ update_end(fkv_update_t *u, int rc)
 
     lookups_done(u);
     fkv__update_blobs_done(u);
+
+    if (own->hooked) {
+        fkv__hook_end(u, rc);
+    }
+
     u->store->in_flight--;
     u->own = NULL;
 
@@ -574,6 +581,28 @@ update_parks(fkv_update_t *u)
 }
 
 
+/* What the hook has changed is undone: it is asked again. */
+static int
+update_decide(fkv_update_t *u)
+{
+    int  rc = FKV_OK;
+
+    if (u->own->hooked) {
+        fkv__hook_undo(u);
+    }
+
+    if (u->decide != NULL) {
+        rc = u->decide(u);
+    }
+
+    if (rc == FKV_OK && u->store->hooks != NULL) {
+        rc = fkv__hook_write(u);
+    }
+
+    return rc;
+}
+
+
 /*
  * Read, decide, write.
  *
@@ -605,9 +634,7 @@ update_attempt(fkv_update_t *u)
         return update_end(u, rc);
     }
 
-    if (u->decide != NULL) {
-        rc = u->decide(u);
-    }
+    rc = update_decide(u);
 
     if (rc == FKV_OK) {
         rc = update_blobs(u);
@@ -786,6 +813,10 @@ own_prepare(fkv_update_t *u)
     own->blobs_n = 0;
     own->blobs_rc = FKV_OK;
     own->bytes.len = 0;
+    own->n = u->n;
+    own->hooked = false;
+    own->more = NULL;
+    own->refused = false;
     own->keys = &own->one;
     own->stripes = &own->one_stripe;
     u->own = own;
@@ -820,6 +851,8 @@ fkv_update(fkv_update_t *u)
 
     u->own = NULL;
     u->placed = false;
+    u->more_n = 0;
+    u->refusal = FKV_STR_NULL;
     rc = own_prepare(u);
 
     if (rc != FKV_OK) {

@@ -32,6 +32,8 @@ typedef struct {
     uint32_t        head_len;       /* ... 0 = this key is not written */
     uint32_t        record_at;      /* of the record, in the frame */
     fkv_str_t       value;
+    fkv_str_t       decided;        /* what decide() said, if a hook was ... */
+    uint64_t        decided_expire; /* ... asked since */
     fkv__update_blob_t  *blob;      /* its large values; mostly NULL */
 } fkv__update_key_t;
 
@@ -55,12 +57,32 @@ struct fkv__update_s {
     uint32_t            body_crc;
     fkv__buf_t          bytes;      /* internal keys, then record heads */
     size_t              keys_bytes;
-    fkv__update_key_t  *keys;       /* n of them; &one if n is 1 */
+    fkv__update_key_t  *keys;       /* of changes; &one if that is one */
     fkv__update_key_t   one;
     uint32_t           *stripes;
     unsigned            n_stripes;
     uint32_t            one_stripe;
+    unsigned            n;          /* keys and more */
+    bool                hooked;     /* a hook was asked, ... */
+    bool                refused;    /* ... and its answer is ours */
+    fkv__update_key_t  *more;       /* hook.c: of what it added; or NULL */
+    fkv__buf_t          more_heads; /* in the same piece of memory */
+    size_t              refusal_len;
+    char                refusal[FKV_REFUSAL_BYTES];
 };
+
+/* The changes and what a hook has added, with their keys: 0 .. own->n. */
+static inline fkv__update_key_t *
+fkv__update_key(const fkv_update_t *u, unsigned i)
+{
+    return (i < u->n) ? &u->own->keys[i] : &u->own->more[i - u->n];
+}
+
+static inline fkv_change_t *
+fkv__update_change(const fkv_update_t *u, unsigned i)
+{
+    return (i < u->n) ? &u->changes[i] : &u->more[i - u->n];
+}
 
 /* Frees all that have not ended, and what is kept for the next ones. */
 void fkv__update_close(fkv_t *store);

@@ -156,8 +156,15 @@ exec_failed(fkv__exec_t *own, int rc)
 {
     fkv_reply_t  *reply = &own->exec->reply;
 
+    fkv_str_t     said = fkv_refusal(own->store);
+
     reply->rc = FKV_OK;
     fkv__run_failed(reply, rc);
+
+    if (rc == FKV_EDENIED && said.len > 0) {
+        fkv_reply_cut(reply, 0);
+        fkv_reply_error(reply, "NOPERM %.*s", (int) said.len, said.data);
+    }
 
     return exec_end(own);
 }

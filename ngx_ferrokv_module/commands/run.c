@@ -39,6 +39,14 @@ fkv__run_failed(fkv_reply_t *reply, int rc)
                         "could not be written, see the error log");
         return;
 
+    case FKV_EDENIED:
+        fkv_reply_error(reply, "NOPERM %s", fkv_code_text(rc));
+        return;
+
+    case FKV_EMISSING:
+        fkv_reply_error(reply, "EXTMISSING %s", fkv_code_text(rc));
+        return;
+
     case FKV_ECORRUPT:
         fkv_reply_error(reply, "ERR corrupt data, see the error log");
         return;

@@ -50,6 +50,7 @@ my %skip = (
     'expire.1' => 'the wall clock must step; t/unit/store_expire.c has its own',
     (map { ("claim.$_" => 't/unit/store_claim.c dies there') } 1 .. 2),
     (map { ("cursor.$_" => 't/unit/shared_cursor.c dies there') } 1 .. 2),
+    (map { ("hook.$_" => 't/unit/store_hook.c dies there') } 1 .. 3),
 );
 
 # These are passed by every write, and each process shall do some before.

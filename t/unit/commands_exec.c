@@ -417,6 +417,36 @@ given_up_in_a_scan(void **state)
 }
 
 
+static int
+refuse(void *data, fkv_update_t *u)
+{
+    int  *rc = data;
+
+    u->refusal = FKV_STR("quota: 7 keys\r\nat most");
+
+    return *rc;
+}
+
+
+static void
+a_hook_refuses(void **state)
+{
+    static const fkv_hooks_t  hooks = { .write = refuse };
+    int                       rc = FKV_EDENIED;
+
+    (void) state;
+
+    fkv_hook(live.store, &hooks, &rc);
+    perform_expect(&p, "SET k v", "-NOPERM quota: 7 keys  at most\r\n");
+    perform_expect(&p, "GET k", NIL);
+    rc = FKV_EMISSING;
+    perform_expect(&p, "SET k v", "-EXTMISSING the extension that owns it is "
+                   "not here\r\n");
+    fkv_hook(live.store, NULL, NULL);
+    perform_expect(&p, "SET k v", OK);
+}
+
+
 int
 main(void)
 {
@@ -437,6 +467,7 @@ main(void)
         TEST(a_pipeline_sees_what_it_wrote),
         TEST(given_up),
         TEST(given_up_in_a_scan),
+        TEST(a_hook_refuses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
