@@ -107,6 +107,10 @@ bench-http: bench-deps
 
 bench-resp: test-deps
 	@$(MAKE) all
+	@mkdir -p build/bench/same
+	@$(MAKE) -s -C bench/resp/same B=$(CURDIR)/build/bench/same \
+	    FERROKV_CONFIG=$(CURDIR)/$(kit)/ferrokv-config
+	@cp bench/resp/same/same.control build/bench/same
 	bench/resp/run
 
 bench-open: deps

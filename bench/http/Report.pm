@@ -91,7 +91,7 @@ sub table {
 
         for my $who (grep { $case->{results}{$_} }
                      qw(raw return uncached limit_req proxy_cache srcache
-                        redis ferrokv lua))
+                        redis builtin ferrokv lua))
         {
             my $ratio = ratio($case, $who, 'rate', base($case));
 
@@ -114,7 +114,8 @@ sub name {
     my ($who) = @_;
 
     return { raw => 'one raw 4 KiB write', return => 'return 200',
-             lua => 'lua_shared_dict' }->{$who} // $who;
+             lua => 'lua_shared_dict',
+             builtin => 'built in' }->{$who} // $who;
 }
 
 

@@ -1,11 +1,15 @@
 package Ours;
 
-# An nginx with one worker, one store, and ferrokv_resp.
+# An nginx with one worker, one store, all of contrib's extensions, and
+# ferrokv_resp.
 
 use strict;
 use warnings;
 
 use parent 'Server';
+
+use Cwd qw(abs_path);
+use File::Basename qw(basename dirname);
 
 use Ferrokv::Http;
 use Ferrokv::Nginx;
@@ -14,6 +18,7 @@ sub start {
     my ($class, %opt) = @_;
     my $nginx = Ferrokv::Nginx->new(<<'CONF', workers => 1, stream => 1,
 %%GLOBALS%%
+%%EXTENSIONS%%
 ferrokv_store main path=%%DIR%%/store memory=%%MEMORY%% sync=%%SYNC%%;
 events { worker_connections 1024; }
 http {
@@ -28,7 +33,8 @@ stream {
 }
 CONF
         module => 'modules', log_level => 'notice',
-        vars => { MEMORY => $opt{memory}, SYNC => $opt{sync} });
+        vars => { MEMORY => $opt{memory}, SYNC => $opt{sync},
+                  EXTENSIONS => extensions() });
 
     # redis-benchmark leaves in the middle of its requests.
     $nginx->allow(qr/Connection reset by peer/);
@@ -37,6 +43,18 @@ CONF
 
     return bless { nginx => $nginx, port => $nginx->port,
                    http => Ferrokv::Http->new($nginx->port(1)) }, $class;
+}
+
+
+# contrib's, and the one of this bench.
+sub extensions {
+    my $build = abs_path(dirname(__FILE__) . '/../../build');
+    my @controls = glob "$build/{extensions,bench/same}/*.control";
+
+    return join "\n",
+        "ferrokv_extension_path $build/extensions:$build/bench/same;",
+        map { 'ferrokv_extension ' . basename($_, '.control')
+              . ' grant=net,threads,helper;' } @controls;
 }
 
 
