@@ -5,6 +5,7 @@
 #include "commands/call.h"
 #include "commands/number.h"
 #include "commands/txn.h"
+#include "commands/types.h"
 #include "rules/field.h"
 
 #include <stdarg.h>
@@ -36,7 +37,7 @@ key_valid(fkv_str_t key)
 
 
 int
-fkv_call_get_in(fkv_call_t *call, unsigned ns, fkv_str_t key,
+fkv_call_get_any(fkv_call_t *call, unsigned ns, fkv_str_t key,
     fkv_call_value_t *value)
 {
     fkv__txn_key_t  *known;
@@ -93,9 +94,36 @@ fkv_call_looked(fkv_call_t *call, bool found)
 
 
 int
+fkv_call_get_in(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    fkv_call_value_t *value)
+{
+    int  rc = fkv_call_get_any(call, ns, key, value);
+
+    return (rc == FKV_OK && value->type != 0)
+           ? fkv_call_wrong_type(call, value) : rc;
+}
+
+
+int
 fkv_call_get(fkv_call_t *call, fkv_str_t key, fkv_call_value_t *value)
 {
     return fkv_call_get_in(call, call->ns, key, value);
+}
+
+
+int
+fkv_call_wrong_type(fkv_call_t *call, const fkv_call_value_t *value)
+{
+    char  missing[FKV_TYPE_SENTENCE];
+
+    if (value->type != 0
+        && fkv_types_missing(call->store, value->type, missing))
+    {
+        return fkv_call_fail(call, "EXTMISSING %s", missing);
+    }
+
+    return fkv_call_fail(call, "WRONGTYPE Operation against a key holding "
+                         "the wrong kind of value");
 }
 
 
@@ -128,16 +156,10 @@ put_keep(fkv_call_t *call, fkv_str_t data)
 }
 
 
-int
-fkv_call_put_in(fkv_call_t *call, unsigned ns, fkv_str_t key, fkv_str_t data,
-    uint64_t expire_at)
+static int
+put_check(fkv_call_t *call, fkv_str_t key, fkv_str_t data)
 {
-    fkv__txn_t      *txn = call->txn;
-    fkv__txn_key_t  *known;
-    fkv__wrote_t     wrote = { .what = FKV__WROTE_PUT,
-                               .expire_at = expire_at };
-
-    if (!txn->writes) {
+    if (!call->txn->writes) {
         return fkv_call_fail(call, "ERR this command does not write");
     }
 
@@ -152,10 +174,63 @@ fkv_call_put_in(fkv_call_t *call, unsigned ns, fkv_str_t key, fkv_str_t data,
                              fkv_call_value_max(call));
     }
 
-    wrote.data = put_keep(call, data);
-    known = fkv__txn_key(txn, ns, key, true);
+    return FKV_OK;
+}
 
-    return (known != NULL) ? fkv__txn_write(txn, known, &wrote) : FKV_ENOMEM;
+
+static int
+put(fkv_call_t *call, unsigned ns, fkv_str_t key, fkv__wrote_t *wrote)
+{
+    fkv__txn_key_t  *known;
+
+    wrote->data = put_keep(call, wrote->data);
+    known = fkv__txn_key(call->txn, ns, key, true);
+
+    return (known != NULL) ? fkv__txn_write(call->txn, known, wrote)
+                           : FKV_ENOMEM;
+}
+
+
+int
+fkv_call_put_in(fkv_call_t *call, unsigned ns, fkv_str_t key, fkv_str_t data,
+    uint64_t expire_at)
+{
+    fkv__wrote_t  wrote = { .what = FKV__WROTE_PUT, .data = data,
+                            .expire_at = expire_at };
+    int           rc = put_check(call, key, data);
+
+    return (rc == FKV_OK) ? put(call, ns, key, &wrote) : rc;
+}
+
+
+int
+fkv_call_put_value(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    const fkv_call_value_t *value)
+{
+    fkv__wrote_t  wrote = { .what = FKV__WROTE_PUT, .data = value->data,
+                            .expire_at = value->expire_at,
+                            .type = value->type, .encver = value->encver,
+                            .stamp = value->stamp };
+    int           rc = put_check(call, key, value->data);
+
+    return (rc == FKV_OK) ? put(call, ns, key, &wrote) : rc;
+}
+
+
+int
+fkv_call_put_typed(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    fkv_str_t data, unsigned type, unsigned encver, uint64_t expire_at)
+{
+    fkv_call_value_t  value = { .data = data, .expire_at = expire_at,
+                                .type = (uint16_t) type,
+                                .encver = (uint16_t) encver };
+    fkv__txn_key_t   *known = fkv__txn_find(call->txn, ns, key);
+
+    if (known != NULL) {
+        value.stamp = fkv__txn_stamp(call->txn, known, type);
+    }
+
+    return fkv_call_put_value(call, ns, key, &value);
 }
 
 

@@ -52,16 +52,33 @@ typedef struct {
     uint64_t    expire_at;      /* milliseconds since 1970, 0 = never */
     uint64_t    version;        /* of what is committed; 0 = written by this
                                    transaction */
+    uint16_t    type;           /* 0 = bytes; others: types.h */
+    uint16_t    encver;
+    uint64_t    stamp;          /* what its elements are found by; 0: it never
+                                   had any */
 } fkv_call_value_t;
 
 
 /* Never NULL: a failure ends the call with FKV_ENOMEM before it returns. */
 void *fkv_call_alloc(fkv_call_t *call, size_t size);
 
-/* FKV_OK · FKV_NOTFOUND · FKV_AGAIN · failures, replied by whoever runs it */
+/*
+ * FKV_OK · FKV_NOTFOUND · FKV_AGAIN · failures, replied by whoever runs it
+ * get: of bytes, else FKV_EINVAL, replied: WRONGTYPE, or whose extension is
+ * missing.  get_any: of every type; its data are as they were written, maybe
+ * with an older encver.
+ */
 int fkv_call_get(fkv_call_t *call, fkv_str_t key, fkv_call_value_t *value);
 int fkv_call_get_in(fkv_call_t *call, unsigned ns, fkv_str_t key,
     fkv_call_value_t *value);
+int fkv_call_get_any(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    fkv_call_value_t *value);
+
+/*
+ * What a command answers that finds a type that it is not for: FKV_EINVAL,
+ * replied.
+ */
+int fkv_call_wrong_type(fkv_call_t *call, const fkv_call_value_t *value);
 
 /*
  * A key was found, or not: counted in INFO.  What commands get that only read
@@ -81,6 +98,60 @@ int fkv_call_put(fkv_call_t *call, fkv_str_t key, fkv_str_t data,
 int fkv_call_put_in(fkv_call_t *call, unsigned ns, fkv_str_t key,
     fkv_str_t data, uint64_t expire_at);
 
+/*
+ * A value of a type.  It keeps the elements of the one it replaces, if that is
+ * of the same type and this transaction has asked for it; else it has none.
+ */
+int fkv_call_put_typed(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    fkv_str_t data, unsigned type, unsigned encver, uint64_t expire_at);
+
+/*
+ * A value as get_any gives it, of any type.  It keeps its elements under the
+ * same key; its stamp must be 0 under another.
+ */
+int fkv_call_put_value(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    const fkv_call_value_t *value);
+
+/*
+ * Written without being read: the type's operator puts it together with what
+ * is there.  Answers as put.
+ */
+int fkv_call_merge(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    unsigned type, fkv_str_t operand);
+
+/*
+ * Elements of a key that has a type, as the transaction sees it: when the key
+ * is deleted or becomes another its elements are gone, and the next begins
+ * without any.  Who changes one writes the key, too: as it was, if nothing
+ * else was put.  What has elements should say FKV_COMMAND_ELEMENTS, which
+ * saves a run.
+ *   get      value has data and expire_at.  FKV_OK · FKV_NOTFOUND, also of a
+ *            key that does not exist · FKV_AGAIN: it is being read; who needs
+ *            several asks for all before it passes that on
+ *   put      expire_at 0: when the key ends.  FKV_OK · FKV_NOTFOUND there is no
+ *            such key, or it is plain bytes · FKV_AGAIN · FKV_ETOOBIG
+ *            · FKV_EINVAL, replied: the name is too long, the element too
+ *            large, or the command is not a writing one
+ *   delete   FKV_OK · FKV_NOTFOUND there was none · FKV_AGAIN · FKV_EINVAL
+ *   scan     in order, from <= name < to (to empty: no end), n at most (0:
+ *            all).  FKV_OK n were given · FKV_END there are no more
+ *            · FKV_AGAIN · what on_element has answered, if not FKV_OK
+ */
+typedef int (*fkv_call_on_element_pt)(fkv_call_t *call, fkv_str_t name,
+    const fkv_call_value_t *value, void *data);
+
+#define FKV_CALL_ELEMENT_MAX  61440     /* bytes of its value */
+
+int fkv_call_get_element(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    fkv_str_t name, fkv_call_value_t *value);
+int fkv_call_put_element(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    fkv_str_t name, fkv_str_t data, uint64_t expire_at);
+int fkv_call_delete_element(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    fkv_str_t name);
+int fkv_call_scan_elements(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    fkv_str_t from, fkv_str_t to, uint64_t n,
+    fkv_call_on_element_pt on_element, void *data);
+
 /* Of a key that does not exist: nothing.  FKV_OK · FKV_NOTFOUND · FKV_AGAIN */
 int fkv_call_delete(fkv_call_t *call, fkv_str_t key);
 int fkv_call_delete_in(fkv_call_t *call, unsigned ns, fkv_str_t key);
@@ -97,10 +168,12 @@ int fkv_call_clear(fkv_call_t *call, unsigned ns);
  * them, wanted or not (last may be NULL).  FKV_AGAIN: as get.
  *
  * wants is asked once as a key goes by, between two runs and in pieces that
- * hold up nobody, and looks at argv only.  What it wants is kept for the next
- * run: so a walk takes no more memory than what it is to find.
+ * hold up nobody, and looks at argv, store and the key's type only.  What it
+ * wants is kept for the next run: so a walk takes no more memory than what it
+ * is to find.
  */
-typedef bool (*fkv_call_wants_pt)(const fkv_call_t *call, fkv_str_t key);
+typedef bool (*fkv_call_wants_pt)(const fkv_call_t *call, fkv_str_t key,
+    unsigned type);
 typedef int (*fkv_call_on_key_pt)(fkv_call_t *call, fkv_str_t key,
     void *data);
 
@@ -110,6 +183,23 @@ int fkv_call_scan(fkv_call_t *call, unsigned ns, fkv_str_t prefix,
 
 /* How many keys a database has.  Exact; FKV_AGAIN: as get. */
 int fkv_call_count(fkv_call_t *call, unsigned ns, uint64_t *n);
+
+/*
+ * This run ends, and nothing of the store is held until go_on runs in place of
+ * the command's function, with the store as it is then; it may suspend again.
+ * What was given out before stays.  The command returns FKV_AGAIN behind it.
+ * rc is what resume has said, or FKV_ECANCELED: the time is over.  Who has sent
+ * the command may be gone meanwhile: go_on does not run then.
+ * What a wait is known by; 0: refused, for something was written, or the
+ * command is one of several, or the host has no timers.
+ */
+typedef int (*fkv_call_go_on_pt)(fkv_call_t *call, void *data, int rc);
+
+uint64_t fkv_call_suspend(fkv_call_t *call, uint64_t timeout_ms,
+    fkv_call_go_on_pt go_on, void *data);
+
+/* In the same process and thread, at any time; of what has ended: in vain. */
+void fkv_call_resume(uint64_t wait, int rc);
 
 /*
  * Nothing goes on for so long, but in other commands.  FKV_AGAIN, and FKV_OK

@@ -38,7 +38,8 @@ debug_object(fkv_call_t *call)
 {
     fkv_call_value_t  value;
     char              line[160];
-    int               rc = fkv_call_get(call, call->argv[2], &value);
+    int               rc = fkv_call_get_any(call, call->ns, call->argv[2],
+                                            &value);
 
     if (rc == FKV_NOTFOUND) {
         return fkv_call_fail(call, "ERR no such key");
@@ -51,8 +52,8 @@ debug_object(fkv_call_t *call)
     /* Redis' own fields: where it lies is nobody's business, nor is its age. */
     (void) snprintf(line, sizeof(line), "Value at:0x0 refcount:%" PRId64
                     " encoding:%s serializedlength:%zu lru:0 "
-                    "lru_seconds_idle:0", fkv_encoding_refcount(value.data),
-                    fkv_encoding(value.data), value.data.len);
+                    "lru_seconds_idle:0", fkv_encoding_refcount(&value),
+                    fkv_encoding(call, &value), value.data.len);
     fkv_reply_status(call->reply, line);
 
     return FKV_OK;

@@ -155,7 +155,7 @@ restore_key(fkv_call_t *call)
     }
 
     if (!restore.replace) {
-        rc = fkv_call_get(call, call->argv[1], &old);
+        rc = fkv_call_get_any(call, call->ns, call->argv[1], &old);
 
         if (rc == FKV_OK) {
             return fkv_call_fail(call, "BUSYKEY Target key name already "

@@ -105,6 +105,15 @@ expire_may(unsigned options, uint64_t has, int64_t until)
 
 
 static int
+expire_put(fkv_call_t *call, fkv_call_value_t *value, uint64_t until)
+{
+    value->expire_at = until;
+
+    return fkv_call_put_value(call, call->ns, call->argv[1], value);
+}
+
+
+static int
 expire_set(fkv_call_t *call, const char *name, int64_t unit, bool absolute)
 {
     fkv_call_value_t  value;
@@ -118,7 +127,7 @@ expire_set(fkv_call_t *call, const char *name, int64_t unit, bool absolute)
         return FKV_EINVAL;
     }
 
-    rc = fkv_call_get(call, call->argv[1], &value);
+    rc = fkv_call_get_any(call, call->ns, call->argv[1], &value);
 
     if (rc == FKV_OK && !expire_may(options, value.expire_at, until)) {
         rc = FKV_NOTFOUND;
@@ -132,8 +141,7 @@ expire_set(fkv_call_t *call, const char *name, int64_t unit, bool absolute)
     if (rc == FKV_OK) {
         rc = (until <= (int64_t) call->now_ms)
              ? fkv_call_delete(call, call->argv[1])
-             : fkv_call_put(call, call->argv[1], value.data,
-                            (uint64_t) until);
+             : expire_put(call, &value, (uint64_t) until);
     }
 
     if (rc == FKV_OK) {
@@ -177,7 +185,8 @@ expire_get(fkv_call_t *call, uint64_t unit, bool absolute)
 {
     fkv_call_value_t  value;
     uint64_t          from = absolute ? 0 : call->now_ms;
-    int               rc = fkv_call_get(call, call->argv[1], &value);
+    int               rc = fkv_call_get_any(call, call->ns, call->argv[1],
+                                            &value);
 
     if (rc != FKV_OK && rc != FKV_NOTFOUND) {
         return rc;
@@ -230,11 +239,12 @@ static int
 expire_persist(fkv_call_t *call)
 {
     fkv_call_value_t  value;
-    int               rc = fkv_call_get(call, call->argv[1], &value);
+    int               rc = fkv_call_get_any(call, call->ns, call->argv[1],
+                                            &value);
     bool              change = (rc == FKV_OK && value.expire_at != 0);
 
     if (change) {
-        rc = fkv_call_put(call, call->argv[1], value.data, 0);
+        rc = expire_put(call, &value, 0);
     }
 
     if (rc != FKV_OK && rc != FKV_NOTFOUND) {

@@ -4,11 +4,24 @@
 
 #include "commands/server.h"
 #include "commands/text.h"
+#include "commands/types.h"
 
 #include <inttypes.h>
 
 /* Of a record in a memtable: its header, node and chain; about. */
 #define RECORD_BYTES  56
+
+
+/* Bytes that it stands for, as its type says if that is here. */
+static uint64_t
+value_weight(const fkv_call_t *call, const fkv_call_value_t *value)
+{
+    const fkv_type_t  *type = fkv_types_by_id(fkv_types_of(call->store),
+                                              value->type);
+
+    return (type != NULL && type->weight != NULL) ? type->weight(type, value)
+                                                  : value->data.len;
+}
 
 
 static int
@@ -35,12 +48,12 @@ memory_usage(fkv_call_t *call)
         }
     }
 
-    rc = fkv_call_get(call, call->argv[2], &value);
+    rc = fkv_call_get_any(call, call->ns, call->argv[2], &value);
 
     if (rc == FKV_OK) {
         fkv_reply_int(call->reply,
                       (int64_t) (RECORD_BYTES + call->argv[2].len
-                                 + value.data.len));
+                                 + value_weight(call, &value)));
 
     } else if (rc == FKV_NOTFOUND) {
         fkv_reply_null(call->reply);

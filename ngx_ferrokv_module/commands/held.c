@@ -3,11 +3,9 @@
 #include <string.h>
 
 
-int
-fkv_held_get(fkv_call_t *call, unsigned i, fkv_held_t *held)
+static int
+held_of(int rc, fkv_held_t *held)
 {
-    int  rc = fkv_call_get(call, call->argv[i], &held->value);
-
     held->exists = (rc == FKV_OK);
 
     if (rc == FKV_NOTFOUND) {
@@ -16,6 +14,21 @@ fkv_held_get(fkv_call_t *call, unsigned i, fkv_held_t *held)
     }
 
     return rc;
+}
+
+
+int
+fkv_held_get(fkv_call_t *call, unsigned i, fkv_held_t *held)
+{
+    return held_of(fkv_call_get(call, call->argv[i], &held->value), held);
+}
+
+
+int
+fkv_held_any(fkv_call_t *call, unsigned i, fkv_held_t *held)
+{
+    return held_of(fkv_call_get_any(call, call->ns, call->argv[i],
+                                    &held->value), held);
 }
 
 

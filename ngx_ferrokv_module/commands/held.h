@@ -20,6 +20,9 @@ typedef struct {
 /* Of the key that is argument i.  FKV_OK, or as fkv_call_get() but NOTFOUND. */
 int fkv_held_get(fkv_call_t *call, unsigned i, fkv_held_t *held);
 
+/* Whatever its type. */
+int fkv_held_any(fkv_call_t *call, unsigned i, fkv_held_t *held);
+
 /*
  * The value as bytes that may be changed, size of them at least: zeros follow
  * what it held.  FKV_OK · FKV_EINVAL, replied: longer than a value may be

@@ -4,6 +4,7 @@
 
 #include "commands/call.h"
 #include "commands/number.h"
+#include "commands/types.h"
 
 #include <string.h>
 
@@ -35,7 +36,7 @@ key_exists(fkv_call_t *call, fkv_str_t key)
 {
     fkv_call_value_t  value;
 
-    return fkv_call_get(call, key, &value);
+    return fkv_call_get_any(call, call->ns, key, &value);
 }
 
 
@@ -56,13 +57,17 @@ keys_exists(fkv_call_t *call)
 static int
 key_type(fkv_call_t *call)
 {
-    int  rc = key_exists(call, call->argv[1]);
+    fkv_call_value_t  value;
+    int               rc = fkv_call_get_any(call, call->ns, call->argv[1],
+                                            &value);
 
     if (rc != FKV_OK && rc != FKV_NOTFOUND) {
         return rc;
     }
 
-    fkv_reply_status(call->reply, (rc == FKV_OK) ? "string" : "none");
+    fkv_reply_status(call->reply, (rc == FKV_OK)
+                                  ? fkv_types_label(call->store, value.type)
+                                  : "none");
 
     return FKV_OK;
 }
@@ -72,7 +77,7 @@ key_type(fkv_call_t *call)
 static int
 rename_from(fkv_call_t *call, fkv_call_value_t *value)
 {
-    int  rc = fkv_call_get(call, call->argv[1], value);
+    int  rc = fkv_call_get_any(call, call->ns, call->argv[1], value);
 
     return (rc == FKV_NOTFOUND) ? fkv_call_fail(call, "ERR no such key") : rc;
 }
@@ -87,11 +92,23 @@ rename_itself(const fkv_call_t *call)
 }
 
 
+/* The value under another name. */
+static int
+key_place(fkv_call_t *call, unsigned ns, fkv_str_t to,
+    const fkv_call_value_t *value)
+{
+    fkv_call_value_t  copy = *value;
+
+    copy.stamp = 0;
+
+    return fkv_call_put_value(call, ns, to, &copy);
+}
+
+
 static int
 rename_move(fkv_call_t *call, const fkv_call_value_t *value)
 {
-    int  rc = fkv_call_put(call, call->argv[2], value->data,
-                           value->expire_at);
+    int  rc = key_place(call, call->ns, call->argv[2], value);
 
     return (rc == FKV_OK) ? fkv_call_delete(call, call->argv[1]) : rc;
 }
@@ -125,7 +142,7 @@ key_renamenx(fkv_call_t *call)
         return rc;
     }
 
-    rc = fkv_call_get(call, call->argv[2], &other);
+    rc = fkv_call_get_any(call, call->ns, call->argv[2], &other);
 
     if (rc == FKV_OK) {
         fkv_reply_int(call->reply, 0);
@@ -178,14 +195,15 @@ key_duplicate(fkv_call_t *call, unsigned ns, fkv_str_t to, bool replace,
     bool drop)
 {
     fkv_call_value_t  value, other;
-    int               rc = fkv_call_get(call, call->argv[1], &value);
+    int               rc = fkv_call_get_any(call, call->ns, call->argv[1],
+                                            &value);
 
     if ((rc == FKV_OK || rc == FKV_NOTFOUND) && !drop) {
         fkv_call_looked(call, rc == FKV_OK);
     }
 
     if (rc == FKV_OK && !replace) {
-        rc = fkv_call_get_in(call, ns, to, &other);
+        rc = fkv_call_get_any(call, ns, to, &other);
         rc = (rc == FKV_OK) ? FKV_EXISTS : (rc == FKV_NOTFOUND) ? FKV_OK : rc;
     }
 
@@ -195,7 +213,7 @@ key_duplicate(fkv_call_t *call, unsigned ns, fkv_str_t to, bool replace,
     }
 
     if (rc == FKV_OK) {
-        rc = fkv_call_put_in(call, ns, to, value.data, value.expire_at);
+        rc = key_place(call, ns, to, &value);
     }
 
     if (rc == FKV_OK && drop) {

@@ -130,14 +130,19 @@ lcs_call(fkv_call_t *call)
     options_t          options = { .len = false };
     fkv_subsequence_t  lcs;
     fkv_held_t         a, b;
-    int                rc = options_read(call, &options);
+    int                rc = fkv_held_any(call, 1, &a);
 
     if (rc == FKV_OK) {
-        rc = fkv_held_get(call, 1, &a);
+        rc = fkv_held_any(call, 2, &b);
+    }
+
+    if (rc == FKV_OK && (a.value.type != 0 || b.value.type != 0)) {
+        rc = fkv_call_fail(call, "ERR The specified keys must contain string "
+                           "values");
     }
 
     if (rc == FKV_OK) {
-        rc = fkv_held_get(call, 2, &b);
+        rc = options_read(call, &options);
     }
 
     if (rc != FKV_OK) {

@@ -42,8 +42,6 @@ on_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
 {
     fkv__look_t  *look = scan->op.data;
 
-    (void) value;
-
     if (look->call.txn->given_up) {
         return FKV_ECANCELED;           /* wants() would look at argv */
     }
@@ -54,7 +52,7 @@ on_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
         return FKV_ENOMEM;
     }
 
-    if (look->wants != NULL && !look->wants(&look->call, key)) {
+    if (look->wants != NULL && !look->wants(&look->call, key, value->type)) {
         return FKV_OK;
     }
 
@@ -246,7 +244,8 @@ own_wanted(const fkv__look_t *look, const fkv__txn_key_t *key)
            && memcmp(key->key.data, look->prefix.data, look->prefix.len) == 0
            && (look->after.len == 0 || str_compare(key->key, look->after) > 0)
            && (look->complete || str_compare(key->key, last) <= 0)
-           && (look->wants == NULL || look->wants(&look->call, key->key));
+           && (look->wants == NULL || look->wants(&look->call, key->key,
+                                                   value.type));
 }
 
 

@@ -1,7 +1,8 @@
 /*
  * object.c - OBJECT: what Redis would know of a value's inner life.
  *
- * Encoding   that which Redis gives to a string when it is set
+ * Encoding   that which Redis gives to a string when it is set; of others it
+ *            is their type
  * Use        as eviction counts it (fkv.h); where it does not count what is
  *            asked for, the answer is Redis' error
  */
@@ -20,7 +21,7 @@
 static int
 object_get(fkv_call_t *call, fkv_call_value_t *value)
 {
-    int  rc = fkv_call_get(call, call->argv[2], value);
+    int  rc = fkv_call_get_any(call, call->ns, call->argv[2], value);
 
     if (rc == FKV_NOTFOUND) {
         fkv_reply_null(call->reply);
@@ -47,7 +48,7 @@ object_encoding(fkv_call_t *call)
         return object_answered(rc);
     }
 
-    fkv_reply_cstr(call->reply, fkv_encoding(value.data));
+    fkv_reply_cstr(call->reply, fkv_encoding(call, &value));
 
     return FKV_OK;
 }
@@ -63,7 +64,7 @@ object_refcount(fkv_call_t *call)
         return object_answered(rc);
     }
 
-    fkv_reply_int(call->reply, fkv_encoding_refcount(value.data));
+    fkv_reply_int(call->reply, fkv_encoding_refcount(&value));
 
     return FKV_OK;
 }

@@ -78,8 +78,10 @@ lot_of(const fkv_call_t *call, fkv_str_t key)
 
 
 static bool
-lot_wants(const fkv_call_t *call, fkv_str_t key)
+lot_wants(const fkv_call_t *call, fkv_str_t key, unsigned type)
 {
+    (void) type;
+
     return lot_of(call, key) % THIN == 0;
 }
 

@@ -19,9 +19,7 @@ read_ended(fkv__exec_t *own, fkv__read_t *read, int rc, bool keep)
     key->known = true;
 
     if (rc == FKV_OK) {
-        key->value.data = (fkv_str_t) { value->data.data, value->size };
-        key->value.expire_at = value->expire_at;
-        key->value.version = value->version;
+        fkv__txn_value(&key->value, value);
     }
 
     read->open = true;

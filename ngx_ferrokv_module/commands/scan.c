@@ -13,6 +13,7 @@
 #include "commands/call.h"
 #include "commands/glob.h"
 #include "commands/number.h"
+#include "commands/types.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@
 typedef struct {
     fkv_str_t  pattern;             /* data NULL: any */
     int64_t    count;
-    bool       none;                /* no key has this type */
+    bool       typed;               /* it is asked for */
 } scan_t;
 
 
@@ -79,8 +80,10 @@ key_reply(fkv_call_t *call, fkv_str_t key, void *data)
 
 
 static bool
-keys_wants(const fkv_call_t *call, fkv_str_t key)
+keys_wants(const fkv_call_t *call, fkv_str_t key, unsigned type)
 {
+    (void) type;
+
     return fkv_glob(call->argv[1], key);
 }
 
@@ -157,7 +160,7 @@ options_read(fkv_call_t *call, scan_t *scan)
             scan->pattern = call->argv[i + 1];
 
         } else if (fkv_call_is(call, i, "TYPE")) {
-            scan->none = !fkv_call_is(call, i + 1, "string");
+            scan->typed = true;
 
         } else {
             return fkv_call_syntax(call);
@@ -170,17 +173,30 @@ options_read(fkv_call_t *call, scan_t *scan)
 }
 
 
-/* The last MATCH counts, as in options_read(), which has been here before. */
-static bool
-scan_wants(const fkv_call_t *call, fkv_str_t key)
+/* The last one that was given, as in options_read(); 0: none was. */
+static unsigned
+option_find(const fkv_call_t *call, const char *word)
 {
-    unsigned  i = call->argc - 2;
-
-    while (!fkv_call_is(call, i, "MATCH")) {
-        i -= 2;
+    for (unsigned i = call->argc - 2; i >= 2; i -= 2) {
+        if (fkv_call_is(call, i, word)) {
+            return i;
+        }
     }
 
-    return fkv_glob(call->argv[i + 1], key);
+    return 0;
+}
+
+
+static bool
+scan_wants(const fkv_call_t *call, fkv_str_t key, unsigned type)
+{
+    unsigned  match = option_find(call, "MATCH");
+    unsigned  typed = option_find(call, "TYPE");
+
+    return (typed == 0
+            || fkv_call_is(call, typed + 1,
+                           fkv_types_label(call->store, type)))
+           && (match == 0 || fkv_glob(call->argv[match + 1], key));
 }
 
 
@@ -246,18 +262,14 @@ static int
 scan_some(fkv_call_t *call, const scan_t *scan, fkv_str_t *last,
     fkv_call_on_key_pt on_key, size_t *n)
 {
-    fkv_call_wants_pt  wants = (scan->pattern.data == NULL
-                                || pattern_is_any(scan->pattern))
+    fkv_call_wants_pt  wants = (!scan->typed
+                                && (scan->pattern.data == NULL
+                                    || pattern_is_any(scan->pattern)))
                                ? NULL : scan_wants;
     fkv_str_t          prefix = pattern_prefix(call, scan->pattern);
     int                rc;
 
     *n = 0;
-
-    if (scan->none) {
-        return FKV_END;
-    }
-
     rc = fkv_call_scan(call, call->ns, prefix, *last, (uint64_t) scan->count,
                        wants, on_key, n, last);
 

@@ -3,6 +3,7 @@
  */
 
 #include "commands/held.h"
+#include "commands/types.h"
 
 #include <string.h>
 
@@ -150,11 +151,30 @@ put_until(fkv_call_t *call, fkv_str_t data, uint64_t until)
 }
 
 
+/* What its type says as a value; mostly there is no such thing. */
+static int
+typed_reply(fkv_call_t *call, const fkv_call_value_t *value)
+{
+    const fkv_type_t  *type = fkv_types_by_id(fkv_types_of(call->store),
+                                              value->type);
+
+    if (type == NULL || type->owner == NULL || type->output == NULL) {
+        return fkv_call_wrong_type(call, value);
+    }
+
+    return type->output(type, call, value);
+}
+
+
 static int
 string_get(fkv_call_t *call)
 {
     fkv_held_t  held;
-    int         rc = fkv_held_get(call, 1, &held);
+    int         rc = fkv_held_any(call, 1, &held);
+
+    if (rc == FKV_OK && held.value.type != 0) {
+        return typed_reply(call, &held.value);
+    }
 
     if (rc == FKV_OK) {
         fkv_held_reply(call, &held);
@@ -170,7 +190,8 @@ set_with(fkv_call_t *call, const how_t *how, uint64_t until)
 {
     fkv_held_t  held;
     bool        get = how->given & OPTION_GET;
-    int         rc = fkv_held_get(call, 1, &held);
+    int         rc = get ? fkv_held_get(call, 1, &held)
+                         : fkv_held_any(call, 1, &held);
 
     if (rc != FKV_OK) {
         return rc;
@@ -267,7 +288,7 @@ static int
 string_setnx(fkv_call_t *call)
 {
     fkv_held_t  held;
-    int         rc = fkv_held_get(call, 1, &held);
+    int         rc = fkv_held_any(call, 1, &held);
 
     if (rc == FKV_OK && !held.exists) {
         rc = fkv_call_put(call, call->argv[1], call->argv[2], 0);
@@ -354,12 +375,13 @@ string_mget(fkv_call_t *call)
 
     for (unsigned i = 1; i < call->argc; i++) {
         fkv_held_t  held;
-        int         rc = fkv_held_get(call, i, &held);
+        int         rc = fkv_held_any(call, i, &held);
 
         if (rc != FKV_OK) {
             return rc;
         }
 
+        held.exists = held.exists && held.value.type == 0;
         fkv_held_reply(call, &held);
     }
 
@@ -420,7 +442,7 @@ string_msetnx(fkv_call_t *call)
     for (unsigned i = 1; rc == FKV_OK && i < call->argc; i += 2) {
         fkv_held_t  held;
 
-        rc = fkv_held_get(call, i, &held);
+        rc = fkv_held_any(call, i, &held);
 
         if (rc == FKV_OK && held.exists) {
             fkv_reply_int(call->reply, 0);

@@ -298,7 +298,7 @@ watch_call(fkv_call_t *call)
     watches = fkv_call_alloc(call, n * sizeof(fkv_watch_t));
 
     for (unsigned i = 0; i < n; i++) {
-        rc = fkv_call_get(call, call->argv[i + 1], &value);
+        rc = fkv_call_get_any(call, call->ns, call->argv[i + 1], &value);
 
         if (rc != FKV_OK && rc != FKV_NOTFOUND) {
             return rc;

@@ -325,9 +325,10 @@ fkv__txn_written(const fkv__txn_t *txn, const fkv__txn_key_t *key,
         return FKV_NOTFOUND;
     }
 
-    value->data = wrote->data;
-    value->expire_at = wrote->expire_at;
-    value->version = 0;
+    *value = (fkv_call_value_t) {
+        .data = wrote->data, .expire_at = wrote->expire_at,
+        .type = wrote->type, .encver = wrote->encver, .stamp = wrote->stamp
+    };
 
     return FKV_OK;
 }
@@ -362,6 +363,21 @@ fkv__txn_get(fkv__txn_t *txn, fkv__txn_key_t *key, bool load,
     *value = key->value;
 
     return key->rc;
+}
+
+
+uint64_t
+fkv__txn_stamp(const fkv__txn_t *txn, const fkv__txn_key_t *key, unsigned type)
+{
+    fkv_call_value_t  value;
+    int               rc = fkv__txn_written(txn, key, &value);
+
+    if (rc == FKV_AGAIN && key->known) {
+        value = key->value;
+        rc = key->rc;
+    }
+
+    return (rc == FKV_OK && value.type == type) ? value.stamp : 0;
 }
 
 

@@ -33,6 +33,9 @@ typedef struct {
     fkv__wrote_e  what;
     fkv_str_t     data;
     uint64_t      expire_at;
+    uint16_t      type;
+    uint16_t      encver;
+    uint64_t      stamp;
 } fkv__wrote_t;
 
 typedef struct {
@@ -120,10 +123,27 @@ int fkv__txn_written(const fkv__txn_t *txn, const fkv__txn_key_t *key,
 int fkv__txn_get(fkv__txn_t *txn, fkv__txn_key_t *key, bool load,
     fkv_call_value_t *value);
 
+/* That of its elements, as far as is known, if it is of this type; else 0. */
+uint64_t fkv__txn_stamp(const fkv__txn_t *txn, const fkv__txn_key_t *key,
+    unsigned type);
+
 /* FKV_OK · FKV_ENOMEM */
 int fkv__txn_write(fkv__txn_t *txn, fkv__txn_key_t *key,
     const fkv__wrote_t *wrote);
 int fkv__txn_clear(fkv__txn_t *txn, unsigned ns);
+
+
+/* What is committed; data NULL of a large one not loaded. */
+static inline void
+fkv__txn_value(fkv_call_value_t *to, const fkv_value_t *value)
+{
+    to->data = (fkv_str_t) { value->data.data, value->size };
+    to->expire_at = value->expire_at;
+    to->version = value->version;
+    to->type = value->type;
+    to->encver = value->encver;
+    to->stamp = value->stamp;
+}
 
 
 static inline bool

@@ -4,6 +4,7 @@
 
 #include "commands/types.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct fkv_types_s {
@@ -68,6 +69,43 @@ fkv_types_by_def(const fkv_types_t *types, const void *def)
     }
 
     return NULL;
+}
+
+
+const char *
+fkv_types_label(const fkv_t *store, unsigned id)
+{
+    const fkv_type_t  *type;
+
+    if (id == 0) {
+        return "string";
+    }
+
+    type = fkv_types_by_id(fkv_types_of(store), id);
+
+    return (type == NULL) ? "unknown"
+           : (type->label != NULL) ? type->label : type->name;
+}
+
+
+bool
+fkv_types_missing(const fkv_t *store, unsigned id, char *text)
+{
+    const fkv_type_t  *type = fkv_types_by_id(fkv_types_of(store), id);
+
+    if (type == NULL) {
+        (void) snprintf(text, FKV_TYPE_SENTENCE, "an extension is needed for "
+                        "the key that is not known here: type %u", id);
+        return true;
+    }
+
+    if (type->owner == NULL) {
+        (void) snprintf(text, FKV_TYPE_SENTENCE, "extension \"%s\" %s is "
+                        "needed for the key", type->extension, type->version);
+        return true;
+    }
+
+    return false;
 }
 
 

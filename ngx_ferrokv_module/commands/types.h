@@ -60,6 +60,17 @@ const fkv_type_t *fkv_types_by_id(const fkv_types_t *types, unsigned id);
 const fkv_type_t *fkv_types_by_name(const fkv_types_t *types, fkv_str_t name);
 const fkv_type_t *fkv_types_by_def(const fkv_types_t *types, const void *def);
 
+/* What TYPE says: "string" of bytes; never NULL. */
+const char *fkv_types_label(const fkv_t *store, unsigned id);
+
+/*
+ * Is what works with values of this type not here?  Then the sentence that says
+ * what is needed is in text.
+ */
+#define FKV_TYPE_SENTENCE  256
+
+bool fkv_types_missing(const fkv_t *store, unsigned id, char *text);
+
 /* Adds it, or changes the one with this id; it is copied.  FKV_OK · FKV_ENOMEM
    · FKV_EINVAL another has this name */
 int fkv_types_set(fkv_t *store, const fkv_type_t *type);

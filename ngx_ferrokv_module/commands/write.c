@@ -20,7 +20,6 @@ keys_known(fkv__exec_t *own)
 {
     for (unsigned i = 0; i < own->keys; i++) {
         const fkv_change_t  *change = &own->changes[own->clears + i];
-        const fkv_value_t   *current = &change->current;
         fkv__txn_key_t      *key = &own->txn.keys[i];
 
         key->known = !change->blind;
@@ -30,9 +29,7 @@ keys_known(fkv__exec_t *own)
         }
 
         key->rc = change->exists ? FKV_OK : FKV_NOTFOUND;
-        key->value.data = (fkv_str_t) { current->data.data, current->size };
-        key->value.expire_at = current->expire_at;
-        key->value.version = current->version;
+        fkv__txn_value(&key->value, &change->current);
     }
 }
 
@@ -76,6 +73,9 @@ change_of(const fkv__txn_key_t *key, fkv_change_t *change)
         change->action = FKV_PUT;
         change->value = key->wrote.data;
         change->expire_at = key->wrote.expire_at;
+        change->type = key->wrote.type;
+        change->encver = key->wrote.encver;
+        change->stamp = key->wrote.stamp;
         return;
     }
 

@@ -206,7 +206,7 @@ t_move(fkv_call_t *call)
     rc = fkv_call_get(call, call->argv[1], &value);
 
     if (rc == FKV_OK) {
-        rc = fkv_call_get_in(call, (unsigned) ns, call->argv[1], &there);
+        rc = fkv_call_get_any(call, (unsigned) ns, call->argv[1], &there);
         rc = (rc == FKV_OK) ? FKV_NOTFOUND
              : (rc == FKV_NOTFOUND) ? FKV_OK : rc;
     }
@@ -248,9 +248,11 @@ t_on_key(fkv_call_t *call, fkv_str_t key, void *data)
 
 /* KEYSX wants keys with an x in them. */
 static bool
-t_wants_x(const fkv_call_t *call, fkv_str_t key)
+t_wants_x(const fkv_call_t *call, fkv_str_t key, unsigned type)
 {
     fkv_str_t  name = call->argv[0];
+
+    (void) type;
 
     return memchr(key.data, tolower(name.data[name.len - 1]), key.len) != NULL;
 }
