@@ -156,11 +156,11 @@ $(NGINX_SRC)/src/core/nginx.h:
 	@echo "No nginx sources in $(NGINX_SRC): make deps, or NGINX_SRC=" >&2
 	@exit 1
 
-# nginx's makefile names every source, so a new or lost one means configure.
+# nginx's makefile names every source, and PREFIX: a change means configure.
 
 build/sources: FORCE
 	@mkdir -p build
-	@echo $(sources) | cmp -s - $@ || echo $(sources) > $@
+	@echo $(PREFIX) $(sources) | cmp -s - $@ || echo $(PREFIX) $(sources) > $@
 
 build/modules/Makefile build/test/Makefile: build/%/Makefile: \
     build/nginx/configure build/sources config
@@ -172,7 +172,8 @@ build/modules/Makefile build/test/Makefile: build/%/Makefile: \
 	    && ./configure "$${NGX_CONF_FLAGS[@]}" \
 	        --builddir=$(CURDIR)/$(@D) --with-ld-opt="$(LD_OPT)" \
 	        --with-cc-opt="$(CC_OPT) $(if $(filter test,$*), \
-	            -DFKV_STEPS -DFKV_DEBUG)" \
+	            -DFKV_STEPS -DFKV_DEBUG) \
+	            -DFKV_EXTENSION_DIR='\"$(PREFIX)/lib/ferrokv/extensions\"'" \
 	        --add-dynamic-module=$(CURDIR) > $(CURDIR)/$(@D)/configure.log \
 	    || { tail -5 $(CURDIR)/$(@D)/configure.log >&2; rm -f $(CURDIR)/$@; \
 	         exit 1; }

@@ -37,7 +37,7 @@ typedef enum {
     FKV_COMMAND_ELEMENTS = 0x800,   /* looks at elements: also of what writes
                                        the reads come first */
     FKV_COMMAND_EXTENSION = 0x1000  /* of an extension: extensions/extension.h
-                                       knows which */
+                                       knows more */
 } fkv_command_flag_e;
 
 struct fkv_command_s {
@@ -50,8 +50,10 @@ struct fkv_command_s {
     int           last_key;     /* -1 = the last argument, -2 the one before */
     int           key_step;
     int         (*call)(fkv_call_t *call);
-    const char   *group;        /* of COMMAND DOCS: "string", "generic" ... */
-    const char   *since;        /* the version of Redis that had it first */
+    const char   *group;        /* of COMMAND DOCS: "string", "generic" ...; of
+                                   an extension's its name */
+    const char   *since;        /* the version of Redis, or of the extension,
+                                   that had it first */
     const char   *usage;        /* "key [EX seconds | PX milliseconds]" */
     const char   *summary;
 

@@ -19,6 +19,7 @@
 typedef struct {
     const char  *words[WORDS_MAX];
     unsigned     n;
+    const char  *module;        /* one more, "@module"; NULL: none */
 } words_t;
 
 
@@ -35,10 +36,17 @@ words_add(words_t *words, bool which, const char *word)
 static void
 words_reply(fkv_reply_t *reply, const words_t *words)
 {
-    fkv_reply_set(reply, words->n);
+    char  module[NAME_BYTES] = "@";
+
+    fkv_reply_set(reply, words->n + (words->module != NULL));
 
     for (unsigned i = 0; i < words->n; i++) {
         fkv_reply_status(reply, words->words[i]);
+    }
+
+    if (words->module != NULL) {
+        memccpy(module + 1, words->module, '\0', NAME_BYTES - 2);
+        fkv_reply_status(reply, module);
     }
 }
 
@@ -94,6 +102,14 @@ named(fkv_str_t name, const fkv_command_t **parent)
 }
 
 
+/* The extension that it is of, or NULL. */
+static const char *
+module_of(const fkv_command_t *command)
+{
+    return (command->flags & FKV_COMMAND_EXTENSION) ? command->group : NULL;
+}
+
+
 static words_t
 flags_of(const fkv_command_t *command)
 {
@@ -123,7 +139,7 @@ categories_of(const fkv_command_t *command)
         { "generic", "@keyspace" }, { "connection", "@connection" },
         { "transactions", "@transaction" }, { "scripting", "@scripting" }
     };
-    words_t   words = { .n = 0 };
+    words_t   words = { .n = 0, .module = module_of(command) };
     unsigned  flags = command->flags;
 
     words_add(&words, flags & FKV_COMMAND_WRITE, "@write");
@@ -302,14 +318,20 @@ static void
 reply_docs(fkv_reply_t *reply, const fkv_command_t *command,
     const fkv_command_t *parent)
 {
-    char    name[NAME_BYTES];
-    size_t  n = subs_count(command);
+    char         name[NAME_BYTES];
+    size_t       n = subs_count(command);
+    const char  *module = module_of(command);
 
     fkv_reply_str(reply, name_of(name, command, parent));
-    fkv_reply_map(reply, 3 + (command->usage != NULL) + (n > 0));
+    fkv_reply_map(reply, 3 + (module != NULL)
+                         + (command->usage != NULL) + (n > 0));
     reply_doc_line(reply, "summary", command->summary);
     reply_doc_line(reply, "since", command->since);
-    reply_doc_line(reply, "group", command->group);
+    reply_doc_line(reply, "group", module ? "module" : command->group);
+
+    if (module != NULL) {
+        reply_doc_line(reply, "module", module);
+    }
 
     if (command->usage != NULL) {
         reply_doc_line(reply, "usage", command->usage);
@@ -383,16 +405,31 @@ introspect_count(fkv_call_t *call)
 /* What of the table LIST is to show; no filter: all. */
 typedef enum {
     LIST_ALL,
-    LIST_MODULE,                /* nothing comes from a module */
+    LIST_MODULE,
     LIST_CATEGORY,
     LIST_PATTERN
 } list_e;
 
 
 static bool
+of_module(const fkv_command_t *command, fkv_str_t module)
+{
+    const char  *own = module_of(command);
+
+    return own != NULL
+           && fkv_rules_same((fkv_str_t) { (const uint8_t *) own,
+                                           strlen(own) }, module);
+}
+
+
+static bool
 in_category(const fkv_command_t *command, fkv_str_t category)
 {
     words_t  words = categories_of(command);
+
+    if (of_module(command, category)) {
+        return true;
+    }
 
     for (unsigned i = 0; i < words.n; i++) {
 
@@ -415,7 +452,7 @@ list_wants(list_e list, fkv_str_t what, const fkv_command_t *command,
 {
     switch (list) {
     case LIST_ALL:       return true;
-    case LIST_MODULE:    return false;
+    case LIST_MODULE:    return of_module(command, what);
     case LIST_CATEGORY:  return in_category(command, what);
     case LIST_PATTERN:   return fkv_glob(what, name);
     }

@@ -1,5 +1,5 @@
 # Extensions over reloads: another version, none, one that is refused, a file
-# that is replaced; who starts and stops them.
+# that is replaced.
 
 use strict;
 use warnings;
@@ -76,6 +76,19 @@ sub new_worker {
 build('1.0', 'one');
 $nginx->start;
 is(word(), '{"result":"one"}', 'the first version');
+
+subtest 'COMMAND knows it' => sub {
+    my $body = sub { return $http->get("/redis/command/$_[0]")->body };
+
+    is($body->('list/filterby/module/demo'), qq({"result":["demo.word"]}\n),
+       'by its extension');
+    is($body->('list/filterby/aclcat/demo'), qq({"result":["demo.word"]}\n),
+       'by its category');
+    like($body->('info/demo.word'), qr/"demo.word",-1,.*"\@read","\@demo"/,
+         'its categories');
+    like($body->('docs/demo.word'), qr/"since","1.0","group","module","module",
+                                       "demo","arguments"|"demo"/x, 'its text');
+};
 
 subtest 'a reload that is refused changes nothing' => sub {
     build('2.0', 'two', control => undef);
