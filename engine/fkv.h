@@ -186,6 +186,16 @@ int fkv_attach(fkv_t *store, fkv_process_e as, const fkv_log_t *log,
  */
 void fkv_detach(fkv_t *store);
 
+/*
+ * A second handle on a store that is attached in this process: it runs
+ * operations beside a FKV_HELPER, as a worker does, with a slot of its own.
+ * It is closed before the first one is detached.
+ * FKV_OK *twin is attached · as fkv_attach
+ */
+int  fkv_twin_open(fkv_t **twin, const fkv_t *store,
+    void (*on_turn)(void *data), void *data, char *error);
+void fkv_twin_close(fkv_t *twin);
+
 int      fkv_eventfd(const fkv_t *store);   /* watch edge-triggered; not ours
                                                to read or to close */
 void     fkv_poll(fkv_t *store);

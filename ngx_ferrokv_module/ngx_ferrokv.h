@@ -25,9 +25,11 @@
 #include "fkv.h"
 #include "commands/meter.h"
 #include "extensions/extension.h"
+#include "extensions/roll.h"
 
 
 typedef struct ngx_ferrokv_open_s  ngx_ferrokv_open_t;
+typedef struct ngx_ferrokv_install_s  ngx_ferrokv_install_t;
 
 typedef struct {
     ngx_str_t                  name;
@@ -95,11 +97,15 @@ struct ngx_ferrokv_open_s {
     fkv_options_t              options;
     fkv_log_t                  log;
     fkv_meter_t               *meter;       /* of commands */
+    fkv_roll_t                *roll;        /* of processes that know types */
     ngx_str_t                  path;        /* null-terminated */
 
     /* this process's, see ngx_ferrokv_process.c */
     ngx_uint_t                 attached;
     ngx_uint_t                 failed;      /* the last attach was refused */
+    fkv_t                     *loop;        /* what runs operations here: fkv,
+                                               or the helper's twin; or NULL */
+    ngx_ferrokv_install_t     *install;     /* or NULL */
     ngx_connection_t          *connection;  /* of the engine's eventfd */
     ngx_event_t                turn;
     ngx_event_t                timer;

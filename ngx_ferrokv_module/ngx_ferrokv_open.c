@@ -148,6 +148,15 @@ ngx_ferrokv_open_new(ngx_ferrokv_store_t *store, char *error)
         return NULL;
     }
 
+    open->roll = fkv_roll_open();
+    if (open->roll == NULL) {
+        ngx_cpystrn((u_char *) error, (u_char *) "out of memory",
+                    FKV_ERROR_BYTES);
+        fkv_meter_close(open->meter);
+        ngx_free(open);
+        return NULL;
+    }
+
     rc = fkv_open(&open->fkv, &open->options, &open->log, error);
 
     if (rc != FKV_OK) {
@@ -156,6 +165,7 @@ ngx_ferrokv_open_new(ngx_ferrokv_store_t *store, char *error)
                         FKV_ERROR_BYTES);
         }
 
+        fkv_roll_close(open->roll);
         fkv_meter_close(open->meter);
         ngx_free(open);
         return NULL;
@@ -330,6 +340,7 @@ ngx_ferrokv_commit_stores(ngx_cycle_t *cycle)
         store[i]->open->committed = 1;
         fkv_change(store[i]->fkv, &store[i]->options);
         fkv_meter_defaults(store[i]->open->meter);
+        fkv_roll_configure(store[i]->open->roll);
     }
 
     ngx_ferrokv_cycle = cycle;
@@ -369,6 +380,7 @@ ngx_ferrokv_close_store(ngx_ferrokv_open_t *open)
     ngx_queue_remove(&open->queue);
 
     fkv_close(open->fkv);
+    fkv_roll_close(open->roll);
     fkv_meter_close(open->meter);
 
     ngx_free(open);

@@ -17,7 +17,7 @@
  * The helper is nginx's cache manager process.
  */
 
-#include "ngx_ferrokv_extension.h"
+#include "ngx_ferrokv_extension_store.h"
 
 
 /* The engine asks for no timer, but operations are in flight: hold one. */
@@ -31,7 +31,7 @@
 
 static void ngx_ferrokv_close_dropped(void);
 static ngx_int_t ngx_ferrokv_attach(ngx_cycle_t *cycle,
-    ngx_ferrokv_open_t *open);
+    ngx_ferrokv_store_t *store);
 static ngx_int_t ngx_ferrokv_watch(ngx_cycle_t *cycle,
     ngx_ferrokv_open_t *open);
 static void ngx_ferrokv_on_turn(void *data);
@@ -78,7 +78,7 @@ ngx_ferrokv_init_process(ngx_cycle_t *cycle)
     store = fcf->stores.elts;
 
     for (i = 0; i < fcf->stores.nelts; i++) {
-        if (ngx_ferrokv_attach(cycle, store[i]->open) != NGX_OK) {
+        if (ngx_ferrokv_attach(cycle, store[i]) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -114,11 +114,13 @@ ngx_ferrokv_close_dropped(void)
 
 
 static ngx_int_t
-ngx_ferrokv_attach(ngx_cycle_t *cycle, ngx_ferrokv_open_t *open)
+ngx_ferrokv_attach(ngx_cycle_t *cycle, ngx_ferrokv_store_t *store)
 {
-    int   rc;
-    char  error[FKV_ERROR_BYTES];
+    int                  rc;
+    char                 error[FKV_ERROR_BYTES];
+    ngx_ferrokv_open_t  *open;
 
+    open = store->open;
     error[0] = '\0';
 
     rc = fkv_attach(open->fkv, FKV_WORKER, &open->log, ngx_ferrokv_on_turn,
@@ -132,7 +134,15 @@ ngx_ferrokv_attach(ngx_cycle_t *cycle, ngx_ferrokv_open_t *open)
     }
 
     open->attached = 1;
+    open->loop = open->fkv;
     fkv_meter_attach(open->meter, fkv_slot(open->fkv));
+
+    if (ngx_ferrokv_begin_extensions(cycle, store,
+                                     ngx_process == NGX_PROCESS_SINGLE)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     return ngx_ferrokv_watch(cycle, open);
 }
@@ -143,7 +153,7 @@ ngx_ferrokv_watch(ngx_cycle_t *cycle, ngx_ferrokv_open_t *open)
 {
     ngx_connection_t  *c;
 
-    c = ngx_get_connection(fkv_eventfd(open->fkv), cycle->log);
+    c = ngx_get_connection(fkv_eventfd(open->loop), cycle->log);
     if (c == NULL) {
         return NGX_ERROR;
     }
@@ -199,8 +209,9 @@ ngx_ferrokv_turn_handler(ngx_event_t *ev)
     c = ev->data;
     open = c->data;
 
-    fkv_turn(open->fkv);
+    fkv_turn(open->loop);
 
+    ngx_ferrokv_look_extensions(open);
     ngx_ferrokv_set_timer(open);
 }
 
@@ -216,8 +227,9 @@ ngx_ferrokv_poll_handler(ngx_event_t *ev)
     c = ev->data;
     open = c->data;
 
-    fkv_poll(open->fkv);
+    fkv_poll(open->loop);
 
+    ngx_ferrokv_look_extensions(open);
     ngx_ferrokv_set_timer(open);
 }
 
@@ -231,8 +243,8 @@ ngx_ferrokv_set_timer(ngx_ferrokv_open_t *open)
     ngx_event_t  *timer;
 
     timer = &open->timer;
-    busy = (fkv_in_flight(open->fkv) != 0);
-    ms = fkv_timeout_ms(open->fkv);
+    busy = (fkv_in_flight(open->loop) != 0);
+    ms = fkv_timeout_ms(open->loop);
 
     if (ms < 0 && busy) {
         ms = NGX_FERROKV_HOLD_MS;
@@ -288,14 +300,17 @@ ngx_ferrokv_exit_process(ngx_cycle_t *cycle)
 }
 
 
+/* Operations do not run here any more. */
+
 static void
-ngx_ferrokv_detach(ngx_ferrokv_open_t *open)
+ngx_ferrokv_unwatch(ngx_ferrokv_open_t *open)
 {
     ngx_connection_t  *c;
 
+    ngx_ferrokv_end_extensions(open);
+
     c = open->connection;
     open->connection = NULL;
-    open->attached = 0;
 
     if (c) {
         if (open->timer.timer_set) {
@@ -315,6 +330,21 @@ ngx_ferrokv_detach(ngx_ferrokv_open_t *open)
         ngx_free_connection(c);
         c->fd = (ngx_socket_t) -1;
     }
+
+    if (open->loop && open->loop != open->fkv) {
+        fkv_twin_close(open->loop);
+    }
+
+    open->loop = NULL;
+}
+
+
+static void
+ngx_ferrokv_detach(ngx_ferrokv_open_t *open)
+{
+    ngx_ferrokv_unwatch(open);
+
+    open->attached = 0;
 
     fkv_helper_stop(open->fkv);
     fkv_detach(open->fkv);
@@ -431,6 +461,68 @@ ngx_ferrokv_attach_helper(ngx_ferrokv_open_t *open)
 }
 
 
+static ngx_ferrokv_store_t *
+ngx_ferrokv_store_of(ngx_ferrokv_open_t *open)
+{
+    ngx_uint_t             i;
+    ngx_ferrokv_conf_t    *fcf;
+    ngx_ferrokv_store_t  **store;
+
+    fcf = (ngx_ferrokv_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                              ngx_ferrokv_module);
+    store = fcf->stores.elts;
+
+    for (i = 0; i < fcf->stores.nelts; i++) {
+        if (store[i]->open == open) {
+            return store[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* What extensions need done are operations: a second handle runs them. */
+
+static void
+ngx_ferrokv_help_extensions(ngx_ferrokv_open_t *open)
+{
+    char                  error[FKV_ERROR_BYTES];
+    ngx_cycle_t          *cycle;
+    ngx_ferrokv_store_t  *store;
+
+    cycle = (ngx_cycle_t *) ngx_cycle;
+    store = ngx_ferrokv_store_of(open);
+
+    if (open->loop || store == NULL
+        || !ngx_ferrokv_has_extensions(cycle, store))
+    {
+        return;
+    }
+
+    error[0] = '\0';
+
+    if (fkv_twin_open(&open->loop, open->fkv, ngx_ferrokv_on_turn, open, error)
+        == FKV_OK)
+    {
+        if (ngx_ferrokv_begin_extensions(cycle, store, 1) == NGX_OK
+            && ngx_ferrokv_watch(cycle, open) == NGX_OK)
+        {
+            return;
+        }
+
+        ngx_ferrokv_unwatch(open);
+    }
+
+    if (!open->failed) {
+        open->failed = 1;
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "ferrokv: the helper does nothing for the extensions of "
+                      "\"%V\", it tries again: %s", &open->path, error);
+    }
+}
+
+
 static ngx_msec_t
 ngx_ferrokv_help(ngx_ferrokv_open_t *open)
 {
@@ -444,8 +536,11 @@ ngx_ferrokv_help(ngx_ferrokv_open_t *open)
     ms = fkv_helper(open->fkv);
 
     if (open->cycles) {
-        return ms;
+        ngx_ferrokv_help_extensions(open);
+        return ngx_min(ms, NGX_FERROKV_RETRY_MS);
     }
+
+    ngx_ferrokv_unwatch(open);
 
     /* the configuration has dropped it: stay as long as anybody drains */
 

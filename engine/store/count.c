@@ -57,7 +57,7 @@ fkv__count_keys(fkv__helper_t *helper, unsigned ns, fkv_str_t prefix,
     count.scan.store = twin;
     rc = fkv__twin_wait(twin, &count.scan.op, fkv_scan(&count.scan),
                         &helper->stop);
-    fkv__twin_close(twin);
+    fkv_twin_close(twin);
     *keys = count.keys;
 
     return rc;

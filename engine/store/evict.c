@@ -714,7 +714,7 @@ fkv__evict_run(fkv__helper_t *helper)
         evict->random = fkv_now_ms(twin);
         fkv__evict_init(evict);
         evict_attached(helper, evict);
-        fkv__twin_close(twin);
+        fkv_twin_close(twin);
         fkv__evict_done(evict);
     }
 

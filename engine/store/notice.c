@@ -37,7 +37,7 @@ void
 fkv__notice_done(fkv__notice_t *notice)
 {
     if (notice->twin != NULL) {
-        fkv__twin_close(notice->twin);
+        fkv_twin_close(notice->twin);
         fkv__refill_done(&notice->refill);
         notice->twin = NULL;
     }

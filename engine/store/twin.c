@@ -12,14 +12,15 @@
 
 /* The loop looks at turn_wanted. */
 static void
-on_turn(void *data)
+loop_on_turn(void *data)
 {
     (void) data;
 }
 
 
 int
-fkv__twin_open(fkv_t **twin, const fkv_t *store, char *error)
+fkv_twin_open(fkv_t **twin, const fkv_t *store, void (*on_turn)(void *data),
+    void *data, char *error)
 {
     int  rc;
 
@@ -29,7 +30,7 @@ fkv__twin_open(fkv_t **twin, const fkv_t *store, char *error)
         return fkv__error(error, FKV_ENOMEM, "%s", fkv_code_text(FKV_ENOMEM));
     }
 
-    rc = fkv_attach(*twin, FKV_WORKER, store->log, on_turn, NULL, error);
+    rc = fkv_attach(*twin, FKV_WORKER, store->log, on_turn, data, error);
 
     if (rc != FKV_OK) {
         fkv__twin_free(*twin);
@@ -41,10 +42,17 @@ fkv__twin_open(fkv_t **twin, const fkv_t *store, char *error)
 
 
 void
-fkv__twin_close(fkv_t *twin)
+fkv_twin_close(fkv_t *twin)
 {
     fkv_detach(twin);
     fkv__twin_free(twin);
+}
+
+
+int
+fkv__twin_open(fkv_t **twin, const fkv_t *store, char *error)
+{
+    return fkv_twin_open(twin, store, loop_on_turn, NULL, error);
 }
 
 

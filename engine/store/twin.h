@@ -13,12 +13,8 @@
 
 #include "store/store.h"
 
-/*
- * FKV_OK sets *twin · FKV_ENOMEM · as fkv_attach.  A failure fills error, of
- * FKV_ERROR_BYTES.
- */
+/* As fkv_twin_open(); for a thread that has nothing else to do. */
 int  fkv__twin_open(fkv_t **twin, const fkv_t *store, char *error);
-void fkv__twin_close(fkv_t *twin);
 
 /* One turn of the loop, which waits for so many milliseconds at most. */
 void fkv__twin_turn(fkv_t *twin, int64_t ms_max);

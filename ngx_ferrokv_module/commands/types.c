@@ -124,6 +124,21 @@ types_of_new(fkv_t *store)
 }
 
 
+/* Whoever names no label: it is in the copy of the name. */
+static void
+type_copy(fkv_type_t *to, const fkv_type_t *type)
+{
+    const char  *dot;
+
+    *to = *type;
+
+    if (to->label == NULL) {
+        dot = strchr(to->name, '.');
+        to->label = (dot != NULL) ? dot + 1 : to->name;
+    }
+}
+
+
 static int
 types_add(fkv_types_t *types, const fkv_type_t *type)
 {
@@ -141,7 +156,7 @@ types_add(fkv_types_t *types, const fkv_type_t *type)
         return FKV_ENOMEM;
     }
 
-    *copy = *type;
+    type_copy(copy, type);
     list[types->n++] = copy;
 
     return FKV_OK;
@@ -172,7 +187,7 @@ fkv_types_set(fkv_t *store, const fkv_type_t *type)
 
     for (unsigned i = 0; i < types->n; i++) {
         if (types->types[i]->id == type->id) {
-            *types->types[i] = *type;
+            type_copy(types->types[i], type);
             return FKV_OK;
         }
     }

@@ -25,7 +25,8 @@ struct fkv_type_s {
     uint16_t     id;
     uint16_t     encver;                    /* of what is here */
     char         name[FKV_TYPE_NAME_MAX];   /* "json", "geo.point": unique */
-    const char  *label;                     /* what TYPE says */
+    const char  *label;                     /* what TYPE says; set() takes the
+                                               name's end if it is NULL */
     char         extension[FKV_TYPE_NAME_MAX];
     char         version[FKV_TYPE_NAME_MAX];    /* that has written it */
     const void  *owner;                     /* the extension; NULL: missing */

@@ -429,7 +429,7 @@ updates_of_the_helpers_threads_are_not_shown(void **state)
     assert_int_equal(fkv__twin_wait(twin, &u.op, fkv_update(&u), NULL),
                      FKV_OK);
     assert_int_equal(hook.asked, 1);
-    fkv__twin_close(twin);
+    fkv_twin_close(twin);
     assert_null(value_of(0, "k"));
 }
 
