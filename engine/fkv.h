@@ -413,8 +413,9 @@ void fkv_prefetch(fkv_t *store, unsigned ns, const fkv_str_t *keys,
  *   decide      NULL: write the changes as they stand
  *   blind       of a change: do not read it, exists and current are not set
  *   prefix      of a change: its FKV_DELETE is of all keys that begin with key,
- *               which may be empty: of the namespace; it costs the same
- *               however many they are.  It is blind and takes no FKV_PUT
+ *               which may be empty: of the namespace; and of their elements; it
+ *               costs the same however many they are.  It is blind and takes
+ *               no FKV_PUT
  *   load        of a change: decide() needs the bytes of a large current
  *               value too, else current.size is all it learns of them
  *
@@ -431,7 +432,9 @@ void fkv_prefetch(fkv_t *store, unsigned ns, const fkv_str_t *keys,
  *
  * FKV_OK version is set in each change written · decide()'s code · FKV_AGAIN
  * · FKV_CONFLICT after too many tries · FKV_ETOOBIG value over value_max or
- * batch over a quarter of an arena · FKV_EREADONLY · FKV_EFULL disk full
+ * batch over a quarter of an arena, elements included, or so many elements that
+ * their index takes half of one · FKV_EINVAL elements that make no sense
+ * · FKV_EREADONLY · FKV_EFULL disk full
  * · FKV_EMAXSIZE more would be added than max_size has room for, and nothing is
  * evicted · FKV_EQUOTA than the quota of its namespaces has; with both,
  * deletes, and what takes no more bytes than it replaces, go on
@@ -448,10 +451,13 @@ typedef struct fkv__update_s   fkv__update_t;
  * each of them, and an expectation on the key is one on all of them; they need
  * no latch of their own.  When the key has another stamp, or none, is deleted
  * or has expired, they are gone: nobody can name them, and compaction drops
- * them.  So a stamp is used for one life of a key: 63 random bits will do.
+ * them.  So a stamp is used for one life of a key: 63 random bits will do; and
+ * who goes on with one has read the key, his change is not blind.  Only keys of
+ * the databases, below FKV_NAMESPACE_USERS, have elements.
  */
 typedef struct {
-    fkv_str_t     name;         /* up to FKV_KEY_BYTES_MAX with the key */
+    fkv_str_t     name;         /* not empty; with the key at most
+                                   FKV_KEY_BYTES_MAX */
     fkv_str_t     value;        /* below blob_min */
     uint64_t      expire_at;    /* 0 = never: with the key */
     bool          gone;         /* it is deleted */

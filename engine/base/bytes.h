@@ -77,6 +77,13 @@ fkv__put_le64(void *p, uint64_t v)
 }
 
 
+static inline void
+fkv__put_be64(void *p, uint64_t v)
+{
+    fkv__put_le64(p, __builtin_bswap64(v));
+}
+
+
 static inline size_t
 fkv__varint_size(uint64_t v)
 {

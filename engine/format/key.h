@@ -1,11 +1,16 @@
 /*
  * key.h - internal keys: how a user's key sorts among everything else.
  *
- *     namespace (1 byte) | key, escaped | 00 00 | [element, not used yet]
+ *     namespace 1 | key, escaped | 00 00
+ *     FKV__NAMESPACE_ELEMENTS + namespace 1 | key, escaped | 00 00 | stamp 8
+ *         | name
  *
  * A zero byte inside the key is written 00 FF, so the terminator sorts before
  * every continuation and memcmp order of internal keys is namespace first,
- * then the order of the user's keys.  On disk, do not change.
+ * then the order of the user's keys.  Elements have namespaces of their own,
+ * so who walks keys never meets them; of one key and stamp (big-endian) they
+ * lie together, in the order of their names, which stand as they are.  On disk,
+ * do not change.
  */
 
 #ifndef FKV_FORMAT_KEY_H
@@ -26,8 +31,13 @@
 #define FKV_NAMESPACE_CATALOG  18       /* extensions and their settings */
 #define FKV_NAMESPACES         19       /* an update may name those below */
 
+/* Keys of the databases may have elements: 32 .. 47. */
+#define FKV__NAMESPACE_ELEMENTS  32
+
 /* The most bytes that a key of len bytes needs when encoded. */
 #define FKV__KEY_SIZE(len)    (1 + 2 * (len) + 2)
+
+#define FKV__KEY_STAMP_BYTES  8
 
 
 /* Writes at most FKV__KEY_SIZE(key.len) bytes, returns how many. */
@@ -47,6 +57,42 @@ size_t fkv__key_encode_prefix_end(uint8_t *out, unsigned ns, fkv_str_t key);
  * FKV_OK, or FKV_ECORRUPT if ikey is no internal key without an element.
  */
 int fkv__key_decode(fkv_str_t ikey, unsigned *ns, uint8_t *out, size_t *len);
+
+
+/* Where names are: keys of a namespace, or elements of one key and stamp. */
+typedef struct {
+    unsigned   ns;
+    fkv_str_t  key;
+    uint64_t   stamp;           /* 0 = of keys; then there is no key */
+} fkv__space_t;
+
+/* The most bytes that a name of len bytes needs there. */
+static inline size_t
+fkv__space_size(const fkv__space_t *space, size_t len)
+{
+    return (space->stamp == 0)
+           ? FKV__KEY_SIZE(len)
+           : FKV__KEY_SIZE(space->key.len) + FKV__KEY_STAMP_BYTES + len;
+}
+
+
+/* As fkv__key_encode() and fkv__key_encode_prefix(). */
+size_t fkv__space_encode(uint8_t *out, const fkv__space_t *space,
+    fkv_str_t name);
+size_t fkv__space_encode_prefix(uint8_t *out, const fkv__space_t *space,
+    fkv_str_t name);
+
+/*
+ * Of an element: how many bytes it has in common with all others of its key
+ * and stamp; its name is the rest.  0: it is none.
+ */
+size_t fkv__key_group(fkv_str_t ikey);
+
+/*
+ * The key that such a group belongs to, internal; out has room for group.len
+ * bytes.  Returns its length, *stamp is the group's.
+ */
+size_t fkv__key_head(uint8_t *out, fkv_str_t group, uint64_t *stamp);
 
 
 #endif /* FKV_FORMAT_KEY_H */

@@ -29,7 +29,7 @@
 #define FKV__HEIGHT_MAX       12      /* of a memtable's skip list */
 #define FKV__STATS_MAX        96
 #define FKV__SLOT_SNAPSHOTS   16
-#define FKV__USAGES           19      /* one a namespace: format/key.h */
+#define FKV__USAGES           48      /* one a namespace: format/key.h */
 #define FKV__BLOBS_OPEN       64      /* blob files a process appends to */
 #define FKV__BLOB_FROM        (1ull << 63)      /* see fkv__slot_shm_t.blobs */
 #define FKV__BOUNDS           5       /* of classes of them, of all */

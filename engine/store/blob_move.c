@@ -406,7 +406,7 @@ move_table(move_t *m, fkv__table_t *table, fkv__edit_t *edit)
 static void
 move_usage(const fkv__table_t *table, fkv__edit_t *edit)
 {
-    fkv__usage_shm_t  nets[FKV_NAMESPACES] = { 0 };
+    fkv__usage_shm_t  nets[FKV__USAGES] = { 0 };
 
     fkv__usage_gone(nets, &table->info, UINT64_MAX);
     fkv__usage_merge(edit, edit->n_adds, nets);

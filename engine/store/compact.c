@@ -397,7 +397,7 @@ static void
 merge_usage(const input_t *input, const fkv__pick_t *pick,
     const fkv__version_t *version, fkv__edit_t *edit, size_t n)
 {
-    fkv__usage_shm_t  nets[FKV_NAMESPACES] = { 0 };
+    fkv__usage_shm_t  nets[FKV__USAGES] = { 0 };
 
     if (n == 0
         || !fkv__version_overlaps(version, pick->to + 1,

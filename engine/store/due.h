@@ -49,12 +49,14 @@ typedef struct {
 
 /*
  * What a limit remembers is written with each request and goes when it says
- * nothing any more: nobody wants to be told of that.
+ * nothing any more, and elements are known to those who know their key: nobody
+ * wants to be told of that.
  */
 static inline bool
 fkv__due_wants(fkv_str_t ikey)
 {
-    return ikey.data[0] != FKV_NAMESPACE_LIMITS;
+    return ikey.data[0] != FKV_NAMESPACE_LIMITS
+           && ikey.data[0] < FKV__NAMESPACE_ELEMENTS;
 }
 
 

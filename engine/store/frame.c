@@ -9,6 +9,7 @@
 #include "shared/latch.h"
 #include "store/blob_update.h"
 #include "store/due.h"
+#include "store/element.h"
 #include "store/evict.h"
 #include "store/read.h"
 #include "store/usage.h"
@@ -95,6 +96,7 @@ fkv__frame_encode(fkv_update_t *u)
     own->frame_bytes = 0;
     own->ranges = 0;
     own->expires = false;
+    fkv__elements_reset(own);
 
     for (unsigned i = 0; i < own->n; i++) {
         fkv_change_t       *change = fkv__update_change(u, i);
@@ -102,11 +104,18 @@ fkv__frame_encode(fkv_update_t *u)
         fkv__buf_t         *heads;
         fkv__record_t       rec;
         size_t              head;
+        int                 rc;
 
         key->head_len = 0;
+        key->elements_n = 0;
 
         if (!fkv__frame_writes(change)) {
             continue;
+        }
+
+        rc = fkv__elements_encode(u, i, &bytes, &crc);
+        if (rc != FKV_OK) {
+            return rc;
         }
 
         record_of(change, key, &rec);
@@ -195,6 +204,13 @@ keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
         }
     }
 
+    if (u->own->elements.len > 0) {
+        fkv__memtable_t  mt;
+
+        fkv__memtable_init(&mt, u->store->seg, fkv__set_arena(set, 0));
+        *node_bytes += fkv__elements_nodes(u->own, &mt);
+    }
+
     return true;
 }
 
@@ -249,6 +265,7 @@ frame_link(fkv_update_t *u, fkv__memtable_t *mt,
         }
     }
 
+    fkv__elements_put(own, frame);
     FKV_STEP("update.3");
 
     for (unsigned i = 0; i < own->n; i++) {
@@ -259,6 +276,8 @@ frame_link(fkv_update_t *u, fkv__memtable_t *mt,
         if (key->head_len == 0) {
             continue;
         }
+
+        fkv__elements_link(own, key, mt, room->frame, &nodes);
 
         /* A record's head ends with its key. */
         ikey.data = frame + key->record_at + key->head_len - key->ikey.len;
@@ -313,6 +332,7 @@ frame_fill(fkv_update_t *u, fkv__memtable_t *mt, const fkv__arena_room_t *room)
         }
     }
 
+    fkv__elements_fill(u, mt, room->frame);
     FKV_STEP("update.5");
 
     /* Invariant 1 of commit.h. */

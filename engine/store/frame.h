@@ -22,7 +22,7 @@ bool fkv__frame_writes(const fkv_change_t *change);
 /*
  * Encodes everything but the values and sums the body; own->frame_bytes is
  * set, 0 if there is nothing to write.
- * FKV_OK · FKV_ETOOBIG
+ * FKV_OK · FKV_ETOOBIG · of elements also FKV_EINVAL · FKV_ENOMEM
  */
 int fkv__frame_encode(fkv_update_t *u);
 

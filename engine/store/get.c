@@ -143,6 +143,14 @@ fkv__read_value(const fkv__record_t *rec, uint64_t now_ms, fkv_value_t *value)
 }
 
 
+/* Who reads an element has read its key. */
+static bool
+is_use(const fkv_get_t *get)
+{
+    return !get->quiet && get->stamp == 0;
+}
+
+
 /*
  * FKV_AGAIN it must be read from the tables · FKV_OK get->value, and rec if
  * the value is large; the memtables stay pinned · FKV_NOTFOUND · FKV_ECORRUPT
@@ -175,7 +183,7 @@ get_memtables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash,
         rc = fkv__read_value(rec, get->now_ms, &get->value);
     }
 
-    if (rc == FKV_OK && !get->quiet) {
+    if (rc == FKV_OK && is_use(get)) {
         fkv__evict_used(store, get->ns, hash, get->now_ms);
     }
 
@@ -197,7 +205,7 @@ get_end(fkv_get_t *get, int rc)
         fkv__count(get->store, gets_found, 1);
     }
 
-    if (rc == FKV_OK && !get->quiet) {
+    if (rc == FKV_OK && is_use(get)) {
         fkv__evict_used(get->store, get->ns, get->own->lookup.hash,
                         get->now_ms);
     }
@@ -554,7 +562,8 @@ get_snapshot(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
 
 
 static int
-get_with(fkv_get_t *get, uint8_t *room)
+get_with(fkv_get_t *get, const fkv__space_t *space, fkv_str_t name,
+    uint8_t *room)
 {
     fkv_str_t  ikey;
     uint64_t   hash;
@@ -562,9 +571,12 @@ get_with(fkv_get_t *get, uint8_t *room)
     int        rc;
 
     ikey.data = room;
-    ikey.len = fkv__key_encode(room, get->ns, get->key);
+    ikey.len = fkv__space_encode(room, space, name);
     hash = fkv__hash(ikey);
-    fkv__evict_prefetch(get->store, get->ns, hash);
+
+    if (is_use(get)) {
+        fkv__evict_prefetch(get->store, get->ns, hash);
+    }
 
     rc = now ? get_now(get, ikey, hash) : get_snapshot(get, ikey, hash);
 
@@ -576,30 +588,57 @@ get_with(fkv_get_t *get, uint8_t *room)
 }
 
 
+/* Also one without a stamp but with an element's name is no key. */
+static bool
+get_is_valid(const fkv_get_t *get)
+{
+    if (get->key.len == 0
+        || get->key.len + get->element.len > FKV_KEY_BYTES_MAX)
+    {
+        return false;
+    }
+
+    return (get->stamp == 0)
+           ? get->element.len == 0
+           : get->element.len > 0 && get->ns < FKV_NAMESPACE_USERS;
+}
+
+
 int
 fkv_get(fkv_get_t *get)
 {
-    uint8_t   stack[FKV__KEY_SIZE(KEY_ON_STACK)];
-    uint8_t  *heap;
-    int       rc;
+    uint8_t       stack[FKV__KEY_SIZE(KEY_ON_STACK)];
+    uint8_t      *heap;
+    fkv__space_t  space = { .ns = get->ns };
+    fkv_str_t     name = get->key;
+    size_t        size;
+    int           rc;
 
     get->own = NULL;
     fkv__count(get->store, gets, 1);
 
-    if (get->key.len == 0 || get->key.len > FKV_KEY_BYTES_MAX) {
+    if (!get_is_valid(get)) {
         return FKV_EINVAL;
     }
 
-    if (get->key.len <= KEY_ON_STACK) {
-        return get_with(get, stack);
+    if (get->stamp != 0) {
+        space.key = get->key;
+        space.stamp = get->stamp;
+        name = get->element;
     }
 
-    heap = fkv__alloc(FKV__KEY_SIZE(get->key.len));
+    size = fkv__space_size(&space, name.len);
+
+    if (size <= sizeof(stack)) {
+        return get_with(get, &space, name, stack);
+    }
+
+    heap = fkv__alloc(size);
     if (heap == NULL) {
         return FKV_ENOMEM;
     }
 
-    rc = get_with(get, heap);
+    rc = get_with(get, &space, name, heap);
     fkv__free(heap);
 
     return rc;

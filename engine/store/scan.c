@@ -79,6 +79,11 @@ scan_decode(fkv__scan_t *own, fkv_str_t ikey, fkv_str_t *key)
     unsigned  ns;
     int       rc;
 
+    if (own->space.stamp != 0) {
+        *key = fkv__str_from(ikey, own->group);
+        return FKV_OK;
+    }
+
     if (fkv__buf_reserve(&own->key, ikey.len) != FKV_OK) {
         return FKV_ENOMEM;
     }
@@ -196,7 +201,7 @@ scan_pass(fkv_scan_t *scan, fkv_str_t ikey, bool given)
     int           rc = fkv__walk_pass(walk, ikey);
 
     if (rc == FKV_OK && given && scan->seek.len > 0) {
-        rc = fkv__walk_seek(walk, scan->ns, scan->seek);
+        rc = fkv__walk_seek(walk, &scan->own->space, scan->seek);
     }
 
     return (rc == FKV_OK) ? FKV__TURN_NEXT : scan_end(scan, rc);
@@ -343,6 +348,10 @@ fkv_scan(fkv_scan_t *scan)
     fkv__count(store, scans, 1);
     scan->complete = false;
 
+    if (scan->stamp != 0 && scan->ns >= FKV_NAMESPACE_USERS) {
+        return FKV_EINVAL;
+    }
+
     own = fkv__zalloc(sizeof(*own));
     scan->own = own;
 
@@ -354,8 +363,10 @@ fkv_scan(fkv_scan_t *scan)
     fkv__list_append(&store->tables->scans, &own->link);
     fkv__walk_init(&own->walk, store, &scan->op);
 
-    rc = fkv__walk_range(&own->walk, scan->ns, scan->prefix, scan->start,
+    own->space = (fkv__space_t) { scan->ns, scan->key, scan->stamp };
+    rc = fkv__walk_range(&own->walk, &own->space, scan->prefix, scan->start,
                          scan->after, scan->end);
+    own->group = own->walk.prefix.len - scan->prefix.len;
 
     if (rc == FKV_OK) {
         rc = fkv__hold_take(store, &own->hold, scan->snapshot, &scan->lease);

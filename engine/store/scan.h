@@ -14,6 +14,8 @@ struct fkv__scan_s {
     fkv_scan_t   *scan;
     fkv__hold_t   hold;             /* the walk's snapshot */
     fkv__walk_t   walk;
+    fkv__space_t  space;            /* whose names are walked */
+    size_t        group;            /* so many bytes are before an element's */
     unsigned      entries;          /* given out so far */
     size_t        bytes;
     fkv__buf_t    key;              /* room for the decoded key */

@@ -5,6 +5,7 @@
 
 #include "store/size.h"
 #include "shared/arena.h"
+#include "store/element.h"
 #include "store/memtable.h"
 #include "store/pace.h"
 #include "store/update.h"
@@ -85,7 +86,8 @@ update_growth(const fkv_update_t *u, int64_t *growth)
         int64_t                   n;
 
         if (key->head_len > 0) {
-            n = fkv__usage_growth(change, key->ikey.len, key->read);
+            n = fkv__usage_growth(change, key->ikey.len, key->read)
+                + fkv__elements_growth(u->own, key);
             growth[fkv_class(change->ns)] += n;
             growth[FKV__BOUND_STORE] += n;
         }

@@ -19,6 +19,9 @@
  *            more; from 1/FKV__SIZE_OVER beyond it waits until there is room,
  *            for FKV__SIZE_WAIT_US at most, and is refused when there is
  *            nothing to evict
+ *            Elements are not read before they are overwritten: they count as
+ *            what adds, and a key that goes makes room for its elements only
+ *            when compaction has dropped them, which is soon
  *            A range delete counts once it is flushed, so who is refused or
  *            waits seals a memtable that has one
  * Processes  whoever writes looks; the helper squeezes and evicts; the master

@@ -63,6 +63,9 @@ own_free(fkv__update_t *own)
 {
     fkv__list_remove(&own->link);
     fkv__buf_done(&own->bytes);
+    fkv__buf_done(&own->elements);
+    fkv__buf_done(&own->element_heads);
+    fkv__buf_done(&own->element_key);
 
     if (own->keys != &own->one) {
         fkv__free(own->keys);
@@ -105,6 +108,14 @@ lookups_done(fkv_update_t *u)
 }
 
 
+static size_t
+own_bytes(const fkv__update_t *own)
+{
+    return own->bytes.cap + own->elements.cap + own->element_heads.cap
+           + own->element_key.cap;
+}
+
+
 static fkv__turn_e
 update_end(fkv_update_t *u, int rc)
 {
@@ -120,7 +131,7 @@ update_end(fkv_update_t *u, int rc)
     u->store->in_flight--;
     u->own = NULL;
 
-    if (own->keys != &own->one || own->bytes.cap > FKV__UPDATE_SPARE_BYTES) {
+    if (own->keys != &own->one || own_bytes(own) > FKV__UPDATE_SPARE_BYTES) {
         own_free(own);
 
     } else {

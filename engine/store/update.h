@@ -6,6 +6,7 @@
 #define FKV_STORE_UPDATE_H
 
 #include "base/buf.h"
+#include "format/record.h"
 #include "store/commit.h"
 #include "store/pace.h"
 #include "store/store.h"
@@ -15,6 +16,19 @@
 #define FKV__UPDATE_SPARE_BYTES  8192       /* kept for the next update */
 
 typedef struct fkv__update_blob_s  fkv__update_blob_t;  /* blob_update.h */
+
+/* A record that stands before that of its key: element.h. */
+typedef struct {
+    uint64_t            hash;
+    unsigned            change;
+    fkv__record_kind_e  kind;
+    uint32_t            head_at;    /* in element_heads; it ends with ... */
+    uint32_t            head_len;
+    uint32_t            ikey_len;   /* ... so many bytes of the key */
+    uint32_t            record_at;  /* in the frame */
+    bool                fresh;      /* the active memtable has it not yet */
+    fkv_str_t           value;
+} fkv__update_element_t;
 
 /* One key of an update, private. */
 typedef struct {
@@ -34,6 +48,8 @@ typedef struct {
     fkv_str_t       value;
     fkv_str_t       decided;        /* what decide() said, if a hook was ... */
     uint64_t        decided_expire; /* ... asked since */
+    uint32_t        elements_at;    /* of own->elements, before the record */
+    uint32_t        elements_n;
     fkv__update_blob_t  *blob;      /* its large values; mostly NULL */
 } fkv__update_key_t;
 
@@ -57,6 +73,10 @@ struct fkv__update_s {
     uint32_t            body_crc;
     fkv__buf_t          bytes;      /* internal keys, then record heads */
     size_t              keys_bytes;
+    fkv__buf_t          elements;   /* fkv__update_element_t */
+    fkv__buf_t          element_heads;
+    fkv__buf_t          element_key;    /* the one being encoded */
+    uint64_t            element_nodes;  /* bytes of nodes, at most */
     fkv__update_key_t  *keys;       /* of changes; &one if that is one */
     fkv__update_key_t   one;
     uint32_t           *stripes;

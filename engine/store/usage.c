@@ -5,7 +5,8 @@
 #include "store/usage.h"
 #include "shared/arena.h"
 
-_Static_assert(FKV__USAGES == FKV_NAMESPACES, "a usage for each");
+_Static_assert(FKV__USAGES == FKV__NAMESPACE_ELEMENTS + FKV_NAMESPACE_USERS,
+               "a usage for each");
 
 /* Sums wrap around: they are read as int64_t. */
 typedef struct {
@@ -38,13 +39,26 @@ fkv__usage_write(fkv__arena_shm_t *arena, const fkv_change_t *change,
 }
 
 
+void
+fkv__usage_element(fkv__arena_shm_t *arena, unsigned ns, int64_t bytes,
+    bool fresh)
+{
+    fkv__usage_shm_t  *usage = &arena->usage[FKV__NAMESPACE_ELEMENTS + ns];
+
+    if (fresh) {
+        usage_add(&usage->keys, bytes > 0);
+        usage_add(&usage->bytes, bytes);
+    }
+}
+
+
 /* Those of a table's shares that we know the namespace of. */
 static fkv__share_t *
 known_shares(const fkv__table_info_t *info, size_t *n)
 {
     fkv__share_t  *shares = fkv__shares(&info->shares, n);
 
-    while (*n > 0 && shares[*n - 1].ns >= FKV_NAMESPACES) {
+    while (*n > 0 && shares[*n - 1].ns >= FKV__USAGES) {
         (*n)--;
     }
 
@@ -66,8 +80,8 @@ part_of(uint64_t whole, uint64_t part, uint64_t all)
 void
 fkv__usage_merge(fkv__edit_t *edit, size_t n, const fkv__usage_shm_t *nets)
 {
-    uint64_t          raw[FKV_NAMESPACES] = { 0 };
-    fkv__usage_shm_t  left[FKV_NAMESPACES];
+    uint64_t          raw[FKV__USAGES] = { 0 };
+    fkv__usage_shm_t  left[FKV__USAGES];
     fkv__share_t     *shares;
     size_t            m;
 
@@ -102,9 +116,9 @@ fkv__usage_merge(fkv__edit_t *edit, size_t n, const fkv__usage_shm_t *nets)
 void
 fkv__usage_flush(fkv__edit_t *edit, const fkv__arena_shm_t *arena)
 {
-    fkv__usage_shm_t  nets[FKV_NAMESPACES];
+    fkv__usage_shm_t  nets[FKV__USAGES];
 
-    for (unsigned ns = 0; ns < FKV_NAMESPACES; ns++) {
+    for (unsigned ns = 0; ns < FKV__USAGES; ns++) {
         nets[ns].keys = __atomic_load_n(&arena->usage[ns].keys,
                                         __ATOMIC_RELAXED);
         nets[ns].bytes = __atomic_load_n(&arena->usage[ns].bytes,
@@ -239,7 +253,7 @@ void
 fkv__usage_announce(fkv_t *store, const fkv__version_t *version)
 {
     fkv__state_shm_t  *state = &store->seg->state;
-    sum_t              sums[FKV_NAMESPACES] = { 0 };
+    sum_t              sums[FKV__USAGES] = { 0 };
     uint64_t           now_ms = fkv_now_ms(store);
 
     for (unsigned level = 0; level < FKV__LEVELS; level++) {
@@ -252,7 +266,7 @@ fkv__usage_announce(fkv_t *store, const fkv__version_t *version)
         }
     }
 
-    for (unsigned ns = 0; ns < FKV_NAMESPACES; ns++) {
+    for (unsigned ns = 0; ns < FKV__USAGES; ns++) {
         __atomic_store_n(&state->usage[ns].keys, sums[ns].net.keys,
                          __ATOMIC_RELAXED);
         __atomic_store_n(&state->usage[ns].bytes, sums[ns].net.bytes,
@@ -265,66 +279,30 @@ fkv__usage_announce(fkv_t *store, const fkv__version_t *version)
 }
 
 
-static uint64_t
-not_negative(uint64_t sum)
+static void
+usage_sum(sum_t *sum, const fkv__usage_shm_t *usage)
 {
-    return ((int64_t) sum < 0) ? 0 : sum;
+    sum->net.keys += __atomic_load_n(&usage->keys, __ATOMIC_RELAXED);
+    sum->net.bytes += __atomic_load_n(&usage->bytes, __ATOMIC_RELAXED);
 }
 
 
-fkv_usage_t
-fkv__usage(const fkv_t *store, unsigned ns)
+/* What tables and memtables have of the namespaces [from, to). */
+static void
+spaces_sum(const fkv__segment_shm_t *seg, unsigned from, unsigned to,
+    sum_t *sum)
 {
-    const fkv__segment_shm_t  *seg = store->seg;
-    const fkv__state_shm_t    *state = &seg->state;
-    uint64_t                   set, floor, file, raw;
-    fkv_usage_t               usage;
-
-    set = __atomic_load_n(&state->memtables, __ATOMIC_ACQUIRE);
-    floor = __atomic_load_n(&state->floor, __ATOMIC_ACQUIRE);
-    file = __atomic_load_n(&state->usage_file[ns], __ATOMIC_RELAXED);
-    raw = __atomic_load_n(&state->usage_raw[ns], __ATOMIC_RELAXED);
-
-    usage.keys = __atomic_load_n(&state->usage[ns].keys, __ATOMIC_RELAXED);
-    usage.bytes = __atomic_load_n(&state->usage[ns].bytes, __ATOMIC_RELAXED);
-
-    for (unsigned i = 0; i < fkv__set_count(set); i++) {
-        const fkv__arena_shm_t  *arena = &seg->arenas[fkv__set_arena(set, i)];
-
-        if (arena->base + fkv__arena_word(arena).top > floor) {
-            usage.keys += __atomic_load_n(&arena->usage[ns].keys,
-                                          __ATOMIC_RELAXED);
-            usage.bytes += __atomic_load_n(&arena->usage[ns].bytes,
-                                           __ATOMIC_RELAXED);
-        }
-    }
-
-    usage.keys = not_negative(usage.keys);
-    usage.bytes = not_negative(usage.bytes);
-
-    if (raw > 0) {
-        usage.bytes = (uint64_t) ((double) usage.bytes * (double) file
-                                  / (double) raw);
-    }
-
-    return usage;
-}
-
-
-uint64_t
-fkv__usage_bytes(const fkv_t *store, unsigned from, unsigned to)
-{
-    const fkv__segment_shm_t  *seg = store->seg;
-    const fkv__state_shm_t    *state = &seg->state;
-    uint64_t                   set, floor, file = 0, raw = 0, bytes = 0;
+    const fkv__state_shm_t  *state = &seg->state;
+    uint64_t                 set, floor;
 
     set = __atomic_load_n(&state->memtables, __ATOMIC_ACQUIRE);
     floor = __atomic_load_n(&state->floor, __ATOMIC_ACQUIRE);
 
     for (unsigned ns = from; ns < to; ns++) {
-        bytes += __atomic_load_n(&state->usage[ns].bytes, __ATOMIC_RELAXED);
-        file += __atomic_load_n(&state->usage_file[ns], __ATOMIC_RELAXED);
-        raw += __atomic_load_n(&state->usage_raw[ns], __ATOMIC_RELAXED);
+        usage_sum(sum, &state->usage[ns]);
+        sum->file += __atomic_load_n(&state->usage_file[ns],
+                                     __ATOMIC_RELAXED);
+        sum->raw += __atomic_load_n(&state->usage_raw[ns], __ATOMIC_RELAXED);
     }
 
     for (unsigned i = 0; i < fkv__set_count(set); i++) {
@@ -335,13 +313,65 @@ fkv__usage_bytes(const fkv_t *store, unsigned from, unsigned to)
         }
 
         for (unsigned ns = from; ns < to; ns++) {
-            bytes += __atomic_load_n(&arena->usage[ns].bytes,
-                                     __ATOMIC_RELAXED);
+            usage_sum(sum, &arena->usage[ns]);
         }
     }
+}
 
-    bytes = not_negative(bytes);
 
-    return (raw == 0) ? bytes
-           : (uint64_t) ((double) bytes * (double) file / (double) raw);
+static void
+elements_sum(const fkv__segment_shm_t *seg, unsigned from, unsigned to,
+    sum_t *sum)
+{
+    to = fkv__min(to, FKV_NAMESPACE_USERS);
+
+    if (from < to) {
+        spaces_sum(seg, FKV__NAMESPACE_ELEMENTS + from,
+                   FKV__NAMESPACE_ELEMENTS + to, sum);
+    }
+}
+
+
+static uint64_t
+not_negative(uint64_t sum)
+{
+    return ((int64_t) sum < 0) ? 0 : sum;
+}
+
+
+static uint64_t
+bytes_of_disk(const sum_t *sum)
+{
+    uint64_t  bytes = not_negative(sum->net.bytes);
+
+    return (sum->raw == 0)
+           ? bytes
+           : (uint64_t) ((double) bytes * (double) sum->file
+                         / (double) sum->raw);
+}
+
+
+fkv_usage_t
+fkv__usage(const fkv_t *store, unsigned ns)
+{
+    sum_t     sum = { .file = 0 };
+    uint64_t  keys;
+
+    spaces_sum(store->seg, ns, ns + 1, &sum);
+    keys = not_negative(sum.net.keys);
+    elements_sum(store->seg, ns, ns + 1, &sum);
+
+    return (fkv_usage_t) { .keys = keys, .bytes = bytes_of_disk(&sum) };
+}
+
+
+uint64_t
+fkv__usage_bytes(const fkv_t *store, unsigned from, unsigned to)
+{
+    sum_t  sum = { .file = 0 };
+
+    spaces_sum(store->seg, from, to, &sum);
+    elements_sum(store->seg, from, to, &sum);
+
+    return bytes_of_disk(&sum);
 }

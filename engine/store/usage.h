@@ -22,6 +22,12 @@
  * version.  Bytes of keys and values become bytes of disk by what the tables
  * of the namespace need for theirs: packing, index and filter are in it.
  *
+ * Elements are counted apart from the keys they belong to, and their bytes with
+ * those of the keys' namespace.  They are written without being read, so one
+ * that is overwritten counts once a memtable, and one that is deleted goes on
+ * counting until a merge; so do those of a dead stamp, until compaction has
+ * dropped them.
+ *
  * Shape      a sum in each arena's header, by whoever writes there; the sum of
  *            the tables, with each edit, by who announces it
  * Processes  all; relaxed, each number by itself, for nothing depends on them
@@ -36,10 +42,13 @@
 #include "store/store.h"
 #include "store/version.h"
 
-/* ns is below FKV_NAMESPACES.  Some dozens of loads, any process and thread. */
+/*
+ * ns is below FKV_NAMESPACES; bytes of its elements are in.  Some dozens of
+ * loads, any process and thread.
+ */
 fkv_usage_t fkv__usage(const fkv_t *store, unsigned ns);
 
-/* Bytes of the namespaces [from, to). */
+/* Bytes of the namespaces [from, to), and of their elements. */
 uint64_t fkv__usage_bytes(const fkv_t *store, unsigned from, unsigned to);
 
 
@@ -76,13 +85,17 @@ fkv__usage_growth(const fkv_change_t *change, size_t key_bytes, bool known)
 void fkv__usage_write(fkv__arena_shm_t *arena, const fkv_change_t *change,
     size_t key_bytes, bool fresh, bool known);
 
+/* An element of a key of ns is; of a deleted one, bytes are 0. */
+void fkv__usage_element(fkv__arena_shm_t *arena, unsigned ns, int64_t bytes,
+    bool fresh);
+
 /* The edit adds the tables that were made of this arena. */
 void fkv__usage_flush(fkv__edit_t *edit, const fkv__arena_shm_t *arena);
 
 /*
  * The first n tables of the edit were merged of others; the caller adds up the
  * nets of those that have gone.
- *   nets   of FKV_NAMESPACES, zero at first
+ *   nets   of FKV__USAGES, zero at first
  *   to     the table's data before this offset have gone; UINT64_MAX = all
  */
 void fkv__usage_gone(fkv__usage_shm_t *nets, const fkv__table_info_t *info,

@@ -62,36 +62,38 @@ fkv__walk_done(fkv__walk_t *walk)
 
 
 static int
-walk_encode(fkv__buf_t *buf, unsigned ns, fkv_str_t key)
+walk_encode(fkv__buf_t *buf, const fkv__space_t *space, fkv_str_t name)
 {
-    if (key.len == 0) {
+    if (name.len == 0) {
         return FKV_OK;
     }
 
-    if (fkv__buf_reserve(buf, FKV__KEY_SIZE(key.len)) != FKV_OK) {
+    if (fkv__buf_reserve(buf, fkv__space_size(space, name.len)) != FKV_OK) {
         return FKV_ENOMEM;
     }
 
-    buf->len = fkv__key_encode(buf->data, ns, key);
+    buf->len = fkv__space_encode(buf->data, space, name);
 
     return FKV_OK;
 }
 
 
 int
-fkv__walk_range(fkv__walk_t *walk, unsigned ns, fkv_str_t prefix,
-    fkv_str_t start, bool after, fkv_str_t end)
+fkv__walk_range(fkv__walk_t *walk, const fkv__space_t *space,
+    fkv_str_t prefix, fkv_str_t start, bool after, fkv_str_t end)
 {
-    FKV_ASSERT(ns <= UINT8_MAX);
+    FKV_ASSERT(space->ns <= UINT8_MAX);
 
-    if (fkv__buf_reserve(&walk->prefix, FKV__KEY_SIZE(prefix.len)) != FKV_OK
-        || walk_encode(&walk->at, ns, start) != FKV_OK
-        || walk_encode(&walk->end, ns, end) != FKV_OK)
+    if (fkv__buf_reserve(&walk->prefix, fkv__space_size(space, prefix.len))
+        != FKV_OK
+        || walk_encode(&walk->at, space, start) != FKV_OK
+        || walk_encode(&walk->end, space, end) != FKV_OK)
     {
         return FKV_ENOMEM;
     }
 
-    walk->prefix.len = fkv__key_encode_prefix(walk->prefix.data, ns, prefix);
+    walk->prefix.len = fkv__space_encode_prefix(walk->prefix.data, space,
+                                                prefix);
     walk->after = after;
 
     if (fkv__str_cmp(fkv__buf_str(&walk->at), fkv__buf_str(&walk->prefix))
@@ -526,11 +528,11 @@ fkv__walk_pass(fkv__walk_t *walk, fkv_str_t ikey)
 
 
 int
-fkv__walk_seek(fkv__walk_t *walk, unsigned ns, fkv_str_t key)
+fkv__walk_seek(fkv__walk_t *walk, const fkv__space_t *space, fkv_str_t name)
 {
     fkv__buf_t  to = { 0 };
 
-    if (walk_encode(&to, ns, key) != FKV_OK) {
+    if (walk_encode(&to, space, name) != FKV_OK) {
         return FKV_ENOMEM;
     }
 

@@ -23,6 +23,7 @@
 #ifndef FKV_STORE_WALK_H
 #define FKV_STORE_WALK_H
 
+#include "format/key.h"
 #include "store/memtable.h"
 #include "store/merge.h"
 #include "store/reader.h"
@@ -32,7 +33,7 @@ typedef struct {
     uint64_t                snapshot;   /* version < snapshot is seen */
 
     /* The range, as internal keys. */
-    fkv__buf_t              prefix;     /* the namespace is part of it */
+    fkv__buf_t              prefix;     /* the space is part of it */
     fkv__buf_t              end;        /* exclusive; empty = none */
     fkv__buf_t              at;         /* go on here ... */
     bool                    after;      /* ... or behind it */
@@ -57,11 +58,11 @@ void fkv__walk_init(fkv__walk_t *walk, fkv_t *store, fkv_op_t *op);
 void fkv__walk_done(fkv__walk_t *walk);
 
 /*
- * The keys of a namespace that begin with prefix, from start on, or behind it
- * if after is set, to end, exclusive; each may be empty.  FKV_OK or FKV_ENOMEM.
+ * The names of a space that begin with prefix, from start on, or behind it if
+ * after is set, to end, exclusive; each may be empty.  FKV_OK or FKV_ENOMEM.
  */
-int fkv__walk_range(fkv__walk_t *walk, unsigned ns, fkv_str_t prefix,
-    fkv_str_t start, bool after, fkv_str_t end);
+int fkv__walk_range(fkv__walk_t *walk, const fkv__space_t *space,
+    fkv_str_t prefix, fkv_str_t start, bool after, fkv_str_t end);
 
 /*
  * At the beginning of a turn and after FKV_GONE, with set pinned: sources that
@@ -92,10 +93,12 @@ void fkv__walk_dead(fkv__walk_t *walk);
 int fkv__walk_pass(fkv__walk_t *walk, fkv_str_t ikey);
 
 /*
- * After pass, within the same turn: on to the first key at or behind this one.
- * A key that the walk is through with changes nothing.  FKV_OK or FKV_ENOMEM.
+ * After pass, within the same turn: on to the first key at or behind that of
+ * this name.  One that the walk is through with changes nothing.
+ * FKV_OK or FKV_ENOMEM.
  */
-int fkv__walk_seek(fkv__walk_t *walk, unsigned ns, fkv_str_t key);
+int fkv__walk_seek(fkv__walk_t *walk, const fkv__space_t *space,
+    fkv_str_t name);
 
 
 #endif /* FKV_STORE_WALK_H */

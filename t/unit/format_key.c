@@ -25,6 +25,13 @@ random_key(uint64_t *random, uint8_t *out)
 }
 
 
+static int
+sign(int n)
+{
+    return (n > 0) - (n < 0);
+}
+
+
 static void
 keys_have_these_bytes(void **state)
 {
@@ -40,6 +47,112 @@ keys_have_these_bytes(void **state)
               "07 00ff 00ff ff 0000");
     check_hex(out, fkv__key_encode_prefix(out, 7, FKV_STR("a\0")),
               "07 61 00ff");
+}
+
+
+static void
+elements_have_these_bytes(void **state)
+{
+    uint8_t       out[FKV__KEY_SIZE(16) + FKV__KEY_STAMP_BYTES + 8], head[32];
+    fkv__space_t  space = { 0, FKV_STR("a\0b"), 0x0102030405060708 };
+    fkv_str_t     ikey = { out, 0 };
+    uint64_t      stamp;
+    size_t        n;
+
+    (void) state;
+
+    ikey.len = fkv__space_encode(out, &space, FKV_STR("x\0"));
+    check_hex(out, ikey.len, "20 61 00ff 62 0000 0102030405060708 78 00");
+
+    n = fkv__key_group(ikey);
+    assert_int_equal(n, ikey.len - 2);
+    n = fkv__key_head(head, (fkv_str_t) { out, n }, &stamp);
+    check_hex(head, n, "00 61 00ff 62 0000");
+    assert_true(stamp == space.stamp);
+
+    space.ns = FKV_NAMESPACE_USERS - 1;
+    check_hex(out, fkv__space_encode_prefix(out, &space, FKV_STR_NULL),
+              "2f 61 00ff 62 0000 0102030405060708");
+
+    space.stamp = 0;
+    check_hex(out, fkv__space_encode(out, &space, FKV_STR("a")),
+              "0f 61 0000");
+    check_hex(out, fkv__space_encode_prefix(out, &space, FKV_STR("a")),
+              "0f 61");
+}
+
+
+static void
+elements_lie_together_in_order_and_name_their_key(void **state)
+{
+    uint64_t  random = 11;
+
+    (void) state;
+
+    for (int i = 0; i < 50000; i++) {
+        uint8_t       raw[4][KEY_MAX], head[FKV__KEY_SIZE(KEY_MAX) + 8];
+        uint8_t       want[FKV__KEY_SIZE(KEY_MAX)];
+        uint8_t       out[2][FKV__KEY_SIZE(KEY_MAX) + 8 + KEY_MAX], *copy;
+        fkv_str_t     name[2], ikey[2];
+        fkv__space_t  space[2];
+        uint64_t      stamp;
+        size_t        group;
+        int           order;
+
+        for (int k = 0; k < 2; k++) {
+            space[k].ns = check_random(&random) % 2;
+            space[k].key = random_key(&random, raw[k]);
+            space[k].stamp = 1 + check_random(&random) % 2;
+            name[k] = random_key(&random, raw[2 + k]);
+            ikey[k] = (fkv_str_t) {
+                out[k], fkv__space_encode(out[k], &space[k], name[k])
+            };
+            assert_true(ikey[k].len
+                        <= fkv__space_size(&space[k], name[k].len));
+        }
+
+        order = (int) space[0].ns - (int) space[1].ns;
+        order = (order != 0) ? order
+                             : fkv__str_cmp(space[0].key, space[1].key);
+        order = (order != 0) ? order
+                             : (space[0].stamp > space[1].stamp)
+                               - (space[0].stamp < space[1].stamp);
+        order = (order != 0) ? order : fkv__str_cmp(name[0], name[1]);
+        assert_int_equal(sign(fkv__str_cmp(ikey[0], ikey[1])), sign(order));
+
+        copy = check_copy(ikey[0].data, ikey[0].len);
+        group = fkv__key_group((fkv_str_t) { copy, ikey[0].len });
+        check_str(fkv__str_from(ikey[0], group), name[0]);
+        group = fkv__key_head(head, (fkv_str_t) { copy, group }, &stamp);
+        check_str((fkv_str_t) { head, group }, (fkv_str_t) {
+                      want, fkv__key_encode(want, space[0].ns, space[0].key) });
+        assert_true(stamp == space[0].stamp);
+        free(copy);
+    }
+}
+
+
+static void
+what_is_no_element_has_no_group(void **state)
+{
+    static const fkv_str_t  cases[] = {
+        FKV_STR(""), FKV_STR("\x20"), FKV_STR("\x20\0\0"),
+        FKV_STR("\x20" "a\0\0" "1234567"), FKV_STR("\x20" "abcdefghijkl"),
+        FKV_STR("\x1f" "a\0\0" "12345678"),
+        FKV_STR("\x30" "a\0\0" "12345678"),
+        FKV_STR("\x20" "a\0\xff" "12345678\0\0"),
+        FKV_STR("\0" "a\0\0" "12345678")
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t  *copy = check_copy(cases[i].data, cases[i].len);
+
+        assert_int_equal(fkv__key_group((fkv_str_t) { copy, cases[i].len }),
+                         0);
+        free(copy);
+    }
 }
 
 
@@ -83,13 +196,6 @@ longest_key_of_zeros_needs_the_whole_bound(void **state)
 
     free(raw);
     free(out);
-}
-
-
-static int
-sign(int n)
-{
-    return (n > 0) - (n < 0);
 }
 
 
@@ -265,6 +371,9 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(keys_have_these_bytes),
+        cmocka_unit_test(elements_have_these_bytes),
+        cmocka_unit_test(elements_lie_together_in_order_and_name_their_key),
+        cmocka_unit_test(what_is_no_element_has_no_group),
         cmocka_unit_test(keys_survive_the_round_trip_within_their_bound),
         cmocka_unit_test(keys_lie_between_prefix_and_its_end_if_they_begin_so),
         cmocka_unit_test(longest_key_of_zeros_needs_the_whole_bound),
