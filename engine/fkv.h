@@ -306,6 +306,9 @@ int fkv_snapshot_drop(fkv_t *store, const fkv_lease_t *lease);
  */
 uint64_t fkv_visible(const fkv_t *store);
 
+/* What is complete now, visible or not: a snapshot may be as high as this. */
+uint64_t fkv_ready(fkv_t *store);
+
 /*
  * Waits until everything below lsn is visible or, with complete, only until it
  * is there: then fkv_get's after, and snapshots, may be as high as that.  (What

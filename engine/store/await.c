@@ -21,6 +21,13 @@ fkv_visible(const fkv_t *store)
 }
 
 
+uint64_t
+fkv_ready(fkv_t *store)
+{
+    return fkv__commit_advance(store);
+}
+
+
 static fkv__turn_e
 await_end(fkv_await_t *await, int rc)
 {

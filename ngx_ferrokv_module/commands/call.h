@@ -152,6 +152,13 @@ int fkv_call_scan_elements(fkv_call_t *call, unsigned ns, fkv_str_t key,
     fkv_str_t from, fkv_str_t to, uint64_t n,
     fkv_call_on_element_pt on_element, void *data);
 
+/*
+ * All of them, some at a time, for who may give up long before the end.
+ * FKV_OK · as scan
+ */
+int fkv_call_each_element(fkv_call_t *call, unsigned ns, fkv_str_t key,
+    fkv_call_on_element_pt on_element, void *data);
+
 /* Of a key that does not exist: nothing.  FKV_OK · FKV_NOTFOUND · FKV_AGAIN */
 int fkv_call_delete(fkv_call_t *call, fkv_str_t key);
 int fkv_call_delete_in(fkv_call_t *call, unsigned ns, fkv_str_t key);

@@ -8,7 +8,11 @@
 #include "commands/read.h"
 #include "commands/run.h"
 #include "commands/server.h"
+#include "commands/rows.h"
 #include "commands/write.h"
+
+#include <sys/random.h>
+#include <unistd.h>
 
 typedef enum {
     EXEC_READ,
@@ -41,6 +45,22 @@ random_next(void)
     n = (n ^ n >> 27) * 0x94d049bb133111eb;
 
     return n ^ n >> 31;
+}
+
+
+/*
+ * No two processes, of this start or another, may have the same: stamps that
+ * are drawn from it must not come again.
+ */
+static void
+random_seed(const fkv__exec_t *own)
+{
+    if (getrandom(&spares.random, sizeof(spares.random), 0)
+        != sizeof(spares.random) || spares.random == 0)
+    {
+        spares.random = own->txn.now_ms ^ (uintptr_t) own
+                        ^ (uint64_t) getpid() << 32;
+    }
 }
 
 
@@ -141,6 +161,7 @@ exec_end(fkv__exec_t *own)
 {
     fkv__read_settle(own, false);
     fkv__looks_done(&own->txn);
+    fkv__rows_done(&own->txn);
     fkv__own_placed(own, own->seen);
 
     if (own->exec != NULL) {
@@ -224,16 +245,32 @@ exec_wants(fkv__exec_t *own)
 
     fkv__txn_forget(&own->txn);
 
+    if (own->txn.by_elements) {
+        own->checked = false;
+        own->snapshot = 0;              /* another moment */
+        return fkv__op_enter(&own->op, EXEC_READ);
+    }
+
     return fkv__op_enter(&own->op, looks_missing(own) ? EXEC_READ
                                                       : EXEC_UPDATE);
 }
 
 
 static fkv__turn_e
-exec_updated(fkv__exec_t *own)
+exec_precondition(fkv__exec_t *own)
 {
     fkv_reply_t  *reply = &own->exec->reply;
 
+    fkv_reply_cut(reply, 0);
+    fkv_reply_null_array(reply);
+
+    return exec_answer(own);
+}
+
+
+static fkv__turn_e
+exec_updated(fkv__exec_t *own)
+{
     switch (own->updated) {
 
     case FKV_OK:
@@ -243,9 +280,7 @@ exec_updated(fkv__exec_t *own)
         return exec_wants(own);
 
     case FKV_PRECONDITION:
-        fkv_reply_cut(reply, 0);
-        fkv_reply_null_array(reply);
-        return exec_answer(own);
+        return exec_precondition(own);
     }
 
     return exec_failed(own, own->updated);
@@ -308,6 +343,16 @@ exec_asks(fkv__exec_t *own)
         return exec_pause(own);
     }
 
+    if (own->pending > 0) {
+        fkv__read_settle(own, true);    /* elements are on their way */
+        own->op.state = EXEC_READ;
+        return FKV__TURN_WAIT;
+    }
+
+    if (own->txn.by_elements) {
+        return fkv__op_enter(&own->op, EXEC_READ);
+    }
+
     if (own->txn.writes && !looks_missing(own)) {
         return fkv__op_enter(&own->op, EXEC_UPDATE);
     }
@@ -323,12 +368,17 @@ exec_run(fkv__exec_t *own)
 {
     fkv__txn_t  *txn = &own->txn;
 
-    if (fkv__run(own) == FKV_AGAIN) {
+    if (txn->by_elements && !fkv__write_watches(own)) {
+        return exec_precondition(own);
+    }
+
+    if (fkv__run(own) == FKV_AGAIN || own->pending > 0 || own->gone) {
         return exec_asks(own);
     }
 
     if (txn->writes && fkv__txn_wrote(txn)) {
-        own->blind = true;
+        own->checked = txn->by_elements;
+        own->blind = !own->checked;
         return exec_update(own);
     }
 
@@ -349,7 +399,7 @@ exec_read(fkv__exec_t *own)
         return exec_failed(own, rc);
     }
 
-    if (own->txn.writes && !fkv__run_blind(own)) {
+    if (own->txn.writes && !own->txn.by_elements && !fkv__run_blind(own)) {
         return fkv__op_enter(&own->op, EXEC_UPDATE);
     }
 
@@ -447,6 +497,8 @@ own_prepare(fkv__exec_t *own, fkv_exec_t *exec)
     own->awaited = FKV_OK;
     own->clearing = 0;
     own->blind = false;
+    own->checked = false;
+    own->behind = 0;
 
     exec->reply.bytes = own->spare;
     exec->reply.bytes.len = 0;
@@ -458,7 +510,7 @@ own_prepare(fkv__exec_t *own, fkv_exec_t *exec)
                                     : fkv_now_ms(exec->store));
 
     if (spares.random == 0) {
-        spares.random = own->txn.now_ms ^ (uintptr_t) own;
+        random_seed(own);
     }
 
     own->call = (fkv_call_t) {
@@ -470,6 +522,7 @@ own_prepare(fkv__exec_t *own, fkv_exec_t *exec)
         .txn = &own->txn
     };
 
+    own->txn.random = own->call.random;
     rc = fkv__run_prepare(own);
 
     return (rc == FKV_OK) ? watches_add(own) : rc;
@@ -517,7 +570,7 @@ fkv_exec(fkv_exec_t *exec)
     fkv__count_begin(own);
 
     return fkv__op_start(&own->op, "exec", exec_step,
-                         !own->txn.writes ? EXEC_READ
+                         !own->txn.writes || own->txn.by_elements ? EXEC_READ
                          : fkv__run_blind(own) ? EXEC_RUN : EXEC_UPDATE);
 }
 

@@ -8,6 +8,12 @@
 
 #include <string.h>
 
+/* Where elements are copied to. */
+typedef struct {
+    unsigned   ns;
+    fkv_str_t  to;
+} place_t;
+
 
 /* What each key answered, counted. */
 static int
@@ -92,16 +98,35 @@ rename_itself(const fkv_call_t *call)
 }
 
 
-/* The value under another name. */
+static int
+element_place(fkv_call_t *call, fkv_str_t name, const fkv_call_value_t *value,
+    void *data)
+{
+    const place_t  *place = data;
+
+    return fkv_call_put_element(call, place->ns, place->to, name, value->data,
+                                value->expire_at);
+}
+
+
+/* The first key's value, and its elements, under another name. */
 static int
 key_place(fkv_call_t *call, unsigned ns, fkv_str_t to,
     const fkv_call_value_t *value)
 {
+    place_t           place = { .ns = ns, .to = to };
     fkv_call_value_t  copy = *value;
+    int               rc;
 
     copy.stamp = 0;
+    rc = fkv_call_put_value(call, ns, to, &copy);
 
-    return fkv_call_put_value(call, ns, to, &copy);
+    if (rc == FKV_OK && value->stamp != 0) {
+        rc = fkv_call_each_element(call, call->ns, call->argv[1],
+                                   element_place, &place);
+    }
+
+    return rc;
 }
 
 

@@ -7,6 +7,9 @@
  *   RUN, nothing known --asks for nothing--> UPDATE, blind --> ANSWER
  *     '--FKV_AGAIN--> UPDATE, decide() runs the commands --> ANSWER
  *                       '--they ask for more--> READ or UPDATE
+ *   of what writes and looks at elements:
+ *   READ --> RUN --> UPDATE, decide() compares the keys' versions --> ANSWER
+ *    ^        '-FKV_AGAIN-> READ    '--a key has changed--> READ
  *
  * Life       from fkv_exec() to fkv_exec_done(); if that comes earlier than
  *            the end, to the end: exec is NULL then, what is not placed is not
@@ -47,6 +50,8 @@ struct fkv__exec_s {
     unsigned               pending;
     unsigned               tries;
     uint64_t               seen;        /* LSN that must be visible to answer */
+    uint64_t               behind;      /* LSN that must be complete to read:
+                                           what an update has met is there */
 
     fkv__read_t           *reads;
     fkv__read_t            one_read;
@@ -66,6 +71,8 @@ struct fkv__exec_s {
     unsigned               keys;        /* that have a change */
     uint32_t               clearing;    /* namespaces that have one */
     bool                   blind;       /* the run is done */
+    bool                   checked;     /* so it is, if the keys are as it has
+                                           seen them */
     int                    result;      /* of decide() */
     int                    updated;     /* of the update */
 };

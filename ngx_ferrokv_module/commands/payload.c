@@ -6,6 +6,7 @@
 #define VERSION         10
 #define FOOTER_BYTES    10
 #define TYPE_STRING     0
+#define TYPE_TYPED      200
 
 /* What the two high bits of a length's first byte say. */
 #define LENGTH_6        0x00
@@ -110,6 +111,33 @@ length_put(uint8_t *out, uint64_t len)
 }
 
 
+/* A length and as many bytes. */
+static size_t
+bytes_put(uint8_t *out, fkv_str_t bytes)
+{
+    size_t  n = length_put(out, bytes.len);
+
+    if (bytes.len > 0) {
+        memcpy(out + n, bytes.data, bytes.len);
+    }
+
+    return n + bytes.len;
+}
+
+
+size_t
+fkv_payload_put_end(const uint8_t *begin, uint8_t *end)
+{
+    uint8_t  *p = end;
+
+    fkv__put_le16(p, VERSION);
+    p += 2;
+    fkv__put_le64(p, crc64((fkv_str_t) { begin, (size_t) (p - begin) }));
+
+    return (size_t) (p + 8 - end);
+}
+
+
 size_t
 fkv_payload_put(uint8_t *out, fkv_str_t value)
 {
@@ -118,20 +146,39 @@ fkv_payload_put(uint8_t *out, fkv_str_t value)
 
     *p++ = TYPE_STRING;
     n = int_put(p, value);
+    p += (n > 0) ? n : bytes_put(p, value);
+    p += fkv_payload_put_end(out, p);
 
-    if (n == 0) {
-        n = length_put(p, value.len);
+    return (size_t) (p - out);
+}
 
-        if (value.len > 0) {
-            memcpy(p + n, value.data, value.len);
-            n += value.len;
-        }
-    }
 
-    p += n;
-    fkv__put_le16(p, VERSION);
+size_t
+fkv_payload_put_typed(uint8_t *out, fkv_str_t type, unsigned encver,
+    fkv_str_t value, uint64_t elements)
+{
+    uint8_t  *p = out;
+
+    *p++ = TYPE_TYPED;
+    p += bytes_put(p, type);
+    fkv__put_le16(p, (uint16_t) encver);
     p += 2;
-    fkv__put_le64(p, crc64((fkv_str_t) { out, (size_t) (p - out) }));
+    p += bytes_put(p, value);
+    p += length_put(p, elements);
+
+    return (size_t) (p - out);
+}
+
+
+size_t
+fkv_payload_put_element(uint8_t *out, fkv_str_t name, fkv_str_t value,
+    uint64_t expire_at)
+{
+    uint8_t  *p = out;
+
+    p += bytes_put(p, name);
+    p += bytes_put(p, value);
+    fkv__put_le64(p, expire_at);
 
     return (size_t) (p + 8 - out);
 }
@@ -269,6 +316,77 @@ string_get(fkv_str_t *in, fkv_payload_t *payload)
 }
 
 
+static int
+bytes_get(fkv_str_t *in, fkv_str_t *bytes)
+{
+    uint64_t  len;
+    int       rc = length_get(in, &len);
+
+    if (rc != FKV_OK) {
+        return FKV_ECORRUPT;
+    }
+
+    bytes->data = take(in, len);
+    bytes->len = len;
+
+    return (bytes->data != NULL) ? FKV_OK : FKV_ECORRUPT;
+}
+
+
+static int
+typed_get(fkv_str_t *in, fkv_payload_t *payload)
+{
+    const uint8_t  *encver;
+
+    if (bytes_get(in, &payload->type) != FKV_OK || payload->type.len == 0) {
+        return FKV_ECORRUPT;
+    }
+
+    encver = take(in, 2);
+
+    if (encver == NULL || bytes_get(in, &payload->bytes) != FKV_OK
+        || length_get(in, &payload->elements) != FKV_OK)
+    {
+        return FKV_ECORRUPT;
+    }
+
+    payload->encver = fkv__get_le16(encver);
+    payload->len = payload->bytes.len;
+    payload->rest = *in;
+
+    return (payload->elements > 0 || in->len == 0) ? FKV_OK : FKV_ECORRUPT;
+}
+
+
+int
+fkv_payload_element(fkv_payload_t *payload, fkv_str_t *name, fkv_str_t *value,
+    uint64_t *expire_at)
+{
+    const uint8_t  *until;
+
+    if (payload->elements == 0) {
+        return (payload->rest.len == 0) ? FKV_END : FKV_ECORRUPT;
+    }
+
+    if (bytes_get(&payload->rest, name) != FKV_OK
+        || bytes_get(&payload->rest, value) != FKV_OK)
+    {
+        return FKV_ECORRUPT;
+    }
+
+    until = take(&payload->rest, 8);
+
+    if (until == NULL) {
+        return FKV_ECORRUPT;
+    }
+
+    *expire_at = fkv__get_le64(until);
+    payload->elements--;
+
+    return FKV_OK;
+}
+
+
 int
 fkv_payload_get(fkv_str_t in, fkv_payload_t *payload)
 {
@@ -291,6 +409,10 @@ fkv_payload_get(fkv_str_t in, fkv_payload_t *payload)
     }
 
     type = take(&in, 1);
+
+    if (type != NULL && *type == TYPE_TYPED) {
+        return typed_get(&in, payload);
+    }
 
     if (type == NULL || *type != TYPE_STRING
         || string_get(&in, payload) != FKV_OK || in.len > 0)

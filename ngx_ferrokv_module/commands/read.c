@@ -3,6 +3,7 @@
  */
 
 #include "commands/read.h"
+#include "commands/rows.h"
 
 #define TRIES_MAX  32
 
@@ -113,6 +114,14 @@ reads_reserve(fkv__exec_t *own, unsigned n)
 }
 
 
+/* A transaction that writes, but not without having read before. */
+static bool
+reads_first(const fkv__exec_t *own)
+{
+    return own->txn.writes && own->txn.by_elements;
+}
+
+
 static void
 key_read(fkv__exec_t *own, unsigned at)
 {
@@ -140,7 +149,8 @@ key_read(fkv__exec_t *own, unsigned at)
         return;
     }
 
-    read_ended(own, read, rc, false);
+    /* What is still needed by an update must pin nothing while that waits. */
+    read_ended(own, read, rc, reads_first(own));
 }
 
 
@@ -226,12 +236,17 @@ snapshot_take(fkv__exec_t *own)
     own->snapshot = fkv__max(visible, own->exec->after);
     own->gone = false;
 
+    if (reads_first(own)) {
+        own->snapshot = fkv__max(fkv_ready(own->store), own->snapshot);
+    }
+
     if (own->snapshot > visible) {
         own->seen = own->snapshot;
     }
 
     fkv__txn_forget(&own->txn);
     fkv__look_forget(&own->txn);
+    fkv__rows_forget(&own->txn);
 }
 
 
@@ -242,12 +257,11 @@ snapshot_take(fkv__exec_t *own)
 static int
 read_await(fkv__exec_t *own)
 {
-    bool  count;
-    int   rc;
+    uint64_t  after = fkv__max(own->exec->after, own->behind);
+    bool      count;
+    int       rc;
 
-    if (own->exec->after == 0
-        || own->exec->after <= fkv_visible(own->store))
-    {
+    if (after == 0 || after <= fkv_visible(own->store)) {
         return FKV_OK;
     }
 
@@ -260,12 +274,12 @@ read_await(fkv__exec_t *own)
     own->await = (fkv_await_t) {
         .op = { .on_done = fkv__own_awaited, .data = own },
         .store = own->store,
-        .lsn = own->exec->after,
+        .lsn = after,
         .complete = !count
     };
 
     own->complete = true;
-    own->seen = own->exec->after;
+    own->seen = after;
     rc = fkv_await(&own->await);
     own->pending += (rc == FKV_AGAIN);
 
@@ -299,11 +313,11 @@ read_some(fkv__exec_t *own)
     bool      scans = looks_wanted(own, FKV__LOOK_SCAN);
     bool      counts = looks_wanted(own, FKV__LOOK_COUNT);
 
-    if (own->txn.writes) {
-        n = 0;                          /* keys are the update's affair */
-    }
+    bool      keys = !own->txn.writes || reads_first(own);  /* else the
+                                                   update's affair */
+    bool      first = own->txn.by_elements && own->snapshot == 0;
 
-    if (n == 0 && !scans && !counts) {
+    if ((!keys || n == 0) && !scans && !counts && !first) {
         return FKV_END;
     }
 
@@ -311,10 +325,12 @@ read_some(fkv__exec_t *own)
         fkv__read_settle(own, true);
     }
 
-    if (own->snapshot == 0 && (n + known > 1 || scans)) {
+    if (first || (own->snapshot == 0 && (n + known > 1 || scans))) {
         snapshot_take(own);
-        n = own->txn.writes ? 0 : keys_wanted(&own->txn, &known);
+        n = keys_wanted(&own->txn, &known);
     }
+
+    n = keys ? n : 0;
 
     if (reads_reserve(own, fkv__min(n, FKV__READS_MAX)) != FKV_OK) {
         return FKV_ENOMEM;

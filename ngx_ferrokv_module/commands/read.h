@@ -2,8 +2,9 @@
  * read.h - what a transaction wants to know of what is committed, from
  * fkv_get and looks.
  *
- * Moment     one key alone is read as it is now; several at one snapshot,
- *            which is not below what the connection itself has written
+ * Moment     one key alone is read as it is now; several, and elements, at one
+ *            snapshot, which is not below what the connection itself has
+ *            written
  * Values     of reads that end at once they are used where they lie, in pinned
  *            memory, and copied only when something else has to be waited for
  */

@@ -53,8 +53,8 @@ fkv__run_failed(fkv_reply_t *reply, int rc)
 
     case FKV_ETOOBIG:
         fkv_reply_error(reply, "ERR too much for one transaction: at most %u "
-                        "keys, and a quarter of a memtable",
-                        FKV_BATCH_KEYS_MAX);
+                        "keys, and with their elements a quarter of a "
+                        "memtable", FKV_BATCH_KEYS_MAX);
         return;
     }
 
@@ -140,6 +140,8 @@ commands_find(fkv__exec_t *own)
     for (unsigned i = 0; i < exec->n; i++) {
         if (check(own, i, &own->commands[i], &exec->reply) == FKV_OK) {
             own->txn.writes |= !!(own->commands[i]->flags & FKV_COMMAND_WRITE);
+            own->txn.by_elements |= !!(own->commands[i]->flags
+                                       & FKV_COMMAND_ELEMENTS);
             continue;
         }
 

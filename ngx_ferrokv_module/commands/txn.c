@@ -3,6 +3,7 @@
  */
 
 #include "commands/txn.h"
+#include "commands/element.h"
 #include "base/hash.h"
 
 #include <string.h>
@@ -11,7 +12,8 @@
 
 /* How a key was before the command that has just begun. */
 typedef struct {
-    unsigned      at;
+    unsigned      at;           /* of a key, or of an element */
+    bool          element;
     fkv__wrote_t  wrote;
 } undo_t;
 
@@ -33,6 +35,10 @@ fkv__txn_init(fkv__txn_t *txn, fkv_t *store, uint64_t now_ms)
     txn->hint = 0;
     txn->cleared = 0;
     txn->looks = NULL;
+    txn->elements_n = 0;
+    txn->by_elements = false;
+    txn->reads = NULL;
+    txn->rows = NULL;
     txn->pause_ms = 0;
     txn->paused = false;
     txn->hits = 0;
@@ -54,6 +60,7 @@ fkv__txn_end(fkv__txn_t *txn)
         txn->room = FKV__TXN_FEW;
     }
 
+    fkv__txn_elements_end(txn);
     fkv__memory_reset(&txn->run);
     fkv__memory_reset(&txn->kept);
 }
@@ -63,6 +70,8 @@ void
 fkv__txn_done(fkv__txn_t *txn)
 {
     fkv__free(txn->buckets);
+    fkv__free(txn->elements);
+    fkv__free(txn->element_buckets);
 
     if (txn->keys != txn->few) {
         fkv__free(txn->keys);
@@ -248,7 +257,12 @@ fkv__txn_drop(fkv__txn_t *txn)
         txn->keys[i].wrote.what = FKV__WROTE_NOTHING;
     }
 
+    for (unsigned i = 0; i < txn->elements_n; i++) {
+        txn->elements[i].wrote.what = FKV__WROTE_NOTHING;
+    }
+
     txn->cleared = 0;
+    txn->element_bytes = 0;
 }
 
 
@@ -257,6 +271,7 @@ fkv__txn_begin(fkv__txn_t *txn)
 {
     fkv__txn_drop(txn);
     txn->hint = 0;
+    txn->stamps = 0;
     fkv__memory_reset(&txn->run);
     txn->hits = 0;
     txn->misses = 0;
@@ -282,6 +297,10 @@ fkv__txn_forget(fkv__txn_t *txn)
     for (unsigned i = 0; i < txn->n; i++) {
         txn->keys[i].known = false;
     }
+
+    for (unsigned i = 0; i < txn->elements_n; i++) {
+        txn->elements[i].known = false;
+    }
 }
 
 
@@ -301,7 +320,12 @@ fkv__txn_undo(fkv__txn_t *txn)
 
     /* The oldest of a key is the one that counts. */
     while (n-- > 0) {
-        txn->keys[undo[n].at].wrote = undo[n].wrote;
+        if (undo[n].element) {
+            txn->elements[undo[n].at].wrote = undo[n].wrote;
+
+        } else {
+            txn->keys[undo[n].at].wrote = undo[n].wrote;
+        }
     }
 
     txn->cleared = txn->undo_cleared;
@@ -381,18 +405,44 @@ fkv__txn_stamp(const fkv__txn_t *txn, const fkv__txn_key_t *key, unsigned type)
 }
 
 
+static int
+undo_add(fkv__txn_t *txn, size_t at, bool element, const fkv__wrote_t *was)
+{
+    undo_t  undo = { (unsigned) at, element, *was };
+
+    return fkv__buf_append(&txn->undo, &undo, sizeof(undo));
+}
+
+
 int
 fkv__txn_write(fkv__txn_t *txn, fkv__txn_key_t *key, const fkv__wrote_t *wrote)
 {
-    if (txn->undoable) {
-        undo_t  undo = { (unsigned) (key - txn->keys), key->wrote };
-
-        if (fkv__buf_append(&txn->undo, &undo, sizeof(undo)) != FKV_OK) {
-            return FKV_ENOMEM;
-        }
+    if (txn->undoable
+        && undo_add(txn, (size_t) (key - txn->keys), false, &key->wrote)
+           != FKV_OK)
+    {
+        return FKV_ENOMEM;
     }
 
     key->wrote = *wrote;
+
+    return FKV_OK;
+}
+
+
+int
+fkv__txn_write_element(fkv__txn_t *txn, fkv__element_t *element,
+    const fkv__wrote_t *wrote)
+{
+    if (txn->undoable
+        && undo_add(txn, (size_t) (element - txn->elements), true,
+                    &element->wrote) != FKV_OK)
+    {
+        return FKV_ENOMEM;
+    }
+
+    element->wrote = *wrote;
+    txn->element_bytes += element->name.len + wrote->data.len;
 
     return FKV_OK;
 }

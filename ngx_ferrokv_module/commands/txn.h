@@ -9,6 +9,8 @@
  *            known from run to run, until it is forgotten
  * Undo       of several commands one may fail: what it wrote goes, what those
  *            before it wrote stays
+ * Elements   likewise, of a key and a stamp (element.h, rows.h).  A transaction
+ *            that looks at them reads before it writes: by_elements
  */
 
 #ifndef FKV_COMMANDS_TXN_H
@@ -52,7 +54,22 @@ typedef struct {
     fkv__wrote_t      wrote;
 } fkv__txn_key_t;
 
-typedef struct fkv__look_s  fkv__look_t;        /* look.h */
+/* Of an element: where its key stands, and which life of it. */
+typedef struct {
+    unsigned          at;
+    uint32_t          next;     /* in its bucket; 0 = the last */
+    uint64_t          stamp;
+    fkv_str_t         name;
+    bool              reading;  /* a get of it is in flight */
+    bool              known;    /* rc and value say what is committed: */
+    int               rc;
+    fkv_call_value_t  value;
+    fkv__wrote_t      wrote;
+} fkv__element_t;
+
+typedef struct fkv__look_s          fkv__look_t;            /* look.h */
+typedef struct fkv__rows_s          fkv__rows_t;            /* rows.h */
+typedef struct fkv__element_read_s  fkv__element_read_t;    /* element.h */
 
 struct fkv__txn_s {
     fkv_t           *store;
@@ -68,6 +85,18 @@ struct fkv__txn_s {
     fkv__txn_key_t   few[FKV__TXN_FEW];
     uint32_t        *buckets;   /* index + 1; NULL while keys are few */
     unsigned         buckets_n; /* a power of two */
+
+    fkv__element_t  *elements;
+    unsigned         elements_n;
+    unsigned         elements_room;
+    uint32_t        *element_buckets;   /* as of keys */
+    unsigned         element_buckets_n;
+    size_t           element_bytes;     /* written by this run, about */
+    bool             by_elements;       /* it looks at elements */
+    uint64_t         random;    /* of new stamps, and how many there were in */
+    unsigned         stamps;    /*   this run */
+    fkv__element_read_t  *reads;    /* not in flight */
+    fkv__rows_t     *rows;      /* asked for so far */
 
     uint64_t         pause_ms;  /* the command wants to wait so long */
     bool             paused;    /* and has */
@@ -129,6 +158,8 @@ uint64_t fkv__txn_stamp(const fkv__txn_t *txn, const fkv__txn_key_t *key,
 
 /* FKV_OK · FKV_ENOMEM */
 int fkv__txn_write(fkv__txn_t *txn, fkv__txn_key_t *key,
+    const fkv__wrote_t *wrote);
+int fkv__txn_write_element(fkv__txn_t *txn, fkv__element_t *element,
     const fkv__wrote_t *wrote);
 int fkv__txn_clear(fkv__txn_t *txn, unsigned ns);
 

@@ -4,6 +4,7 @@
  */
 
 #include "commands/write.h"
+#include "commands/element.h"
 #include "commands/run.h"
 
 
@@ -34,8 +35,8 @@ keys_known(fkv__exec_t *own)
 }
 
 
-static bool
-watches_hold(fkv__exec_t *own)
+bool
+fkv__write_watches(fkv__exec_t *own)
 {
     const fkv_exec_t  *exec = own->exec;
 
@@ -86,6 +87,7 @@ change_of(const fkv__txn_key_t *key, fkv_change_t *change)
 /*
  * FKV_OK · FKV_GONE something was written that has no change: keys that the run
  * was the first to name, or a database that it was the first to clear
+ * · FKV_ENOMEM
  */
 static int
 changes_fill(fkv__exec_t *own)
@@ -113,7 +115,7 @@ changes_fill(fkv__exec_t *own)
         change_of(&txn->keys[i], &own->changes[own->clears + i]);
     }
 
-    return FKV_OK;
+    return fkv__txn_elements_fill(txn, own->changes + own->clears, own->keys);
 }
 
 
@@ -123,11 +125,38 @@ run_over_known(fkv__exec_t *own)
 {
     keys_known(own);
 
-    if (!watches_hold(own)) {
+    if (!fkv__write_watches(own)) {
         return FKV_PRECONDITION;
     }
 
     return (fkv__run(own) == FKV_OK) ? changes_fill(own) : FKV_GONE;
+}
+
+
+/*
+ * Are all keys that the run has seen as it has seen them?  With its version a
+ * key's elements are the same, too.
+ */
+static bool
+keys_unchanged(const fkv__exec_t *own)
+{
+    for (unsigned i = 0; i < own->keys; i++) {
+        const fkv_change_t    *change = &own->changes[own->clears + i];
+        const fkv__txn_key_t  *key = &own->txn.keys[i];
+
+        if (change->blind) {
+            continue;
+        }
+
+        if (change->exists != (key->rc == FKV_OK)
+            || (change->exists
+                && change->current.version != key->value.version))
+        {
+            return false;
+        }
+    }
+
+    return true;
 }
 
 
@@ -140,8 +169,13 @@ decide(fkv_update_t *update)
         return FKV_ECANCELED;
     }
 
-    /* Blind: the changes are as they shall be. */
-    own->result = own->blind ? FKV_OK : run_over_known(own);
+    /* Blind, or seen before: the changes are as they shall be. */
+    if (own->checked) {
+        own->result = keys_unchanged(own) ? FKV_OK : FKV_GONE;
+
+    } else {
+        own->result = own->blind ? FKV_OK : run_over_known(own);
+    }
 
     return own->result;
 }
@@ -155,6 +189,9 @@ on_placed(fkv_update_t *update)
     /* Another one follows an update that has found out what it should read. */
     if (own->result != FKV_GONE) {
         fkv__own_placed(own, update->lsn);
+
+    } else {
+        own->behind = update->lsn;
     }
 }
 
@@ -225,7 +262,7 @@ changes_init(fkv__exec_t *own)
         const fkv__txn_key_t  *key = &own->txn.keys[i];
 
         change_init(change++, key->ns, key->key, !key->wanted, false,
-                    key->load);
+                    key->load && !own->checked);
     }
 }
 
@@ -273,8 +310,12 @@ fkv__write(fkv__exec_t *own)
 
     changes_init(own);
 
-    if (own->blind) {
-        (void) changes_fill(own);       /* each has its change */
+    if (own->blind || own->checked) {
+        rc = changes_fill(own);         /* each has its change */
+    }
+
+    if (rc != FKV_OK) {
+        return rc;
     }
 
     update->store = own->store;

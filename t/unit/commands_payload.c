@@ -1,11 +1,12 @@
 /*
- * commands_payload.c - what DUMP gives and RESTORE takes.  The bytes marked as
- * golden were dumped by Redis 7.0.
+ * commands_payload.c - what DUMP gives and RESTORE takes.  The bytes of strings
+ * marked as golden were dumped by Redis 7.0.
  */
 
 #include "check.h"
 #include "commands/payload.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -297,6 +298,118 @@ random_bodies_do_no_harm(void **state)
 }
 
 
+/* One with n elements; returns its length. */
+static size_t
+typed_make(uint8_t *out, unsigned n)
+{
+    uint8_t   *p = out;
+    fkv_str_t  name = FKV_STR("geo.map"), value = FKV_STR("head");
+
+    p += fkv_payload_put_typed(p, name, 513, value, n);
+
+    for (unsigned i = 0; i < n; i++) {
+        char  text[16];
+
+        (void) snprintf(text, sizeof(text), "name%u", i);
+        p += fkv_payload_put_element(p,
+                                     (fkv_str_t) { (uint8_t *) text,
+                                                   strlen(text) },
+                                     (fkv_str_t) { (uint8_t *) text, i % 5 },
+                                     i * 1000);
+    }
+
+    return (size_t) (p + fkv_payload_put_end(out, p) - out);
+}
+
+
+/* FKV_OK all its elements were there, *n of them · a failure */
+static int
+typed_read(fkv_str_t in, unsigned *n)
+{
+    fkv_payload_t  payload;
+    fkv_str_t      name, value;
+    uint64_t       until;
+    int            rc = fkv_payload_get(in, &payload);
+
+    *n = 0;
+
+    while (rc == FKV_OK) {
+        rc = fkv_payload_element(&payload, &name, &value, &until);
+
+        if (rc == FKV_OK) {
+            assert_true(name.data >= in.data && value.data >= in.data);
+            assert_true(value.data + value.len <= in.data + in.len);
+            (*n)++;
+        }
+    }
+
+    return (rc == FKV_END) ? FKV_OK : rc;
+}
+
+
+static void
+values_of_other_types_come_back(void **state)
+{
+    static const uint8_t  golden[] =
+        "\xc8\x07geo.map\x01\x02\x04head\x02"
+        "\x05name0\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+        "\x05name1\x01n\xe8\x03\x00\x00\x00\x00\x00\x00\x0a\x00";
+    uint8_t        out[4096];
+    fkv_payload_t  payload;
+    unsigned       n;
+    size_t         len = typed_make(out, 2);
+
+    (void) state;
+
+    assert_int_equal(len, sizeof(golden) - 1 + 8);
+    assert_memory_equal(out, golden, sizeof(golden) - 1);
+    assert_int_equal(fkv_payload_get((fkv_str_t) { out, len }, &payload),
+                     FKV_OK);
+    assert_int_equal(payload.type.len, 7);
+    assert_memory_equal(payload.type.data, "geo.map", 7);
+    assert_int_equal(payload.encver, 513);
+    assert_int_equal(payload.len, 4);
+    assert_int_equal(payload.elements, 2);
+
+    for (unsigned count = 0; count < 100; count += 9) {
+        len = typed_make(out, count);
+        assert_int_equal(typed_read((fkv_str_t) { out, len }, &n), FKV_OK);
+        assert_int_equal(n, count);
+    }
+}
+
+
+/* A body cut anywhere, or with a byte changed, under a sum that is right. */
+static void
+typed_bodies_that_are_wrong_do_no_harm(void **state)
+{
+    uint8_t   whole[4096], *out;
+    size_t    len = typed_make(whole, 9) - 10;
+    unsigned  n;
+
+    (void) state;
+    srandom(5);
+
+    for (size_t i = 1; i < len; i++) {
+        out = malloc(i + 10);               /* tools see who reads behind it */
+        memcpy(out, whole, i);
+        (void) fkv_payload_put_end(out, out + i);
+        assert_int_equal(typed_read((fkv_str_t) { out, i + 10 }, &n),
+                         FKV_ECORRUPT);
+        free(out);
+    }
+
+    for (unsigned i = 0; i < 20000; i++) {
+        out = malloc(len + 10);
+        memcpy(out, whole, len);
+        out[(size_t) random() % len] = (uint8_t) random();
+        (void) fkv_payload_put_end(out, out + len);
+        (void) typed_read((fkv_str_t) { out, len + 10 }, &n);
+        free(out);
+    }
+}
+
+
 int
 main(void)
 {
@@ -308,6 +421,8 @@ main(void)
         cmocka_unit_test(what_holds_no_string_is_refused),
         cmocka_unit_test(older_versions_are_read_and_later_ones_refused),
         cmocka_unit_test(random_bodies_do_no_harm),
+        cmocka_unit_test(values_of_other_types_come_back),
+        cmocka_unit_test(typed_bodies_that_are_wrong_do_no_harm),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
