@@ -26,6 +26,7 @@
 #include "commands/meter.h"
 #include "extensions/extension.h"
 #include "extensions/roll.h"
+#include "extensions/shared.h"
 
 
 typedef struct ngx_ferrokv_open_s  ngx_ferrokv_open_t;
@@ -98,6 +99,7 @@ struct ngx_ferrokv_open_s {
     fkv_log_t                  log;
     fkv_meter_t               *meter;       /* of commands */
     fkv_roll_t                *roll;        /* of processes that know types */
+    fkv_shared_t              *shared;      /* of extensions */
     ngx_str_t                  path;        /* null-terminated */
 
     /* this process's, see ngx_ferrokv_process.c */
@@ -112,6 +114,9 @@ struct ngx_ferrokv_open_s {
 };
 
 extern ngx_queue_t  ngx_ferrokv_table;
+
+/* To nginx's log, from any thread. */
+extern const fkv_log_t  ngx_ferrokv_log;
 
 /*
  * Opens the store or takes it over; undone when cycle->pool goes.

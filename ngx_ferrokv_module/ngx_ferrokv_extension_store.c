@@ -5,6 +5,7 @@
  */
 
 #include "ngx_ferrokv_extension_store.h"
+#include "ngx_ferrokv_extension_process.h"
 #include "extensions/install.h"
 
 #include <poll.h>
@@ -54,6 +55,9 @@ ngx_ferrokv_begin_extensions(ngx_cycle_t *cycle, ngx_ferrokv_store_t *store,
     open = store->open;
     fcf = (ngx_ferrokv_conf_t *) ngx_get_conf(cycle->conf_ctx,
                                               ngx_ferrokv_module);
+
+    ngx_ferrokv_watch_extensions(cycle, store);
+    ngx_ferrokv_start_extensions(cycle);
 
     install = ngx_calloc(sizeof(ngx_ferrokv_install_t), cycle->log);
     if (install == NULL) {

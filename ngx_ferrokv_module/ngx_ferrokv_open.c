@@ -78,6 +78,9 @@ ngx_ferrokv_log_write(void *data, fkv_log_level_e level, const char *text)
 }
 
 
+const fkv_log_t  ngx_ferrokv_log = { ngx_ferrokv_log_write, NULL };
+
+
 static ngx_ferrokv_open_t *
 ngx_ferrokv_find(ngx_str_t *path)
 {
@@ -114,6 +117,25 @@ ngx_ferrokv_open_meter(void)
 }
 
 
+static void
+ngx_ferrokv_open_free(ngx_ferrokv_open_t *open)
+{
+    if (open->meter) {
+        fkv_meter_close(open->meter);
+    }
+
+    if (open->roll) {
+        fkv_roll_close(open->roll);
+    }
+
+    if (open->shared) {
+        fkv_shared_close(open->shared);
+    }
+
+    ngx_free(open);
+}
+
+
 /* Not from a pool: it outlives the configuration that has opened it. */
 
 static ngx_ferrokv_open_t *
@@ -137,23 +159,16 @@ ngx_ferrokv_open_new(ngx_ferrokv_store_t *store, char *error)
     open->options = store->options;
     open->options.path = (char *) open->path.data;
 
-    open->log.write = ngx_ferrokv_log_write;
-    open->log.data = open;
+    open->log = ngx_ferrokv_log;
 
     open->meter = ngx_ferrokv_open_meter();
-    if (open->meter == NULL) {
-        ngx_cpystrn((u_char *) error, (u_char *) "out of memory",
-                    FKV_ERROR_BYTES);
-        ngx_free(open);
-        return NULL;
-    }
-
     open->roll = fkv_roll_open();
-    if (open->roll == NULL) {
+    open->shared = fkv_shared_open();
+
+    if (open->meter == NULL || open->roll == NULL || open->shared == NULL) {
         ngx_cpystrn((u_char *) error, (u_char *) "out of memory",
                     FKV_ERROR_BYTES);
-        fkv_meter_close(open->meter);
-        ngx_free(open);
+        ngx_ferrokv_open_free(open);
         return NULL;
     }
 
@@ -165,9 +180,7 @@ ngx_ferrokv_open_new(ngx_ferrokv_store_t *store, char *error)
                         FKV_ERROR_BYTES);
         }
 
-        fkv_roll_close(open->roll);
-        fkv_meter_close(open->meter);
-        ngx_free(open);
+        ngx_ferrokv_open_free(open);
         return NULL;
     }
 
@@ -341,6 +354,16 @@ ngx_ferrokv_commit_stores(ngx_cycle_t *cycle)
         fkv_change(store[i]->fkv, &store[i]->options);
         fkv_meter_defaults(store[i]->open->meter);
         fkv_roll_configure(store[i]->open->roll);
+
+        if (fkv_shared_configure(store[i]->open->shared, fcf->extensions)
+            != FKV_OK)
+        {
+            ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                          "ferrokv: store \"%V\" has seen too many names of "
+                          "extensions and metrics: the last ones are neither "
+                          "watched nor counted until nginx is started anew",
+                          &store[i]->name);
+        }
     }
 
     ngx_ferrokv_cycle = cycle;
@@ -380,8 +403,6 @@ ngx_ferrokv_close_store(ngx_ferrokv_open_t *open)
     ngx_queue_remove(&open->queue);
 
     fkv_close(open->fkv);
-    fkv_roll_close(open->roll);
-    fkv_meter_close(open->meter);
 
-    ngx_free(open);
+    ngx_ferrokv_open_free(open);
 }

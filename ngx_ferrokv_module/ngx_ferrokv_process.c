@@ -17,6 +17,7 @@
  * The helper is nginx's cache manager process.
  */
 
+#include "ngx_ferrokv_extension_process.h"
 #include "ngx_ferrokv_extension_store.h"
 
 
@@ -82,6 +83,8 @@ ngx_ferrokv_init_process(ngx_cycle_t *cycle)
             return NGX_ERROR;
         }
     }
+
+    ngx_ferrokv_start_extensions(cycle);
 
     if (ngx_process == NGX_PROCESS_SINGLE && fcf->stores.nelts) {
         ngx_ferrokv_start_single(cycle);
@@ -286,6 +289,8 @@ ngx_ferrokv_exit_process(ngx_cycle_t *cycle)
     if (ngx_ferrokv_single.timer_set) {
         ngx_del_timer(&ngx_ferrokv_single);
     }
+
+    ngx_ferrokv_stop_extensions(cycle);
 
     for (q = ngx_queue_head(&ngx_ferrokv_table);
          q != ngx_queue_sentinel(&ngx_ferrokv_table);

@@ -94,6 +94,8 @@ struct fkv_extension_s {
     struct {
         fkv_host_store_t     *stores;   /* where it is more than loaded */
         size_t                kept;     /* bytes */
+        uint64_t              slow_us;  /* when one was logged last */
+        bool                  failed;   /* start() has */
     } host;                             /* host.h's, of this process */
 };
 

@@ -2,7 +2,9 @@
 #include "extensions/answer.h"
 #include "extensions/data.h"
 #include "extensions/say.h"
+#include "extensions/wait.h"
 #include "commands/txn.h"
+#include "base/time.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +15,7 @@
 #define ALLOC_LEAST    ((size_t) 16)    /* that an alloc() takes */
 #define LOG_BYTES      512
 #define KEPT           0x7470656b796b7666ull
+#define SLOW_LOG_US    (60 * 1000000ull)
 
 /* An extension in a store. */
 struct fkv_host_store_s {
@@ -20,6 +23,9 @@ struct fkv_host_store_s {
     const fkv_t       *store;
     fkv_host_state_e   state;
     uint32_t           schema;
+    fkv_shared_t      *shared;          /* NULL: it is not attached */
+    unsigned           place;           /* there */
+    unsigned          *metrics;         /* likewise, of each */
 };
 
 /* In front of what keep() gives. */
@@ -35,13 +41,21 @@ _Static_assert(sizeof(ferrokv_str) == sizeof(fkv_str_t)
                && offsetof(ferrokv_str, len) == offsetof(fkv_str_t, len),
                "arguments are handed on as they are");
 
-static const fkv_log_t  *log_to;        /* of this process */
+static const fkv_log_t  *log_to;        /* of this process, as slow_us */
+static uint64_t          slow_us;
 
 
 void
 fkv_host_log(const fkv_log_t *log)
 {
     log_to = log;
+}
+
+
+void
+fkv_host_slow(uint64_t us)
+{
+    slow_us = us;
 }
 
 
@@ -183,6 +197,26 @@ host_param(ferrokv_ctx *ctx, const ferrokv_param *param, void *out)
 }
 
 
+/* Of what runs without a store the first one is told. */
+static void
+host_count(ferrokv_ctx *ctx, const ferrokv_metric *metric, int64_t n)
+{
+    const fkv_host_t        *host = fkv_host_of(ctx);
+    const fkv_host_store_t  *at = host->at;
+
+    if (at == NULL || at->shared == NULL || ctx->place == FERROKV_IN_PURE) {
+        return;
+    }
+
+    for (unsigned i = 0; i < host->extension->metrics_n; i++) {
+        if (host->extension->metric_defs[i] == metric) {
+            fkv_shared_count(at->shared, at->metrics[i], n);
+            return;
+        }
+    }
+}
+
+
 static const ferrokv_api  host_api = {
     .size = sizeof(ferrokv_api),
     .version = FERROKV_API,
@@ -208,7 +242,13 @@ static const ferrokv_api  host_api = {
     .say_map = fkv_say_map,
     .say_begin = fkv_say_begin,
     .say_end = fkv_say_end,
+    .suspend = fkv_wait_suspend,
+    .resume = fkv_wait_resume,
+    .watch = fkv_wait_watch,
+    .timer = fkv_wait_timer,
+    .work = fkv_wait_work,
     .param = host_param,
+    .count = host_count,
     .say_pairs = fkv_say_pairs,
     .say_null_array = fkv_say_null_array
 };
@@ -227,21 +267,37 @@ store_find(const fkv_extension_t *extension, const fkv_t *store)
 }
 
 
+/* NULL: no memory. */
+static fkv_host_store_t *
+store_know(fkv_extension_t *extension, const fkv_t *store)
+{
+    fkv_host_store_t  *at = store_find(extension, store);
+
+    if (at != NULL) {
+        return at;
+    }
+
+    at = fkv__zalloc(sizeof(*at));
+
+    if (at != NULL) {
+        at->store = store;
+        at->schema = extension->schema;
+        at->next = extension->host.stores;
+        extension->host.stores = at;
+    }
+
+    return at;
+}
+
+
 int
 fkv_host_set(fkv_extension_t *extension, const fkv_t *store,
     fkv_host_state_e state, uint32_t schema)
 {
-    fkv_host_store_t  *at = store_find(extension, store);
+    fkv_host_store_t  *at = store_know(extension, store);
 
     if (at == NULL) {
-        at = fkv__zalloc(sizeof(*at));
-        if (at == NULL) {
-            return FKV_ENOMEM;
-        }
-
-        at->store = store;
-        at->next = extension->host.stores;
-        extension->host.stores = at;
+        return FKV_ENOMEM;
     }
 
     at->state = state;
@@ -251,12 +307,59 @@ fkv_host_set(fkv_extension_t *extension, const fkv_t *store,
 }
 
 
+int
+fkv_host_attach(fkv_extension_t *extension, const fkv_t *store,
+    fkv_shared_t *shared)
+{
+    fkv_host_store_t  *at = store_know(extension, store);
+
+    if (at == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    if (at->metrics == NULL) {
+        at->metrics = fkv__zalloc((extension->metrics_n + 1)
+                                  * sizeof(*at->metrics));
+    }
+
+    if (at->metrics == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    for (unsigned i = 0; i < extension->metrics_n; i++) {
+        at->metrics[i] = fkv_shared_metric(shared, extension->metrics[i].name);
+    }
+
+    at->place = fkv_shared_extension(shared, extension->name);
+    at->shared = shared;
+
+    return FKV_OK;
+}
+
+
+static fkv_host_state_e
+state_of(const fkv_extension_t *extension, const fkv_host_store_t *at)
+{
+    if (extension->host.failed) {
+        return FKV_HOST_FAILED;
+    }
+
+    if (at == NULL) {
+        return FKV_HOST_READY;
+    }
+
+    if (at->shared != NULL && fkv_shared_quarantined(at->shared, at->place)) {
+        return FKV_HOST_QUARANTINED;
+    }
+
+    return at->state;
+}
+
+
 fkv_host_state_e
 fkv_host_state(const fkv_extension_t *extension, const fkv_t *store)
 {
-    const fkv_host_store_t  *at = store_find(extension, store);
-
-    return (at != NULL) ? at->state : FKV_HOST_READY;
+    return state_of(extension, store_find(extension, store));
 }
 
 
@@ -264,11 +367,12 @@ void
 fkv_host_init(fkv_host_t *host, fkv_extension_t *extension, fkv_call_t *call,
     uint32_t place, fkv__memory_t *memory)
 {
-    const fkv_host_store_t  *at = (call != NULL)
-                                  ? store_find(extension, call->store) : NULL;
-    bool                     own = (place == FERROKV_IN_COMMAND
-                                    || place == FERROKV_IN_HELPER
-                                    || place == FERROKV_IN_STEP);
+    fkv_host_store_t  *at = (call != NULL)
+                            ? store_find(extension, call->store)
+                            : extension->host.stores;
+    bool               own = (place == FERROKV_IN_COMMAND
+                              || place == FERROKV_IN_HELPER
+                              || place == FERROKV_IN_STEP);
 
     host->ctx = (ferrokv_ctx) {
         .api = &host_api,
@@ -276,16 +380,18 @@ fkv_host_init(fkv_host_t *host, fkv_extension_t *extension, fkv_call_t *call,
         .now = (call != NULL) ? call->now_ms : 0,
         .random = (call != NULL) ? call->random : 0,
         .place = place,
-        .schema = (at != NULL) ? at->schema : extension->library->schema
+        .schema = (at != NULL) ? at->schema : extension->schema
     };
 
     host->extension = extension;
+    host->at = at;
     host->call = call;
     host->memory = memory;
     host->room = FKV_HOST_ALLOC_MAX;
     host->says = (place == FERROKV_IN_COMMAND);
     host->writes = own && (call->command->flags & FKV_COMMAND_WRITE);
     host->nested = false;
+    host->suspended = false;
     host->rc = FKV_OK;
     host->failed = 0;
     host->owed = 1;
@@ -324,6 +430,73 @@ run_guarded(fkv_host_t *host, fkv_host_pt fn, void *data)
 }
 
 
+/* Once a minute it is told, too. */
+static void
+slow_count(fkv_host_t *host, uint64_t now_us, uint64_t us)
+{
+    fkv_extension_t  *extension = host->extension;
+
+    if (host->at != NULL && host->at->shared != NULL) {
+        fkv_shared_slow(host->at->shared, host->at->place);
+    }
+
+    if (extension->host.slow_us != 0
+        && now_us - extension->host.slow_us < SLOW_LOG_US)
+    {
+        return;
+    }
+
+    extension->host.slow_us = now_us;
+    fkv__log(log_to, FKV_LOG_WARN, "extension \"%s\" held up all others for "
+             "%llu ms in one call%s%s; such calls are counted, and named once "
+             "a minute", extension->name, (unsigned long long) us / 1000,
+             host->call != NULL ? ", of " : "",
+             host->call != NULL ? host->call->command->name : "");
+}
+
+
+static int
+run_measured(fkv_host_t *host, fkv_host_pt fn, void *data)
+{
+    uint64_t  begin, now;
+    int       rc;
+
+    /* What is pure may run in a thread, and holds up nobody. */
+    if (slow_us == 0 || host->ctx.place == FERROKV_IN_PURE) {
+        return run_guarded(host, fn, data);
+    }
+
+    begin = fkv__time_us(CLOCK_MONOTONIC_COARSE);
+    rc = run_guarded(host, fn, data);
+    now = fkv__time_us(CLOCK_MONOTONIC_COARSE);
+
+    if (now - begin >= slow_us) {
+        slow_count(host, now, now - begin);
+    }
+
+    return rc;
+}
+
+
+static int
+run_watched(fkv_host_t *host, fkv_host_pt fn, void *data)
+{
+    const fkv_host_store_t  *at = host->at;
+    uint64_t                 before;
+    int                      rc;
+
+    if (at == NULL || at->shared == NULL) {
+        return run_measured(host, fn, data);
+    }
+
+    before = fkv_shared_enter(at->shared, at->place);
+    rc = run_measured(host, fn, data);
+    fkv_shared_leave(at->shared, before);
+
+    return rc;
+}
+
+
 int
 fkv_host_run(fkv_host_t *host, fkv_host_pt fn, void *data)
 {
@@ -334,13 +507,91 @@ fkv_host_run(fkv_host_t *host, fkv_host_pt fn, void *data)
         memcpy(&host->escape, &host->call->txn->escape, sizeof(jmp_buf));
     }
 
-    rc = run_guarded(host, fn, data);
+    rc = run_watched(host, fn, data);
 
     if (outer) {
         memcpy(&host->call->txn->escape, &host->escape, sizeof(jmp_buf));
     }
 
     return rc;
+}
+
+
+static int
+process_run(fkv_extension_t *extension, fkv_host_pt fn, void *data)
+{
+    fkv__memory_t  memory = { NULL, NULL, NULL };
+    fkv_host_t     host;
+    int            rc;
+
+    fkv_host_init(&host, extension, NULL, FERROKV_IN_PROCESS, &memory);
+    rc = fkv_host_run(&host, fn, data);
+    extension->self = host.ctx.self;
+    fkv__memory_done(&memory);
+
+    return rc;
+}
+
+
+int
+fkv_host_process(fkv_extension_t *extension, fkv_host_pt fn, void *data)
+{
+    if (state_of(extension, extension->host.stores) == FKV_HOST_QUARANTINED
+        || extension->host.failed)
+    {
+        return FERROKV_EMISSING;
+    }
+
+    return process_run(extension, fn, data);
+}
+
+
+static int
+start_run(fkv_host_t *host, void *data)
+{
+    (void) data;
+
+    return host->extension->library->start(&host->ctx);
+}
+
+
+static int
+stop_run(fkv_host_t *host, void *data)
+{
+    (void) data;
+    host->extension->library->stop(&host->ctx);
+
+    return FERROKV_OK;
+}
+
+
+int
+fkv_host_start(fkv_extension_t *extension)
+{
+    int  rc = FERROKV_OK;
+
+    if (extension->library->start != NULL) {
+        rc = process_run(extension, start_run, NULL);
+    }
+
+    extension->host.failed = (rc != FERROKV_OK);
+
+    if (rc != FERROKV_OK) {
+        fkv__log(log_to, FKV_LOG_ERROR, "extension \"%s\" could not start: "
+                 "its start() returned %d, its commands answer an error",
+                 extension->name, rc);
+    }
+
+    return rc;
+}
+
+
+void
+fkv_host_stop(fkv_extension_t *extension)
+{
+    if (extension->library->stop != NULL && !extension->host.failed) {
+        (void) process_run(extension, stop_run, NULL);
+    }
 }
 
 
@@ -433,15 +684,14 @@ fkv_host_call(fkv_call_t *call)
     command = fkv__container(call->command, const fkv_extension_command_t,
                              command);
     extension = command->extension;
-    state = fkv_host_state(extension, call->store);
+    fkv_host_init(&host, extension, call, FERROKV_IN_COMMAND,
+                  &call->txn->run);
+    state = state_of(extension, host.at);
 
     if (state != FKV_HOST_READY) {
         return command_refuse(call, extension, state);
     }
 
-    fkv_host_init(&host, extension, call, FERROKV_IN_COMMAND,
-                  &call->txn->run);
-
     return fkv_answer(&host, fkv_host_run(&host, command_run,
-                                          (void *) command));
+                                          (void *) (uintptr_t) command));
 }

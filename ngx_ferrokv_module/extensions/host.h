@@ -19,6 +19,7 @@
 #define FKV_EXTENSIONS_HOST_H
 
 #include "extensions/extension.h"
+#include "extensions/shared.h"
 #include "commands/call.h"
 #include "commands/memory.h"
 
@@ -34,12 +35,15 @@ typedef struct fkv_host_s  fkv_host_t;
 struct fkv_host_s {
     ferrokv_ctx          ctx;           /* the first: what the extension sees */
     fkv_extension_t     *extension;
+    fkv_host_store_t    *at;            /* in this store; NULL: nothing is
+                                           known of it */
     fkv_call_t          *call;          /* NULL: there is no store */
     fkv__memory_t       *memory;        /* of alloc() */
     size_t               room;          /* what it may still give */
     bool                 says;          /* an answer is wanted */
     bool                 writes;
     bool                 nested;        /* in another function's frame */
+    bool                 suspended;     /* it goes on later */
 
     int                  rc;            /* the outcome; FKV_OK: not yet known.
                                            FKV_EINVAL: it is replied */
@@ -73,7 +77,9 @@ void fkv_host_init(fkv_host_t *host, fkv_extension_t *extension,
 
 /*
  * Runs fn, which calls the extension, and returns what that has returned;
- * FERROKV_EMEMORY if it was left by a jump, host->rc says more then.
+ * FERROKV_EMEMORY if it was left by a jump, host->rc says more then.  While it
+ * runs the process's word (shared.h) says so, and it is measured: by the coarse
+ * clock, so to a tick.
  */
 int fkv_host_run(fkv_host_t *host, fkv_host_pt fn, void *data);
 
@@ -100,8 +106,33 @@ int fkv_host_set(fkv_extension_t *extension, const fkv_t *store,
 fkv_host_state_e fkv_host_state(const fkv_extension_t *extension,
     const fkv_t *store);
 
-/* Where log() writes to; NULL: nowhere. */
+/*
+ * The process has attached the store: what the extension does there is watched
+ * and counted from now on.  shared is attached.  FKV_OK · FKV_ENOMEM
+ */
+int fkv_host_attach(fkv_extension_t *extension, const fkv_t *store,
+    fkv_shared_t *shared);
+
+/*
+ * start() and stop(), in a process that has attached its stores.  start: any
+ * other code than FERROKV_OK is a failure, and logged; the extension's state is
+ * FAILED then, everywhere.
+ */
+int  fkv_host_start(fkv_extension_t *extension);
+void fkv_host_stop(fkv_extension_t *extension);
+
+/*
+ * Runs fn in the place PROCESS: what the extension waits for has come.  Not of
+ * one that has failed to start, or sleeps.
+ */
+int  fkv_host_process(fkv_extension_t *extension, fkv_host_pt fn, void *data);
+
+/*
+ * Of the process: where log() writes to (NULL: nowhere); which calls are slow
+ * (0: none is).
+ */
 void fkv_host_log(const fkv_log_t *log);
+void fkv_host_slow(uint64_t us);
 
 
 static inline fkv_str_t

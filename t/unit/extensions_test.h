@@ -106,6 +106,8 @@ test_extension(test_extension_t *t, const ferrokv_extension *library)
 
     memset(t, 0, sizeof(*t));
     e->library = library;
+    e->schema = library->schema;
+    e->granted = library->needs;
     (void) snprintf(e->name, sizeof(e->name), "%s", library->name);
     (void) snprintf(e->version, sizeof(e->version), "%s", library->version);
 
