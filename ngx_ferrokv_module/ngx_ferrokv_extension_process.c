@@ -12,7 +12,7 @@
 #include "ngx_ferrokv_server.h"
 #include "extensions/host.h"
 #include "extensions/loop.h"
-#include "extensions/set.h"
+#include "extensions/start.h"
 
 
 typedef struct ngx_ferrokv_ready_s  ngx_ferrokv_ready_t;
@@ -250,7 +250,6 @@ ngx_ferrokv_watch_extensions(ngx_cycle_t *cycle, ngx_ferrokv_store_t *store)
 void
 ngx_ferrokv_start_extensions(ngx_cycle_t *cycle)
 {
-    ngx_uint_t           i;
     fkv_extensions_t    *set;
     ngx_ferrokv_conf_t  *fcf;
 
@@ -268,17 +267,13 @@ ngx_ferrokv_start_extensions(ngx_cycle_t *cycle)
     fkv_host_slow(set->slow_call_us);
     fkv_loop_set(&ngx_ferrokv_loop);
 
-    for (i = 0; i < set->n; i++) {
-        (void) fkv_host_start(set->list[set->order[i]]);
-    }
+    fkv_extensions_start(set, &ngx_ferrokv_log);
 }
 
 
 void
 ngx_ferrokv_stop_extensions(ngx_cycle_t *cycle)
 {
-    ngx_uint_t           i;
-    fkv_extensions_t    *set;
     ngx_ferrokv_conf_t  *fcf;
 
     if (!ngx_ferrokv_extensions_started) {
@@ -289,11 +284,7 @@ ngx_ferrokv_stop_extensions(ngx_cycle_t *cycle)
 
     fcf = (ngx_ferrokv_conf_t *) ngx_get_conf(cycle->conf_ctx,
                                               ngx_ferrokv_module);
-    set = fcf->extensions;
-
-    for (i = set->n; i > 0; i--) {
-        fkv_host_stop(set->list[set->order[i - 1]]);
-    }
+    fkv_extensions_stop(fcf->extensions);
 
     /* nginx complains of connections that a worker leaves open */
 

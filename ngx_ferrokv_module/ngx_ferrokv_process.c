@@ -19,6 +19,7 @@
 
 #include "ngx_ferrokv_extension_process.h"
 #include "ngx_ferrokv_extension_store.h"
+#include "extensions/set.h"
 
 
 /* The engine asks for no timer, but operations are in flight: hold one. */
@@ -280,6 +281,29 @@ ngx_ferrokv_set_timer(ngx_ferrokv_open_t *open)
 }
 
 
+/* Threads first: they may be in the middle of an extension's function. */
+
+static void
+ngx_ferrokv_rest(ngx_cycle_t *cycle)
+{
+    ngx_queue_t         *q;
+    ngx_ferrokv_open_t  *open;
+
+    for (q = ngx_queue_head(&ngx_ferrokv_table);
+         q != ngx_queue_sentinel(&ngx_ferrokv_table);
+         q = ngx_queue_next(q))
+    {
+        open = ngx_queue_data(q, ngx_ferrokv_open_t, queue);
+
+        if (open->attached) {
+            fkv_helper_stop(open->fkv);
+        }
+    }
+
+    ngx_ferrokv_stop_extensions(cycle);
+}
+
+
 void
 ngx_ferrokv_exit_process(ngx_cycle_t *cycle)
 {
@@ -290,7 +314,7 @@ ngx_ferrokv_exit_process(ngx_cycle_t *cycle)
         ngx_del_timer(&ngx_ferrokv_single);
     }
 
-    ngx_ferrokv_stop_extensions(cycle);
+    ngx_ferrokv_rest(cycle);
 
     for (q = ngx_queue_head(&ngx_ferrokv_table);
          q != ngx_queue_sentinel(&ngx_ferrokv_table);
@@ -438,6 +462,31 @@ ngx_ferrokv_no_turn(void *data)
 }
 
 
+/* nginx ends a cache manager process by exit() and asks no module. */
+
+static void
+ngx_ferrokv_exit_helper(void)
+{
+    ngx_ferrokv_rest((ngx_cycle_t *) ngx_cycle);
+}
+
+
+static void
+ngx_ferrokv_catch_exit(void)
+{
+    ngx_ferrokv_conf_t  *fcf;
+
+    static ngx_uint_t  caught;
+
+    fcf = (ngx_ferrokv_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                              ngx_ferrokv_module);
+
+    if (!caught && fcf->extensions->n) {
+        caught = (atexit(ngx_ferrokv_exit_helper) == 0);
+    }
+}
+
+
 static ngx_int_t
 ngx_ferrokv_attach_helper(ngx_ferrokv_open_t *open)
 {
@@ -451,6 +500,7 @@ ngx_ferrokv_attach_helper(ngx_ferrokv_open_t *open)
 
     if (rc == FKV_OK) {
         open->attached = 1;
+        ngx_ferrokv_catch_exit();
         return NGX_OK;
     }
 

@@ -383,8 +383,9 @@ subtest 'options' => sub {
         for qw(foo foo=bar Optional optional=1 check=on);
     refused("ferrokv_extension demo $_;",
             qr/invalid value "\Q$_\E" in "ferrokv_extension"/, $_)
-        for qw(install= install=on update=off grant= grant=all grant=fetch
-               grant=net, stores= stores=main, stores=main,main);
+        for 'grant=net,', 'stores=main,', 'stores=main,main',
+            qw(install= install=on update=off grant= grant=all grant=fetch
+               stores=);
     refused('ferrokv_extension demo stores=main,two;',
             qr/of "ferrokv_extension" "demo" names the unknown store "two"/,
             'an unknown store');
