@@ -1,5 +1,6 @@
 #include "extensions/data.h"
 #include "extensions/answer.h"
+#include "commands/types.h"
 
 #include <string.h>
 
@@ -66,6 +67,101 @@ value_out(const fkv_call_value_t *value, ferrokv_value *out)
 }
 
 
+/* A value that an older encver wrote, in today's. */
+static int
+head_recode(fkv_host_t *host, const fkv_type_t *type, fkv_call_value_t *value)
+{
+    if (value->encver == type->encver) {
+        return FKV_OK;
+    }
+
+    if (type->recode == NULL) {
+        return fkv_call_fail(host->call, "ERR extension \"%s\" cannot read "
+                             "encoding %u of \"%s\"", host->extension->name,
+                             value->encver, type->name);
+    }
+
+    return type->recode(type, host->call, value->encver, value->data,
+                        &value->data);
+}
+
+
+/* A key's own value: of bytes, or of a type of this extension. */
+static int
+head_get(fkv_host_t *host, ferrokv_str key, ferrokv_value *out)
+{
+    fkv_call_t        *call = host->call;
+    const fkv_type_t  *type;
+    fkv_call_value_t   value;
+    int                rc;
+
+    rc = fkv_call_get_any(call, call->ns, fkv_host_in(key), &value);
+
+    if (rc != FKV_OK) {
+        return data_code(host, rc);
+    }
+
+    if (value.type == 0) {
+        value_out(&value, out);
+        return FERROKV_OK;
+    }
+
+    type = fkv_types_by_id(fkv_types_of(call->store), value.type);
+
+    if (type == NULL || type->owner == NULL) {
+        return data_code(host, fkv_call_wrong_type(call, &value));
+    }
+
+    if (type->owner != host->extension) {
+        return FERROKV_ETYPE;
+    }
+
+    rc = head_recode(host, type, &value);
+
+    if (rc != FKV_OK) {
+        return data_code(host, rc);
+    }
+
+    value_out(&value, out);
+    out->type = type->def;
+
+    return FERROKV_OK;
+}
+
+
+/* May this extension see the elements of the key? */
+static int
+head_own(fkv_host_t *host, ferrokv_str key)
+{
+    ferrokv_value  head;
+    int            rc = head_get(host, key, &head);
+
+    return (rc == FERROKV_OK && head.type == NULL) ? FERROKV_ETYPE : rc;
+}
+
+
+static int
+element_get(fkv_host_t *host, ferrokv_str key, ferrokv_str elem,
+    ferrokv_value *out)
+{
+    fkv_call_value_t  value;
+    int               rc = head_own(host, key);
+
+    if (rc != FERROKV_OK) {
+        return rc;
+    }
+
+    rc = fkv_call_get_element(host->call, host->call->ns, fkv_host_in(key),
+                              fkv_host_in(elem), &value);
+
+    if (rc == FKV_OK) {
+        value_out(&value, out);
+    }
+
+    return data_code(host, rc);
+}
+
+
 int
 fkv_data_get(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
     ferrokv_value *out)
@@ -82,18 +178,15 @@ fkv_data_get(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
         rc = fkv_call_get_in(host->call, FKV_NAMESPACE_CATALOG,
                              map_key(host, elem), &value);
 
-    } else if (elem.data == NULL) {
-        rc = fkv_call_get(host->call, fkv_host_in(key), &value);
+        if (rc == FKV_OK) {
+            value_out(&value, out);
+        }
 
-    } else {
-        return FERROKV_EPLACE;
+        return data_code(host, rc);
     }
 
-    if (rc == FKV_OK) {
-        value_out(&value, out);
-    }
-
-    return data_code(host, rc);
+    return (elem.data == NULL) ? head_get(host, key, out)
+           : element_get(host, key, elem, out);
 }
 
 
@@ -130,13 +223,50 @@ put_copy(fkv_host_t *host, ferrokv_str data)
 }
 
 
+static int
+head_put(fkv_host_t *host, ferrokv_str key, const ferrokv_value *val)
+{
+    fkv_call_t        *call = host->call;
+    const fkv_type_t  *type = NULL;
+    fkv_str_t          data = fkv_host_in(val->data);
+
+    if (val->type != NULL) {
+        type = fkv_types_by_def(fkv_types_of(call->store), val->type);
+
+        if (type == NULL || type->owner != host->extension) {
+            return FERROKV_EPLACE;
+        }
+    }
+
+    return data_code(host, (type == NULL)
+                     ? fkv_call_put(call, fkv_host_in(key), data, val->expires)
+                     : fkv_call_put_typed(call, call->ns, fkv_host_in(key),
+                                          data, type->id, type->encver,
+                                          val->expires));
+}
+
+
+static int
+element_put(fkv_host_t *host, ferrokv_str key, ferrokv_str elem,
+    const ferrokv_value *val)
+{
+    int  rc = head_own(host, key);
+
+    return (rc != FERROKV_OK) ? rc
+           : data_code(host, fkv_call_put_element(host->call, host->call->ns,
+                                                  fkv_host_in(key),
+                                                  fkv_host_in(elem),
+                                                  fkv_host_in(val->data),
+                                                  val->expires));
+}
+
+
 int
 fkv_data_put(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
     const ferrokv_value *val)
 {
     fkv_host_t     *host = fkv_host_of(ctx);
     ferrokv_value   copy = *val;
-    int             rc;
 
     if (!host->writes) {
         return FERROKV_EPLACE;
@@ -146,7 +276,7 @@ fkv_data_put(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
         return FERROKV_EARG;
     }
 
-    if (val->type != NULL || (key.data != NULL && elem.data != NULL)) {
+    if (val->type != NULL && (key.data == NULL || elem.data != NULL)) {
         return FERROKV_EPLACE;
     }
 
@@ -155,14 +285,11 @@ fkv_data_put(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
     }
 
     if (key.data == NULL) {
-        rc = put_map(host, elem, &copy);
-
-    } else {
-        rc = fkv_call_put(host->call, fkv_host_in(key),
-                          fkv_host_in(copy.data), copy.expires);
+        return data_code(host, put_map(host, elem, &copy));
     }
 
-    return data_code(host, rc);
+    return (elem.data == NULL) ? head_put(host, key, &copy)
+           : element_put(host, key, elem, &copy);
 }
 
 
@@ -184,7 +311,14 @@ fkv_data_del(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem)
         rc = fkv_call_delete(host->call, fkv_host_in(key));
 
     } else {
-        return FERROKV_EPLACE;
+        rc = head_own(host, key);
+
+        if (rc != FERROKV_OK) {
+            return rc;
+        }
+
+        rc = fkv_call_delete_element(host->call, host->call->ns,
+                                     fkv_host_in(key), fkv_host_in(elem));
     }
 
     return data_code(host, rc);
@@ -348,6 +482,41 @@ scan_map(walk_t *walk, ferrokv_str from, ferrokv_str to, uint64_t n)
 }
 
 
+static int
+walk_element(fkv_call_t *call, fkv_str_t name, const fkv_call_value_t *value,
+    void *data)
+{
+    walk_t         *walk = data;
+    ferrokv_value   out;
+
+    (void) call;
+    value_out(value, &out);
+    walk->rc = walk->row(&walk->host->ctx, walk->data, fkv_host_out(name),
+                         &out);
+
+    return (walk->rc == FERROKV_OK) ? FKV_OK : FKV_END;
+}
+
+
+static int
+scan_elements(walk_t *walk, ferrokv_str key, ferrokv_str from, ferrokv_str to,
+    uint64_t n)
+{
+    fkv_call_t  *call = walk->host->call;
+    int          rc = head_own(walk->host, key);
+
+    if (rc != FERROKV_OK) {
+        return (rc == FERROKV_NONE) ? FERROKV_OK : rc;
+    }
+
+    rc = fkv_call_scan_elements(call, call->ns, fkv_host_in(key),
+                                fkv_host_in(from), fkv_host_in(to), n,
+                                walk_element, walk);
+
+    return walk_end(walk, rc);
+}
+
+
 int
 fkv_data_scan(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str from,
     ferrokv_str to, uint64_t n, ferrokv_row row, void *data)
@@ -357,8 +526,12 @@ fkv_data_scan(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str from,
                           .left = (n != 0) ? n : UINT64_MAX, .values = true,
                           .row = row, .data = data };
 
-    if (!data_may_read(host) || key.data != NULL) {
+    if (!data_may_read(host)) {
         return FERROKV_EPLACE;
+    }
+
+    if (key.data != NULL) {
+        return scan_elements(&walk, key, from, to, n);
     }
 
     walk.skip = map_prefix_len(host);
