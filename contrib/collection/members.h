@@ -106,7 +106,7 @@ int members_put_over(members_t *m, const member_t *old, ferrokv_str name,
 /* FERROKV_OK · FERROKV_NONE */
 int members_del(members_t *m, ferrokv_str name);
 
-/* Of a member that is there; at 0: it has none.  Afterwards all are elements. */
+/* Of a member that is there; at 0: it has none.  All are elements then. */
 int members_expire(members_t *m, const member_t *member, uint64_t at);
 
 /* What has been changed becomes the key's value; none are left: no key. */
@@ -114,7 +114,8 @@ int members_close(members_t *m);
 
 /*
  * All of them, or those from a place (a hash) on, n at most (0: no limit), of
- * which dead ones are not shown.  FERROKV_OK · what row has returned
+ * which dead ones are not shown.
+ * FERROKV_OK · what row has returned
  */
 int members_each(members_t *m, members_row row, void *data);
 int members_from(members_t *m, uint32_t place, uint64_t n, members_row row,

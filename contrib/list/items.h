@@ -6,8 +6,8 @@
  *              elements  first 8 | count 8
  *            elements: position 8 -> item; positions follow each other from
  *            first on, which begins in the middle of what there is
- *            All big-endian.  What is small is packed; once it is not, each item
- *            is an element, for good
+ *            All big-endian.  What is small is packed; once it is not, each
+ *            item is an element, for good
  * Ends       cost one element; what comes or goes in between moves all behind
  *            it, or all before it if those are fewer
  * Without    any item there is no key

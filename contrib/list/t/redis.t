@@ -109,13 +109,31 @@ my %commands = (
     TYPE      => sub { key() },
 );
 
+# What is done with keys of any type.
+%commands = (%commands,
+    COPY    => sub { (one_of(@keys), one_of(@keys), chance(2) ? 'REPLACE' : ()) },
+    RENAME  => sub { (one_of(@keys), one_of(@keys)) },
+    EXPIRE  => sub { (one_of(@keys), chance(4) ? -1 : 100_000) },
+    PERSIST => sub { one_of(@keys) },
+    TTL     => sub { one_of(@keys) },
+);
+
 my @names = sort keys %commands;
+my @short = qw(LPUSH RPUSH LPOP RPOP LRANGE LMOVE LREM LSET DEL);      # with an order, for transactions
+
+# Several as one.
+sub transaction {
+    return (['MULTI'], map({ [$_, $commands{$_}->()] }
+                           map { one_of(@short) } 0 .. up_to(4)), ['EXEC']);
+}
 
 # After a command, what it left.
 sub command {
     my ($name) = @_;
 
-    $name = one_of('LPUSH', 'RPUSH') if $name =~ /^(?:DEL|LTRIM|.POP)$/ && chance(2);
+    return transaction() if chance(30);
+
+    $name = one_of('LPUSH', 'RPUSH') if $name =~ /^(?:DEL|EXPIRE|LTRIM|.POP)$/ && chance(2);
     my $command = cut(chance(2) ? $name : lc $name, $commands{$name}->());
     my $key = one_of(@keys);
 
