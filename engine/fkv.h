@@ -831,6 +831,7 @@ void fkv_claim_drop(fkv_claim_t *claim);
     X(expired_noticed,   "keys whose expiry the helper noticed")              \
     X(expired_noticed_late, "of these, more than 100 ms late")                \
     X(range_dropped,     "records that compaction dropped for a range delete") \
+    X(elements_dropped,  "elements of dead keys that compaction dropped")      \
     X(checkpoints,       "checkpoints made")                                  \
     X(quota_refused,     "writes that were refused for a quota")              \
     X(reaped,            "dead processes whose slot was repaired")            \

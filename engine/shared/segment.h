@@ -206,7 +206,7 @@ typedef struct {
     uint64_t  reserve[2];
     _Alignas(FKV__CACHE_LINE)
     uint32_t  state;            /* fkv__arena_state_e, or a claim */
-    uint32_t  unused;
+    uint32_t  orphans;          /* store/orphan.h */
     uint64_t  base;             /* LSN of byte 0; fixed while in the set */
     uint64_t  prev_end;         /* where the predecessor ended */
     uint64_t  incarnation;

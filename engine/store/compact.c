@@ -7,6 +7,7 @@
 #include "store/expire.h"
 #include "store/keep.h"
 #include "store/merge.h"
+#include "store/orphan.h"
 #include "store/output.h"
 #include "store/pace.h"
 #include "store/reserve.h"
@@ -37,7 +38,9 @@ typedef struct {
     input_block_t       *blocks;    /* the last one of each */
     unsigned             n;
     fkv__merge_t         merge;
-    fkv__buf_t           key;       /* of the last record */
+    fkv__buf_t           key;       /* of the last record ... */
+    bool                 first;     /* ... which is its newest */
+    uint64_t             stamp;     /* of the newest, if that is a value */
 } input_t;
 
 
@@ -175,13 +178,40 @@ merge_cached(input_t *input, fkv__helper_t *helper)
 }
 
 
+/* A record of a head was kept, perhaps as a tombstone, or was not. */
+static void
+merge_stamp(input_t *input, fkv__helper_t *helper, const fkv__record_t *rec,
+    bool kept)
+{
+    bool  value = kept && rec->kind != FKV__RECORD_TOMBSTONE;
+
+    if (input->first) {
+        input->first = false;
+        input->stamp = value ? rec->stamp : 0;
+    }
+
+    if (rec->stamp != 0 && rec->stamp != input->stamp && !value) {
+        fkv__orphans_remember(helper, rec->key, rec->stamp);
+    }
+}
+
+
 static int
-merge_record(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
+merge_record(input_t *input, fkv__keep_t *keep, fkv__orphans_t *orphans,
+    fkv__output_t *output)
 {
     fkv__record_t  rec = *input->merge.rec;
     int            rc = FKV_OK;
+    bool           kept;
 
-    if (fkv__keep(keep, &rec)) {
+    if (fkv__orphan(orphans, &rec)) {
+        return FKV_OK;
+    }
+
+    kept = fkv__keep(keep, &rec);
+    merge_stamp(input, output->helper, &rec, kept);
+
+    if (kept) {
         rc = fkv__output_add(output, &rec,
                              merge_cached(input, output->helper));
         FKV_STEP("compact.2");
@@ -235,6 +265,7 @@ merge_next_key(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
     }
 
     input->key.len = 0;
+    input->first = true;
     fkv__keep_next_key(keep);
 
     return fkv__buf_append(&input->key, rec->key.data, rec->key.len);
@@ -274,7 +305,7 @@ merge_wait(fkv__helper_t *helper, const fkv__output_t *output)
 /* Until the end, or until a slice is done. */
 static int
 merge_records(fkv__helper_t *helper, input_t *input, fkv__keep_t *keep,
-    fkv__output_t *output)
+    fkv__orphans_t *orphans, fkv__output_t *output)
 {
     unsigned  records = 0;
     int       rc;
@@ -284,7 +315,7 @@ merge_records(fkv__helper_t *helper, input_t *input, fkv__keep_t *keep,
         rc = merge_next_key(input, keep, output);
 
         if (rc == FKV_OK) {
-            rc = merge_record(input, keep, output);
+            rc = merge_record(input, keep, orphans, output);
         }
 
         if (rc != FKV_OK) {
@@ -431,6 +462,7 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
     int                 rc;
     input_t             input;
     fkv__keep_t         keep;
+    fkv__orphans_t      orphans;
     fkv__output_t       output;
 
     rc = fkv__keep_init(&keep, helper->store, version, pick->to + 1);
@@ -452,10 +484,11 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
     }
 
     /* Range tombstones above the log's floor are not in the version yet. */
-    output.ranged = fkv__min(fkv__keep_lowest(&keep), version->log_floor);
+    fkv__orphans_init(&orphans, helper, &keep);
+    output.ranged = orphans.lowest;
     FKV_STEP("compact.1");
 
-    rc = merge_records(helper, &input, &keep, &output);
+    rc = merge_records(helper, &input, &keep, &orphans, &output);
 
     if (rc == FKV_OK) {
         merge_usage(&input, pick, version, edit, output.n);
@@ -463,6 +496,7 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
     }
 
     input_done(&input, helper->store);
+    fkv__orphans_done(&orphans);
     fkv__keep_done(&keep);
     fkv__warm_done(&output.warm);
 
@@ -474,6 +508,7 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
     fkv__count(helper->store, compaction_written, output.bytes);
     fkv__count(helper->store, expired_dropped, keep.expired);
     fkv__count(helper->store, range_dropped, keep.covered);
+    fkv__count(helper->store, elements_dropped, orphans.dropped);
 
     return FKV_OK;
 }
@@ -776,6 +811,13 @@ fkv__compact(fkv__helper_t *helper)
                            || fkv__reserve_given(store);
     helper->pick.room = fkv__reserve_given(store) ? store->seg->arena_bytes
                                                   : 0;
+    rc = fkv__orphans_hide(helper, version);
+
+    if (rc != FKV_END) {
+        fkv__version_unpin(version);
+        return rc;
+    }
+
     rc = compact_ranges(helper, version);
 
     if (rc == FKV_OK) {

@@ -15,6 +15,7 @@
 #include "store/flush.h"
 #include "store/job.h"
 #include "store/log_sync.h"
+#include "store/orphan.h"
 #include "store/recycle.h"
 #include "store/reserve.h"
 
@@ -205,6 +206,23 @@ clock_persist(fkv__helper_t *helper)
 }
 
 
+/*
+ * Large collections may have been deleted, and nobody writes any more: what was
+ * deleted is known to compaction when it is in a table.
+ */
+static void
+orphans_turn(fkv__helper_t *helper)
+{
+    if (!fkv__orphans_wait(helper->store)) {
+        helper->orphans_seconds = 0;
+
+    } else if (++helper->orphans_seconds >= FKV__ORPHANS_SECONDS) {
+        helper->orphans_seconds = 0;
+        seal_active(helper->store);
+    }
+}
+
+
 static void
 second_turn(fkv__helper_t *helper, const retry_t *retry)
 {
@@ -215,6 +233,10 @@ second_turn(fkv__helper_t *helper, const retry_t *retry)
         fkv__reserve_look(helper, retry->failures > 0
                           || __atomic_load_n(&helper->compact_full,
                                              __ATOMIC_RELAXED));
+    }
+
+    if (!readonly(helper->store)) {
+        orphans_turn(helper);
     }
 
     /* One by one: while none can be flushed deletes need them all. */

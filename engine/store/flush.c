@@ -5,6 +5,7 @@
 #include "store/flush.h"
 #include "shared/arena.h"
 #include "store/dead.h"
+#include "store/orphan.h"
 #include "store/keep.h"
 #include "store/log_sync.h"
 #include "store/memtable.h"
@@ -120,6 +121,10 @@ flush_key(const fkv__memtable_iter_t *it, fkv__keep_t *keep,
         rc = fkv__memtable_record(it->mt, entry, &rec);
 
         if (rc == FKV_OK && fkv__keep(keep, &rec)) {
+            if (rec.kind == FKV__RECORD_TOMBSTONE && rec.stamp != 0) {
+                fkv__orphans_remember(output->helper, rec.key, rec.stamp);
+            }
+
             rc = fkv__output_add(output, &rec, cached);
             FKV_STEP("flush.2");
         }
@@ -216,6 +221,7 @@ flush_write(fkv__helper_t *helper, unsigned arena,
     /* Older ones are of no concern to this memtable. */
     keep.ranges = ranges;
     output.ranged = fkv__min(fkv__keep_lowest(&keep), edit->log_floor);
+    output.ranged = fkv__orphans_ranged(output.ranged);
 
     if (rc == FKV_OK) {
         rc = flush_keys(helper, &mt, &keep, &output);

@@ -11,6 +11,7 @@
 #include "store/due.h"
 #include "store/element.h"
 #include "store/evict.h"
+#include "store/orphan.h"
 #include "store/read.h"
 #include "store/usage.h"
 
@@ -40,8 +41,11 @@ record_of(const fkv_change_t *change, const fkv__update_key_t *key,
         return;
     }
 
+    /* So that flush and compaction know which elements have died. */
+
     if (change->action == FKV_DELETE) {
         rec->kind = FKV__RECORD_TOMBSTONE;
+        rec->stamp = change->exists ? change->current.stamp : 0;
         return;
     }
 
@@ -158,6 +162,34 @@ fkv__frame_encode(fkv_update_t *u)
 
 
 /*
+ * Rule 3 of orphan.h: has a key expired whose elements are to live on?  Then it
+ * is read again, and by this clock.
+ */
+static bool
+is_over(fkv_update_t *u, const fkv_change_t *change)
+{
+    const fkv_value_t  *current = &change->current;
+    uint64_t            now_ms;
+
+    if (!change->exists || change->action != FKV_PUT || change->stamp == 0
+        || change->stamp != current->stamp || current->expire_at == 0)
+    {
+        return false;
+    }
+
+    now_ms = fkv_now_ms(u->store);
+
+    if (current->expire_at > now_ms) {
+        return false;
+    }
+
+    u->own->now_ms = now_ms;
+
+    return true;
+}
+
+
+/*
  * Is every key as it was read?  Also finds out how many node bytes the active
  * memtable needs; that holds under the latches.
  *
@@ -201,6 +233,10 @@ keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
                   : u->own->began_at < fkv__read_oldest(u->store, set))
         {
             return false;           /* or it may be in a table by now */
+        }
+
+        if (is_over(u, change)) {
+            return false;
         }
     }
 
@@ -329,6 +365,13 @@ frame_fill(fkv_update_t *u, fkv__memtable_t *mt, const fkv__arena_room_t *room)
 
         } else {
             fkv__count(u->store, deletes, 1);
+        }
+
+        if (change->exists && change->current.stamp != 0
+            && (change->action == FKV_DELETE
+                || change->stamp != change->current.stamp))
+        {
+            fkv__orphans_made(mt->shm);
         }
     }
 

@@ -349,6 +349,11 @@ fkv__helper_free(fkv__helper_t *helper)
     fkv__catalog_close(&helper->catalog);
     fkv__pick_done(&helper->pick);
     fkv__blob_collect_done(helper);
+
+    for (unsigned i = 0; i < FKV__ORPHANS; i++) {
+        fkv__buf_done(&helper->orphans[i]);
+    }
+
     (void) pthread_cond_destroy(&helper->compact_wake);
     (void) pthread_cond_destroy(&helper->jobs_wake);
     (void) pthread_cond_destroy(&helper->evict_wake);

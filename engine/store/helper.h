@@ -40,6 +40,8 @@
 
 typedef struct fkv__blob_collect_s  fkv__blob_collect_t;  /* blob_collect.h */
 
+#define FKV__ORPHANS  32            /* remembered at most: orphan.h */
+
 struct fkv__helper_s {
     fkv_t            *store;
     uid_t             uid;              /* owner of new files, -1: ours */
@@ -49,6 +51,7 @@ struct fkv__helper_s {
     fkv__catalog_t    catalog;
     uint64_t          next_file;
     bool              swept;            /* orphans are removed */
+    fkv__buf_t        orphans[FKV__ORPHANS];
     bool              compact_due;      /* look for work */
     unsigned          running;          /* threads that have not ended */
     bool              jobs_due;         /* the same for JOBS */
@@ -64,6 +67,7 @@ struct fkv__helper_s {
     bool              log_held;         /* atomic: no arena leaves the set */
     uint64_t          populated;        /* FLUSH's own: of the segment */
     uint32_t          log_cut;          /* FLUSH's own: files of no length */
+    unsigned          orphans_seconds;  /* FLUSH's own: they wait so long */
     bool              log_idle;         /* FLUSH's own: nobody writes */
     fkv__pick_t       pick;             /* COMPACT's own, but for base_bytes */
     fkv__mix_t        mix;              /* COMPACT's own */

@@ -190,6 +190,7 @@ keep_bury(fkv__record_t *rec)
     *rec = (fkv__record_t) {
         .kind = FKV__RECORD_TOMBSTONE,
         .version = rec->version,
+        .stamp = rec->stamp,
         .key = rec->key
     };
 }

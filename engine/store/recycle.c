@@ -96,6 +96,7 @@ arena_zero(fkv__segment_shm_t *seg, unsigned id)
         /* who sees this sees the table that has been announced: notice.c */
         __atomic_store_n(&arena->expiring, 0, __ATOMIC_RELEASE);
         arena->dead = 0;
+        arena->orphans = 0;
         memset(arena->usage, 0, sizeof(arena->usage));
         arena->blob_bytes = 0;
     }

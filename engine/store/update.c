@@ -283,7 +283,8 @@ key_read(fkv_update_t *u, unsigned i, uint64_t set)
     }
 
     key->seen = rec.version;
-    rc = fkv__read_value(&rec, u->now_ms, &change->current);
+    rc = fkv__read_value(&rec, fkv__max(u->now_ms, u->own->now_ms),
+                         &change->current);
     change->exists = (rc == FKV_OK);
 
     if (rc == FKV_OK && rec.kind == FKV__RECORD_BLOB) {
@@ -818,6 +819,7 @@ own_prepare(fkv_update_t *u)
     }
 
     own->tries = 0;
+    own->now_ms = 0;
     own->parks = 0;
     own->looking = 0;
     own->pace = (fkv__pace_t) { .since_us = 0 };

@@ -64,6 +64,7 @@ struct fkv__update_s {
                                            they run the op */
     unsigned            blocker;    /* slot that holds a latch we want */
     uint64_t            began_at;   /* visible before this try read */
+    uint64_t            now_ms;     /* not 0: it is later than u->now_ms */
     uint64_t            depends;    /* LSN that must be visible to answer */
     unsigned            ranges;     /* range tombstones in the frame */
     unsigned            blobs_n;    /* large values on their way to disk */
