@@ -25,6 +25,7 @@
 #include "fkv.h"
 #include "commands/meter.h"
 #include "extensions/extension.h"
+#include "extensions/hook.h"
 #include "extensions/roll.h"
 #include "extensions/shared.h"
 
@@ -100,6 +101,7 @@ struct ngx_ferrokv_open_s {
     fkv_meter_t               *meter;       /* of commands */
     fkv_roll_t                *roll;        /* of processes that know types */
     fkv_shared_t              *shared;      /* of extensions */
+    fkv_hook_list_t           *hooks;       /* this process's; or NULL */
     ngx_str_t                  path;        /* null-terminated */
 
     /* this process's, see ngx_ferrokv_process.c */

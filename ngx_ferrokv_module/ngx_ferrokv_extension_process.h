@@ -12,8 +12,11 @@
 #include "ngx_ferrokv_extension.h"
 
 
-/* This process has attached the store, and runs operations on it. */
-void ngx_ferrokv_watch_extensions(ngx_cycle_t *cycle,
+/*
+ * This process has attached the store, and runs operations on it.
+ * NGX_OK, or NGX_ERROR after one [emerg] line
+ */
+ngx_int_t ngx_ferrokv_watch_extensions(ngx_cycle_t *cycle,
     ngx_ferrokv_store_t *store);
 
 /* Before the first of their functions is called: once in a process. */

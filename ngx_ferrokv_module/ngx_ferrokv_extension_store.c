@@ -56,7 +56,10 @@ ngx_ferrokv_begin_extensions(ngx_cycle_t *cycle, ngx_ferrokv_store_t *store,
     fcf = (ngx_ferrokv_conf_t *) ngx_get_conf(cycle->conf_ctx,
                                               ngx_ferrokv_module);
 
-    ngx_ferrokv_watch_extensions(cycle, store);
+    if (ngx_ferrokv_watch_extensions(cycle, store) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_ferrokv_start_extensions(cycle);
 
     install = ngx_calloc(sizeof(ngx_ferrokv_install_t), cycle->log);

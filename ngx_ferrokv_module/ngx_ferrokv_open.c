@@ -353,6 +353,7 @@ ngx_ferrokv_commit_stores(ngx_cycle_t *cycle)
         store[i]->open->committed = 1;
         fkv_change(store[i]->fkv, &store[i]->options);
         fkv_meter_defaults(store[i]->open->meter);
+        fkv_meter_use(store[i]->open->meter);
         fkv_roll_configure(store[i]->open->roll);
 
         if (fkv_shared_configure(store[i]->open->shared, fcf->extensions)

@@ -36,35 +36,56 @@ place_of(const fkv_meter_t *meter, const fkv_command_t *command)
 
 
 static void
-meter_know(fkv_meter_t *meter, const fkv_command_t *command,
-    const fkv_command_t *parent)
+place_take(fkv_meter_t *meter, unsigned i)
 {
-    unsigned  place = place_of(meter, command);
+    unsigned  place = place_of(meter, meter->commands[i]);
 
     while (meter->places[place] != 0) {
         place = (place + 1) & (meter->places_n - 1);
     }
 
-    meter->commands[meter->n] = command;
-    meter->parents[meter->n] = parent;
-    meter->places[place] = (uint16_t) ++meter->n;
+    meter->places[place] = (uint16_t) (i + 1);
 }
 
 
+static void
+meter_know(fkv_meter_t *meter, const fkv_command_t *command,
+    const fkv_command_t *parent)
+{
+    meter->commands[meter->n] = command;
+    meter->parents[meter->n] = parent;
+    meter->n++;
+}
+
+
+/* Calls on_command (NULL: nobody) for those that are built in; how many. */
 static unsigned
-commands_count(void)
+each_own(fkv_meter_t *meter, void (*on_command)(fkv_meter_t *meter,
+    const fkv_command_t *command, const fkv_command_t *parent))
 {
     const fkv_command_t  *command;
     unsigned              n = 0;
 
     for (unsigned i = 0; (command = fkv_command_at(i)) != NULL; i++) {
 
+        if (command->flags & FKV_COMMAND_EXTENSION) {
+            continue;
+        }
+
         n++;
+
+        if (on_command != NULL) {
+            on_command(meter, command, NULL);
+        }
 
         for (const fkv_command_t *sub = command->subs;
              sub != NULL && sub->name != NULL; sub++)
         {
             n++;
+
+            if (on_command != NULL) {
+                on_command(meter, sub, command);
+            }
         }
     }
 
@@ -75,38 +96,91 @@ commands_count(void)
 static int
 meter_index_all(fkv_meter_t *meter)
 {
-    const fkv_command_t  *command;
-    unsigned              n = commands_count();
+    unsigned  room = each_own(meter, NULL) + FKV_METER_ADDED;
 
     meter->places_n = 64;
 
-    while (meter->places_n < 4 * n) {
+    while (meter->places_n < 2 * room) {
         meter->places_n *= 2;
     }
 
-    meter->commands = fkv__zalloc((n + 1) * sizeof(*meter->commands));
-    meter->parents = fkv__zalloc((n + 1) * sizeof(*meter->parents));
-    meter->begun = fkv__zalloc((n + 1) * sizeof(*meter->begun));
+    meter->commands = fkv__zalloc(room * sizeof(*meter->commands));
+    meter->parents = fkv__zalloc(room * sizeof(*meter->parents));
+    meter->begun = fkv__zalloc(room * sizeof(*meter->begun));
+    meter->gone = fkv__zalloc(FKV_METER_ADDED * sizeof(*meter->gone));
     meter->places = fkv__zalloc(meter->places_n * sizeof(*meter->places));
 
     if (meter->commands == NULL || meter->parents == NULL
-        || meter->begun == NULL || meter->places == NULL)
+        || meter->begun == NULL || meter->gone == NULL
+        || meter->places == NULL)
     {
         return FKV_ENOMEM;
     }
 
-    for (unsigned i = 0; (command = fkv_command_at(i)) != NULL; i++) {
+    meter->own_n = each_own(meter, meter_know);
 
-        meter_know(meter, command, NULL);
+    return FKV_OK;
+}
 
-        for (const fkv_command_t *sub = command->subs;
-             sub != NULL && sub->name != NULL; sub++)
-        {
-            meter_know(meter, sub, command);
+
+/* NULL: there is no room for more names. */
+static const fkv_command_t **
+meter_added(fkv_meter_t *meter, const char *name)
+{
+    fkv_meter_shm_t  *shm = meter->shm;
+    unsigned          n = meter->n - meter->own_n;
+    size_t            len = strlen(name);
+
+    for (unsigned i = 0; i < n; i++) {
+        if (strcmp(shm->names[i], name) == 0) {
+            return &meter->commands[meter->own_n + i];
         }
     }
 
-    return FKV_OK;
+    if (n == FKV_METER_ADDED || len >= FKV_METER_NAME_MAX) {
+        return NULL;
+    }
+
+    memcpy(shm->names[n], name, len + 1);
+    __atomic_store_n(&shm->added, n + 1, __ATOMIC_RELEASE);
+
+    return &meter->commands[meter->n++];
+}
+
+
+void
+fkv_meter_use(fkv_meter_t *meter)
+{
+    uint64_t              added = __atomic_load_n(&meter->shm->added,
+                                                  __ATOMIC_RELAXED);
+    const fkv_command_t  *command, **at;
+
+    meter->n = meter->own_n + (unsigned) fkv__min(added, FKV_METER_ADDED);
+
+    for (unsigned i = meter->own_n; i < meter->n; i++) {
+
+        fkv_command_t  *gone = &meter->gone[i - meter->own_n];
+
+        gone->name = meter->shm->names[i - meter->own_n];
+        gone->flags = FKV_COMMAND_EXTENSION;
+        meter->commands[i] = gone;
+    }
+
+    for (unsigned i = 0; (command = fkv_command_at(i)) != NULL; i++) {
+
+        at = (command->flags & FKV_COMMAND_EXTENSION)
+             ? meter_added(meter, command->name) : NULL;
+
+        if (at != NULL) {
+            *at = command;
+        }
+    }
+
+    memset(meter->places, 0, meter->places_n * sizeof(*meter->places));
+
+    for (unsigned i = 0; i < meter->n; i++) {
+        place_take(meter, i);
+    }
 }
 
 
@@ -116,7 +190,8 @@ meter_map(fkv_meter_t *meter)
     void  *p;
 
     meter->row_bytes = fkv__align(sizeof(fkv_meter_row_shm_t)
-                                  + meter->n * sizeof(fkv_meter_command_shm_t),
+                                  + (meter->own_n + FKV_METER_ADDED)
+                                    * sizeof(fkv_meter_command_shm_t),
                                   64);
     meter->bytes = fkv__align(sizeof(fkv_meter_shm_t), 64)
                    + (1 + FKV_SLOTS) * meter->row_bytes;
@@ -152,6 +227,7 @@ fkv_meter_open(uint64_t now_ms, const uint64_t random[3])
 
     meter->shm->opened_ms = now_ms;
     memcpy(meter->shm->id, random, sizeof(meter->shm->id));
+    fkv_meter_use(meter);
     fkv_meter_defaults(meter);
 
     return meter;
@@ -166,6 +242,7 @@ fkv_meter_close(fkv_meter_t *meter)
     }
 
     fkv__free(meter->places);
+    fkv__free(meter->gone);
     fkv__free(meter->begun);
     fkv__free(meter->parents);
     fkv__free(meter->commands);

@@ -11,6 +11,9 @@
  * If killed  the row stays, and whoever gets the slot counts on in it; its
  *            gauges begin at nothing.  A reset that is cut short has reset
  *            some of the counters
+ * Extensions their commands have places behind those that are built in, found
+ *            by name: a reload brings other definitions, figures go on.  Only
+ *            the master adds names, behind added, which is stored last
  * Time       two readings of the coarse clock a command, some nanoseconds.
  *            They find what was slow, to a tick of the kernel; time used is
  *            measured exactly for the first calls of a command and then for
@@ -26,6 +29,8 @@
 #include "commands/command.h"
 #include "commands/slow.h"
 
+#define FKV_METER_ADDED     512     /* commands of extensions, in all */
+#define FKV_METER_NAME_MAX  64
 #define FKV_METER_EVERY     16
 #define FKV_METER_EXACT_US  1000
 
@@ -92,6 +97,8 @@ typedef struct {
     uint64_t        rows;           /* slots beyond have never been used */
     uint64_t        evicted;        /* the store's counters at the ... */
     uint64_t        expired;        /* ... last reset */
+    uint64_t        added;          /* names of extensions' commands: */
+    char            names[FKV_METER_ADDED][FKV_METER_NAME_MAX];
     fkv_slow_shm_t  slow;
 } fkv_meter_shm_t;
 
@@ -102,6 +109,9 @@ struct fkv_meter_s {
     fkv_meter_row_shm_t  *own;      /* this process's; NULL: not attached */
 
     unsigned              n;        /* commands and subcommands */
+    unsigned              own_n;    /* of these built in */
+    fkv_command_t        *gone;     /* what stands for commands of extensions
+                                       that are not here, but were */
     size_t                row_bytes;
     size_t                bytes;    /* of the mapping */
     const fkv_command_t **commands; /* n of them */
@@ -115,6 +125,9 @@ struct fkv_meter_s {
 /* By the master, before the fork.  random: any 192 bits.  NULL: no memory. */
 fkv_meter_t *fkv_meter_open(uint64_t now_ms, const uint64_t random[3]);
 void fkv_meter_close(fkv_meter_t *meter);
+
+/* By the master, when the table of commands is another one. */
+void fkv_meter_use(fkv_meter_t *meter);
 
 /* In the child, as soon as it has a slot. */
 void fkv_meter_attach(fkv_meter_t *meter, unsigned slot);

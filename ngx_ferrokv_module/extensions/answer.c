@@ -2,6 +2,7 @@
 #include "extensions/say.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define TEXT_BYTES  512         /* longer sentences are cut */
 
@@ -189,7 +190,7 @@ fkv_answer(fkv_host_t *host, int rc)
         return answer_whole(host);
     }
 
-    if (rc == FERROKV_NONE && host->call->reply->bytes.len == 0) {
+    if (rc == FERROKV_NONE && host->call->reply->bytes.len == host->base) {
         fkv_reply_null(host->call->reply);
         return FKV_OK;
     }
@@ -203,18 +204,41 @@ fkv_answer(fkv_host_t *host, int rc)
 }
 
 
+/* Whoever shows it puts a code of his own in front. */
+static void
+fail_said(char *said, const char *fmt, va_list args)
+{
+    char    text[TEXT_BYTES];
+    size_t  code = 0;
+
+    (void) vsnprintf(text, sizeof(text), fmt, args);
+
+    if (text_has_code(text)) {
+        code = strcspn(text, " ") + 1;
+    }
+
+    (void) snprintf(said, FKV_REFUSAL_BYTES, "%.*s", FKV_REFUSAL_BYTES - 1,
+                    text + code);
+}
+
+
 int
 fkv_answer_api_fail(ferrokv_ctx *ctx, int rc, const char *fmt, ...)
 {
     fkv_host_t  *host = fkv_host_of(ctx);
     va_list      args;
 
-    if (host->says && rc < 0) {
-        va_start(args, fmt);
+    va_start(args, fmt);
+
+    if (host->said != NULL) {
+        fail_said(host->said, fmt, args);
+
+    } else if (host->says && rc < 0) {
         (void) fkv_answer_fail(host, rc, fmt, args);
-        va_end(args);
         host->failed = rc;
     }
+
+    va_end(args);
 
     return rc;
 }

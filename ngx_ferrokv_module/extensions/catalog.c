@@ -1,5 +1,6 @@
 #include "extensions/catalog.h"
 #include "extensions/host.h"
+#include "extensions/type.h"
 #include "extensions/set.h"
 
 #include <string.h>
@@ -236,10 +237,7 @@ type_apply(fkv_catalog_t *catalog, const fkv_catalog_entry_t *entry,
     known.encver = (uint16_t) def->encver;
 
     if (type != NULL && entry->stands == FKV_STANDS_READY) {
-        known.owner = entry->extension;
-        known.def = type->def;
-        known.label = type->label;
-        known.encver = (uint16_t) type->type.encver;
+        fkv_type_is(&known, entry->extension, type);
     }
 
     type_set(catalog, &known);

@@ -1,5 +1,6 @@
 #include "extensions/data.h"
 #include "extensions/answer.h"
+#include "extensions/hook.h"
 #include "commands/types.h"
 
 #include <string.h>
@@ -11,7 +12,9 @@
 static int
 data_code(fkv_host_t *host, int rc)
 {
-    if (rc != FKV_OK && rc != FKV_NOTFOUND && rc != FKV_END) {
+    if (rc != FKV_OK && rc != FKV_NOTFOUND && rc != FKV_END
+        && rc != FKV_WRONGTYPE)
+    {
         if (host->rc == FKV_OK || rc != FKV_AGAIN) {
             host->rc = rc;
         }
@@ -36,7 +39,7 @@ map_key(fkv_host_t *host, ferrokv_str elem)
     const char  *name = host->extension->name;
     size_t       len = strlen(name);
     size_t       n = (elem.data != NULL) ? elem.len : 0;
-    uint8_t     *p = fkv_call_alloc(host->call, len + 3 + n);
+    uint8_t     *p = host->ctx.api->alloc(&host->ctx, len + 3 + n);
 
     p[0] = 'm';
     p[1] = '/';
@@ -59,106 +62,114 @@ map_prefix_len(const fkv_host_t *host)
 
 
 static void
-value_out(const fkv_call_value_t *value, ferrokv_value *out)
+value_out(const fkv_call_value_t *value, const ferrokv_type *type,
+    ferrokv_value *out)
 {
     out->data = fkv_host_out(value->data);
-    out->type = NULL;
+    out->type = type;
     out->expires = value->expire_at;
 }
 
 
-/* A value that an older encver wrote, in today's. */
+/*
+ * A head, or what a merge has made of an own map's entry, in today's encoding.
+ * FKV_OK · FKV_WRONGTYPE it is another's · failure
+ */
 static int
-head_recode(fkv_host_t *host, const fkv_type_t *type, fkv_call_value_t *value)
+typed_out(fkv_host_t *host, fkv_call_value_t *value, ferrokv_value *out)
 {
-    if (value->encver == type->encver) {
+    const fkv_type_t  *type;
+    int                rc;
+
+    if (value->type == 0) {
+        value_out(value, NULL, out);
         return FKV_OK;
     }
 
-    if (type->recode == NULL) {
-        return fkv_call_fail(host->call, "ERR extension \"%s\" cannot read "
-                             "encoding %u of \"%s\"", host->extension->name,
-                             value->encver, type->name);
+    type = fkv_types_by_id(fkv_types_of(host->call->store), value->type);
+
+    if (type == NULL || type->owner != host->extension) {
+        return (type == NULL || type->owner == NULL)
+               ? fkv_call_wrong_type(host->call, value) : FKV_WRONGTYPE;
     }
 
-    return type->recode(type, host->call, value->encver, value->data,
-                        &value->data);
+    if (value->encver != type->encver) {
+
+        rc = (type->recode != NULL)
+             ? type->recode(type, host->call, value->encver, value->data,
+                            &value->data)
+             : FKV_ECORRUPT;
+
+        if (rc != FKV_OK) {
+            return rc;
+        }
+    }
+
+    value_out(value, type->def, out);
+
+    return FKV_OK;
 }
 
 
-/* A key's own value: of bytes, or of a type of this extension. */
+/*
+ * The head above the elements of this key must be of a type of the extension's
+ * own.  FKV_OK · FKV_NOTFOUND · FKV_WRONGTYPE · FKV_AGAIN · failure
+ */
 static int
-head_get(fkv_host_t *host, ferrokv_str key, ferrokv_value *out)
+head_own(fkv_host_t *host, ferrokv_str key)
 {
     fkv_call_t        *call = host->call;
-    const fkv_type_t  *type;
     fkv_call_value_t   value;
+    const fkv_type_t  *type;
     int                rc;
 
     rc = fkv_call_get_any(call, call->ns, fkv_host_in(key), &value);
 
     if (rc != FKV_OK) {
-        return data_code(host, rc);
+        return rc;
     }
 
     if (value.type == 0) {
-        value_out(&value, out);
-        return FERROKV_OK;
+        return FKV_WRONGTYPE;
     }
 
     type = fkv_types_by_id(fkv_types_of(call->store), value.type);
 
     if (type == NULL || type->owner == NULL) {
-        return data_code(host, fkv_call_wrong_type(call, &value));
+        return fkv_call_wrong_type(call, &value);
     }
 
-    if (type->owner != host->extension) {
-        return FERROKV_ETYPE;
-    }
-
-    rc = head_recode(host, type, &value);
-
-    if (rc != FKV_OK) {
-        return data_code(host, rc);
-    }
-
-    value_out(&value, out);
-    out->type = type->def;
-
-    return FERROKV_OK;
-}
-
-
-/* May this extension see the elements of the key? */
-static int
-head_own(fkv_host_t *host, ferrokv_str key)
-{
-    ferrokv_value  head;
-    int            rc = head_get(host, key, &head);
-
-    return (rc == FERROKV_OK && head.type == NULL) ? FERROKV_ETYPE : rc;
+    return (type->owner == host->extension) ? FKV_OK : FKV_WRONGTYPE;
 }
 
 
 static int
-element_get(fkv_host_t *host, ferrokv_str key, ferrokv_str elem,
+get_element(fkv_host_t *host, ferrokv_str key, ferrokv_str elem,
     ferrokv_value *out)
 {
     fkv_call_value_t  value;
     int               rc = head_own(host, key);
 
-    if (rc != FERROKV_OK) {
-        return rc;
+    if (rc == FKV_OK) {
+        rc = fkv_call_get_element(host->call, host->call->ns,
+                                  fkv_host_in(key), fkv_host_in(elem), &value);
     }
-
-    rc = fkv_call_get_element(host->call, host->call->ns, fkv_host_in(key),
-                              fkv_host_in(elem), &value);
 
     if (rc == FKV_OK) {
-        value_out(&value, out);
+        value_out(&value, NULL, out);
     }
 
-    return data_code(host, rc);
+    return rc;
+}
+
+
+static int
+get_value(fkv_host_t *host, unsigned ns, fkv_str_t key, ferrokv_value *out)
+{
+    fkv_call_value_t  value;
+    int               rc = fkv_call_get_any(host->call, ns, key, &value);
+
+    return (rc == FKV_OK) ? typed_out(host, &value, out) : rc;
 }
 
 
@@ -166,27 +177,24 @@ int
 fkv_data_get(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
     ferrokv_value *out)
 {
-    fkv_host_t        *host = fkv_host_of(ctx);
-    fkv_call_value_t   value;
-    int                rc;
+    fkv_host_t  *host = fkv_host_of(ctx);
+    int          rc;
 
     if (!data_may_read(host)) {
         return FERROKV_EPLACE;
     }
 
     if (key.data == NULL) {
-        rc = fkv_call_get_in(host->call, FKV_NAMESPACE_CATALOG,
-                             map_key(host, elem), &value);
+        rc = get_value(host, FKV_NAMESPACE_CATALOG, map_key(host, elem), out);
 
-        if (rc == FKV_OK) {
-            value_out(&value, out);
-        }
+    } else if (elem.data == NULL) {
+        rc = get_value(host, host->call->ns, fkv_host_in(key), out);
 
-        return data_code(host, rc);
+    } else {
+        rc = get_element(host, key, elem, out);
     }
 
-    return (elem.data == NULL) ? head_get(host, key, out)
-           : element_get(host, key, elem, out);
+    return data_code(host, rc);
 }
 
 
@@ -223,41 +231,77 @@ put_copy(fkv_host_t *host, ferrokv_str data)
 }
 
 
+/* By an OBSERVE of ON_WRITE, as part of that write.  data NULL: deleted. */
 static int
-head_put(fkv_host_t *host, ferrokv_str key, const ferrokv_value *val)
+put_more(fkv_host_t *host, ferrokv_str key, ferrokv_str elem, fkv_str_t data,
+    uint64_t expires)
 {
-    fkv_call_t        *call = host->call;
-    const fkv_type_t  *type = NULL;
-    fkv_str_t          data = fkv_host_in(val->data);
+    int  rc;
 
-    if (val->type != NULL) {
-        type = fkv_types_by_def(fkv_types_of(call->store), val->type);
-
-        if (type == NULL || type->owner != host->extension) {
-            return FERROKV_EPLACE;
-        }
+    if (host->more == NULL || key.data != NULL) {
+        return FERROKV_EPLACE;
     }
 
-    return data_code(host, (type == NULL)
-                     ? fkv_call_put(call, fkv_host_in(key), data, val->expires)
-                     : fkv_call_put_typed(call, call->ns, fkv_host_in(key),
-                                          data, type->id, type->encver,
-                                          val->expires));
+    rc = fkv_hook_add(host->more, map_key(host, elem), data, expires);
+
+    if (rc != FKV_OK) {
+        host->rc = rc;                  /* or an index would lack it */
+    }
+
+    return fkv_answer_code(rc);
+}
+
+
+/* NULL: none of this extension's, or the store does not know it yet. */
+static const fkv_type_t *
+type_own(fkv_host_t *host, const ferrokv_type *def)
+{
+    const fkv_type_t  *type;
+
+    type = fkv_types_by_def(fkv_types_of(host->call->store), def);
+
+    return (type != NULL && type->owner == host->extension) ? type : NULL;
 }
 
 
 static int
-element_put(fkv_host_t *host, ferrokv_str key, ferrokv_str elem,
+put_head(fkv_host_t *host, ferrokv_str key, const ferrokv_value *val)
+{
+    fkv_call_t        *call = host->call;
+    const fkv_type_t  *type;
+
+    if (val->type == NULL) {
+        return fkv_call_put(call, fkv_host_in(key), fkv_host_in(val->data),
+                            val->expires);
+    }
+
+    type = type_own(host, val->type);
+
+    if (type == NULL) {
+        return fkv_call_fail(call, "ERR extension \"%s\" failed: it puts a "
+                             "value of a type that is not its own",
+                             host->extension->name);
+    }
+
+    return fkv_call_put_typed(call, call->ns, fkv_host_in(key),
+                              fkv_host_in(val->data), type->id, type->encver,
+                              val->expires);
+}
+
+
+static int
+put_element(fkv_host_t *host, ferrokv_str key, ferrokv_str elem,
     const ferrokv_value *val)
 {
     int  rc = head_own(host, key);
 
-    return (rc != FERROKV_OK) ? rc
-           : data_code(host, fkv_call_put_element(host->call, host->call->ns,
-                                                  fkv_host_in(key),
-                                                  fkv_host_in(elem),
-                                                  fkv_host_in(val->data),
-                                                  val->expires));
+    if (rc == FKV_OK) {
+        rc = fkv_call_put_element(host->call, host->call->ns,
+                                  fkv_host_in(key), fkv_host_in(elem),
+                                  fkv_host_in(val->data), val->expires);
+    }
+
+    return rc;
 }
 
 
@@ -267,17 +311,18 @@ fkv_data_put(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
 {
     fkv_host_t     *host = fkv_host_of(ctx);
     ferrokv_value   copy = *val;
+    int             rc;
 
-    if (!host->writes) {
-        return FERROKV_EPLACE;
-    }
-
-    if (val->data.data == NULL && val->data.len != 0) {
+    if ((val->data.data == NULL && val->data.len != 0)
+        || (val->type != NULL && (key.data == NULL || elem.data != NULL)))
+    {
         return FERROKV_EARG;
     }
 
-    if (val->type != NULL && (key.data == NULL || elem.data != NULL)) {
-        return FERROKV_EPLACE;
+    if (!host->writes) {
+        return put_more(host, key, elem, (val->data.len > 0)
+                                         ? fkv_host_in(val->data)
+                                         : FKV_STR(""), val->expires);
     }
 
     if (val->data.len <= fkv_call_value_max(host->call)) {
@@ -285,11 +330,28 @@ fkv_data_put(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
     }
 
     if (key.data == NULL) {
-        return data_code(host, put_map(host, elem, &copy));
+        rc = put_map(host, elem, &copy);
+
+    } else if (elem.data == NULL) {
+        rc = put_head(host, key, &copy);
+
+    } else {
+        rc = put_element(host, key, elem, &copy);
     }
 
-    return (elem.data == NULL) ? head_put(host, key, &copy)
-           : element_put(host, key, elem, &copy);
+    return data_code(host, rc);
+}
+
+
+static int
+delete_element(fkv_host_t *host, ferrokv_str key, ferrokv_str elem)
+{
+    int  rc = head_own(host, key);
+
+    return (rc == FKV_OK)
+           ? fkv_call_delete_element(host->call, host->call->ns,
+                                     fkv_host_in(key), fkv_host_in(elem))
+           : rc;
 }
 
 
@@ -300,7 +362,7 @@ fkv_data_del(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem)
     int          rc;
 
     if (!host->writes) {
-        return FERROKV_EPLACE;
+        return put_more(host, key, elem, FKV_STR_NULL, 0);
     }
 
     if (key.data == NULL) {
@@ -311,14 +373,7 @@ fkv_data_del(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem)
         rc = fkv_call_delete(host->call, fkv_host_in(key));
 
     } else {
-        rc = head_own(host, key);
-
-        if (rc != FERROKV_OK) {
-            return rc;
-        }
-
-        rc = fkv_call_delete_element(host->call, host->call->ns,
-                                     fkv_host_in(key), fkv_host_in(elem));
+        rc = delete_element(host, key, elem);
     }
 
     return data_code(host, rc);
@@ -370,11 +425,12 @@ compare(fkv_str_t a, fkv_str_t b)
 static int
 walk_key(fkv_call_t *call, fkv_str_t key, void *data)
 {
-    walk_t            *walk = data;
-    fkv_str_t          elem = { key.data + walk->skip, key.len - walk->skip };
-    fkv_call_value_t   value;
-    ferrokv_value      out;
-    int                rc;
+    walk_t         *walk = data;
+    fkv_str_t       elem = { key.data + walk->skip, key.len - walk->skip };
+    ferrokv_value   out;
+    int             rc;
+
+    (void) call;
 
     if (walk->left == 0 || (walk->to.len > 0 && compare(elem, walk->to) >= 0))
     {
@@ -389,7 +445,7 @@ walk_key(fkv_call_t *call, fkv_str_t key, void *data)
         return (walk->rc == FERROKV_OK) ? FKV_OK : FKV_END;
     }
 
-    rc = fkv_call_get_in(call, FKV_NAMESPACE_CATALOG, key, &value);
+    rc = get_value(walk->host, FKV_NAMESPACE_CATALOG, key, &out);
 
     if (rc == FKV_NOTFOUND) {
         return FKV_OK;
@@ -405,7 +461,6 @@ walk_key(fkv_call_t *call, fkv_str_t key, void *data)
     }
 
     if (walk->rc == FERROKV_OK) {
-        value_out(&value, &out);
         walk->rc = walk->row(&walk->host->ctx, walk->data, fkv_host_out(elem),
                              &out);
     }
@@ -461,7 +516,7 @@ scan_map(walk_t *walk, ferrokv_str from, ferrokv_str to, uint64_t n)
     if (from.len > 0) {
         fkv_call_value_t  value;
 
-        rc = fkv_call_get_in(call, FKV_NAMESPACE_CATALOG, first, &value);
+        rc = fkv_call_get_any(call, FKV_NAMESPACE_CATALOG, first, &value);
 
         if (rc == FKV_OK || rc == FKV_AGAIN) {
             rc = walk_key(call, first, walk);
@@ -482,6 +537,7 @@ scan_map(walk_t *walk, ferrokv_str from, ferrokv_str to, uint64_t n)
 }
 
 
+/* Its answer may be any number, so it is not the walk's. */
 static int
 walk_element(fkv_call_t *call, fkv_str_t name, const fkv_call_value_t *value,
     void *data)
@@ -490,11 +546,11 @@ walk_element(fkv_call_t *call, fkv_str_t name, const fkv_call_value_t *value,
     ferrokv_value   out;
 
     (void) call;
-    value_out(value, &out);
+    value_out(value, NULL, &out);
     walk->rc = walk->row(&walk->host->ctx, walk->data, fkv_host_out(name),
                          &out);
 
-    return (walk->rc == FERROKV_OK) ? FKV_OK : FKV_END;
+    return (walk->rc == FERROKV_OK) ? FKV_OK : FKV_ECANCELED;
 }
 
 
@@ -505,15 +561,17 @@ scan_elements(walk_t *walk, ferrokv_str key, ferrokv_str from, ferrokv_str to,
     fkv_call_t  *call = walk->host->call;
     int          rc = head_own(walk->host, key);
 
-    if (rc != FERROKV_OK) {
-        return (rc == FERROKV_NONE) ? FERROKV_OK : rc;
+    if (rc == FKV_NOTFOUND) {
+        return FERROKV_OK;
     }
 
-    rc = fkv_call_scan_elements(call, call->ns, fkv_host_in(key),
-                                fkv_host_in(from), fkv_host_in(to), n,
-                                walk_element, walk);
+    if (rc == FKV_OK) {
+        rc = fkv_call_scan_elements(call, call->ns, fkv_host_in(key),
+                                    fkv_host_in(from), fkv_host_in(to), n,
+                                    walk_element, walk);
+    }
 
-    return walk_end(walk, rc);
+    return walk_end(walk, (rc == FKV_ECANCELED) ? FKV_END : rc);
 }
 
 

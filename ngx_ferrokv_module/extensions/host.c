@@ -254,8 +254,8 @@ static const ferrokv_api  host_api = {
 };
 
 
-static fkv_host_store_t *
-store_find(const fkv_extension_t *extension, const fkv_t *store)
+fkv_host_store_t *
+fkv_host_at(const fkv_extension_t *extension, const fkv_t *store)
 {
     fkv_host_store_t  *at = extension->host.stores;
 
@@ -271,7 +271,7 @@ store_find(const fkv_extension_t *extension, const fkv_t *store)
 static fkv_host_store_t *
 store_know(fkv_extension_t *extension, const fkv_t *store)
 {
-    fkv_host_store_t  *at = store_find(extension, store);
+    fkv_host_store_t  *at = fkv_host_at(extension, store);
 
     if (at != NULL) {
         return at;
@@ -359,7 +359,7 @@ state_of(const fkv_extension_t *extension, const fkv_host_store_t *at)
 fkv_host_state_e
 fkv_host_state(const fkv_extension_t *extension, const fkv_t *store)
 {
-    return state_of(extension, store_find(extension, store));
+    return state_of(extension, fkv_host_at(extension, store));
 }
 
 
@@ -368,7 +368,7 @@ fkv_host_init(fkv_host_t *host, fkv_extension_t *extension, fkv_call_t *call,
     uint32_t place, fkv__memory_t *memory)
 {
     fkv_host_store_t  *at = (call != NULL)
-                            ? store_find(extension, call->store)
+                            ? fkv_host_at(extension, call->store)
                             : extension->host.stores;
     bool               own = (place == FERROKV_IN_COMMAND
                               || place == FERROKV_IN_HELPER
@@ -392,13 +392,27 @@ fkv_host_init(fkv_host_t *host, fkv_extension_t *extension, fkv_call_t *call,
     host->writes = own && (call->command->flags & FKV_COMMAND_WRITE);
     host->nested = false;
     host->suspended = false;
+    host->said = NULL;
+    host->more = NULL;
     host->rc = FKV_OK;
     host->failed = 0;
+    host->base = (call != NULL) ? call->reply->bytes.len : 0;
     host->owed = 1;
     host->paired = 0;
     host->wrong = false;
     host->open = false;
     host->begins_n = 0;
+}
+
+
+void
+fkv_host_in_store(fkv_host_t *host, const fkv_t *store)
+{
+    host->at = fkv_host_at(host->extension, store);
+
+    if (host->at != NULL) {
+        host->ctx.schema = host->at->schema;
+    }
 }
 
 

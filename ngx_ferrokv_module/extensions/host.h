@@ -30,7 +30,8 @@
                                                process */
 #define FKV_HOST_OPEN_MAX   32              /* say_begin() without say_end() */
 
-typedef struct fkv_host_s  fkv_host_t;
+typedef struct fkv_host_s       fkv_host_t;
+typedef struct fkv_hook_more_s  fkv_hook_more_t;    /* hook.h */
 
 struct fkv_host_s {
     ferrokv_ctx          ctx;           /* the first: what the extension sees */
@@ -44,12 +45,17 @@ struct fkv_host_s {
     bool                 writes;
     bool                 nested;        /* in another function's frame */
     bool                 suspended;     /* it goes on later */
+    char                *said;          /* FKV_REFUSAL_BYTES for fail(), where
+                                           there is no reply; or NULL */
+    fkv_hook_more_t     *more;          /* where its own map is written, by an
+                                           OBSERVE of ON_WRITE; or NULL */
 
     int                  rc;            /* the outcome; FKV_OK: not yet known.
                                            FKV_EINVAL: it is replied */
     int                  failed;        /* what fail() was given */
 
-    /* The answer: tokens owed, until it is complete. */
+    /* The answer, behind what was there: tokens owed until it is complete. */
+    size_t               base;
     int64_t              owed;
     size_t               paired;        /* scalars of pairs still to come */
     bool                 wrong;         /* more was said than asked for */
@@ -75,6 +81,9 @@ fkv_host_of(ferrokv_ctx *ctx)
 void fkv_host_init(fkv_host_t *host, fkv_extension_t *extension,
     fkv_call_t *call, uint32_t place, fkv__memory_t *memory);
 
+/* There is no call, but it is about this store. */
+void fkv_host_in_store(fkv_host_t *host, const fkv_t *store);
+
 /*
  * Runs fn, which calls the extension, and returns what that has returned;
  * FERROKV_EMEMORY if it was left by a jump, host->rc says more then.  While it
@@ -99,6 +108,10 @@ typedef enum {
     FKV_HOST_QUARANTINED,       /* it has crashed too often */
     FKV_HOST_FAILED             /* its start() has */
 } fkv_host_state_e;
+
+/* NULL: nothing is known of it there. */
+fkv_host_store_t *fkv_host_at(const fkv_extension_t *extension,
+    const fkv_t *store);
 
 /* FKV_OK · FKV_ENOMEM */
 int fkv_host_set(fkv_extension_t *extension, const fkv_t *store,

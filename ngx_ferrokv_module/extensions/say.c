@@ -278,7 +278,7 @@ fkv_say_complete(const fkv_host_t *host)
     const fkv_reply_t  *reply = host->call->reply;
     fkv_reply_token_t   token = { .str = FKV_STR_NULL };
     int64_t             owed = 1;
-    size_t              at = 0;
+    size_t              at = host->base;
 
     if (host->wrong || host->paired > 0 || host->begins_n > 0) {
         return false;

@@ -270,6 +270,50 @@ the_dead_have_counted_too(void **state)
 }
 
 
+/* Definitions are another configuration's, names are the same. */
+static void
+commands_of_extensions_count_on_over_reloads(void **state)
+{
+    static fkv_command_t        defs[3] = {
+        { .name = "X.ONE", .arity = 1, .flags = FKV_COMMAND_EXTENSION },
+        { .name = "X.TWO", .arity = 1, .flags = FKV_COMMAND_EXTENSION },
+        { .name = "X.ONE", .arity = 1, .flags = FKV_COMMAND_EXTENSION },
+    };
+    const fkv_command_t *const  first[2] = { &defs[0], &defs[1] };
+    const fkv_command_t *const  then[1] = { &defs[2] };
+    fkv_meter_line_t            line;
+    unsigned                    n = meter->n;
+
+    (void) state;
+
+    fkv_command_use(first, 2);
+    assert_int_equal(fkv_meter_index(meter, &defs[0]), meter->n);
+    fkv_meter_use(meter);
+    assert_int_equal(meter->n, n + 2);
+    (void) fkv_meter_end(meter, &defs[0], NULL, false);
+    (void) fkv_meter_end(meter, &defs[1], NULL, true);
+    assert_int_equal(line_of(&defs[0]).calls, 1);
+    assert_int_equal(line_of(&defs[1]).failed, 1);
+
+    fkv_command_use(then, 1);
+    fkv_meter_use(meter);
+    assert_int_equal(meter->n, n + 2);
+    (void) fkv_meter_end(meter, &defs[2], NULL, false);
+    assert_int_equal(line_of(&defs[2]).calls, 2);
+    assert_int_equal(fkv_meter_index(meter, &defs[0]), meter->n);
+
+    /* it is not here any more: its name is the meter's own */
+    defs[1].name = "gone";
+    assert_true(fkv_meter_line(meter, n + 1, &line));
+    assert_string_equal(line.command->name, "X.TWO");
+    assert_int_equal(line.sums.calls, 1);
+
+    fkv_command_use(NULL, 0);
+    fkv_meter_use(meter);
+    assert_int_equal(line_of(command_of("GET")).calls, 0);
+}
+
+
 int
 main(void)
 {
@@ -281,7 +325,8 @@ main(void)
         meter_test(what_was_asked_is_counted),
         meter_test(measured_calls_stand_for_all),
         meter_test(slow_is_what_takes_as_long_as_is_said),
-        meter_test(the_dead_have_counted_too)
+        meter_test(the_dead_have_counted_too),
+        meter_test(commands_of_extensions_count_on_over_reloads)
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,294 @@
+#include "extensions/type.h"
+#include "extensions/answer.h"
+#include "commands/txn.h"
+
+#include <string.h>
+
+/* One call of one of a type's functions. */
+typedef struct {
+    const fkv_extension_type_t  *def;
+    const char                  *what;      /* "input" */
+    ferrokv_str                  key;
+    const ferrokv_value         *value;     /* or base, or NULL */
+    ferrokv_str                  bytes;     /* text, old */
+    uint32_t                     encver;
+    const ferrokv_str           *ops;
+    size_t                       ops_n;
+    ferrokv_value                out;
+    uint64_t                     weight;
+} ask_t;
+
+
+static fkv_extension_t *
+owner_of(const fkv_type_t *type)
+{
+    return (fkv_extension_t *) (uintptr_t) type->owner;
+}
+
+
+static const fkv_extension_type_t *
+def_of(const fkv_type_t *type)
+{
+    const fkv_extension_t  *extension = type->owner;
+
+    for (unsigned i = 0; i < extension->types_n; i++) {
+        if (extension->types[i].def == type->def) {
+            return &extension->types[i];
+        }
+    }
+
+    fkv__unreachable();
+}
+
+
+static ferrokv_value
+value_of(const fkv_type_t *type, const fkv_call_value_t *value)
+{
+    return (ferrokv_value) {
+        .data = fkv_host_out(value->data),
+        .type = (value->type == type->id) ? type->def : NULL,
+        .expires = value->expire_at
+    };
+}
+
+
+/*
+ * What a function has made: FKV_OK · FKV_EINVAL it cannot be a value of its
+ * type.
+ */
+static int
+out_check(const ask_t *ask, uint64_t max)
+{
+    const ferrokv_value  *out = &ask->out;
+
+    return ((out->data.data != NULL || out->data.len == 0)
+            && out->data.len <= max
+            && (out->type == NULL || out->type == ask->def->def))
+           ? FKV_OK : FKV_EINVAL;
+}
+
+
+static int
+garbage(fkv_host_t *host, const ask_t *ask)
+{
+    return fkv_call_fail(host->call, "ERR extension \"%s\" failed: %s() of its "
+                         "type \"%s\" made what is no value",
+                         host->extension->name, ask->what,
+                         ask->def->type.name);
+}
+
+
+/* In the frame of a command that works on values of this type. */
+static void
+host_begin(fkv_host_t *host, const fkv_type_t *type, fkv_call_t *call)
+{
+    fkv_host_init(host, owner_of(type), call, FERROKV_IN_PURE,
+                  &call->txn->run);
+    host->nested = true;
+}
+
+
+/* A function that makes a value has returned rc. */
+static int
+made(fkv_host_t *host, const ask_t *ask, int rc, fkv_str_t *data)
+{
+    if (host->rc != FKV_OK || rc < 0) {
+        return fkv_answer(host, rc);
+    }
+
+    if (rc != FERROKV_OK
+        || out_check(ask, fkv_call_value_max(host->call)) != FKV_OK)
+    {
+        return garbage(host, ask);
+    }
+
+    *data = fkv_host_in(ask->out.data);
+
+    return FKV_OK;
+}
+
+
+static int
+output_run(fkv_host_t *host, void *data)
+{
+    const ask_t  *ask = data;
+
+    return ask->def->type.output(&host->ctx, ask->value);
+}
+
+
+static int
+type_output(const fkv_type_t *type, fkv_call_t *call,
+    const fkv_call_value_t *value)
+{
+    ferrokv_value  in = value_of(type, value);
+    ask_t          ask = { .def = def_of(type), .what = "output",
+                           .value = &in };
+    fkv_host_t     host;
+
+    host_begin(&host, type, call);
+    host.says = true;
+
+    return fkv_answer(&host, fkv_host_run(&host, output_run, &ask));
+}
+
+
+static int
+input_run(fkv_host_t *host, void *data)
+{
+    ask_t  *ask = data;
+
+    return ask->def->type.input(&host->ctx, ask->bytes, &ask->out);
+}
+
+
+static int
+type_input(const fkv_type_t *type, fkv_call_t *call, fkv_str_t text,
+    fkv_str_t *data)
+{
+    ask_t       ask = { .def = def_of(type), .what = "input",
+                        .bytes = fkv_host_out(text) };
+    fkv_host_t  host;
+
+    host_begin(&host, type, call);
+    host.says = true;                   /* fail() answers, nothing else */
+    host.owed = 0;
+
+    return made(&host, &ask, fkv_host_run(&host, input_run, &ask), data);
+}
+
+
+static int
+recode_run(fkv_host_t *host, void *data)
+{
+    ask_t  *ask = data;
+
+    return ask->def->type.recode(&host->ctx, ask->encver, ask->bytes,
+                                 &ask->out);
+}
+
+
+static int
+type_recode(const fkv_type_t *type, fkv_call_t *call, unsigned encver,
+    fkv_str_t old, fkv_str_t *data)
+{
+    ask_t       ask = { .def = def_of(type), .what = "recode",
+                        .encver = encver, .bytes = fkv_host_out(old) };
+    fkv_host_t  host;
+
+    host_begin(&host, type, call);
+
+    return made(&host, &ask, fkv_host_run(&host, recode_run, &ask), data);
+}
+
+
+static int
+weight_run(fkv_host_t *host, void *data)
+{
+    ask_t  *ask = data;
+
+    (void) host;
+    ask->weight = ask->def->type.weight(ask->value);
+
+    return FERROKV_OK;
+}
+
+
+static uint64_t
+type_weight(const fkv_type_t *type, const fkv_call_value_t *value)
+{
+    ferrokv_value  in = value_of(type, value);
+    ask_t          ask = { .def = def_of(type), .what = "weight",
+                           .value = &in };
+    fkv__memory_t  memory = { NULL, NULL, NULL };
+    fkv_host_t     host;
+
+    fkv_host_init(&host, owner_of(type), NULL, FERROKV_IN_PURE, &memory);
+    (void) fkv_host_run(&host, weight_run, &ask);
+    fkv__memory_done(&memory);
+
+    return ask.weight;
+}
+
+
+static int
+full_run(fkv_host_t *host, void *data)
+{
+    ask_t  *ask = data;
+
+    return ask->def->merge->full(&host->ctx, ask->key, ask->value, ask->ops,
+                                 ask->ops_n, &ask->out);
+}
+
+
+/* It outlives the memory that it was made in.  FKV_OK · FKV_ENOMEM */
+static int
+out_copy(const ask_t *ask, fkv_str_t *data)
+{
+    uint8_t  *copy = fkv__alloc(ask->out.data.len + 1);
+
+    if (copy == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    if (ask->out.data.len > 0) {
+        memcpy(copy, ask->out.data.data, ask->out.data.len);
+    }
+
+    *data = (fkv_str_t) { copy, ask->out.data.len };
+
+    return FKV_OK;
+}
+
+
+/* In any thread, without a call: whoever reads gets the failure. */
+static int
+type_full(const fkv_type_t *type, fkv_str_t key, const fkv_call_value_t *base,
+    const fkv_str_t *ops, unsigned n, fkv_str_t *data)
+{
+    ferrokv_value  in;
+    ask_t          ask = { .def = def_of(type), .what = "full",
+                           .key = fkv_host_out(key),
+                           .ops = (const ferrokv_str *) (const void *) ops,
+                           .ops_n = n };
+    fkv__memory_t  memory = { NULL, NULL, NULL };
+    fkv_host_t     host;
+    int            rc;
+
+    if (base != NULL) {
+        in = value_of(type, base);
+        ask.value = &in;
+    }
+
+    fkv_host_init(&host, owner_of(type), NULL, FERROKV_IN_PURE, &memory);
+    rc = fkv_host_run(&host, full_run, &ask);
+
+    if (rc == FERROKV_OK && out_check(&ask, FKV_VALUE_MAX_MAX) == FKV_OK) {
+        rc = out_copy(&ask, data);
+
+    } else {
+        rc = (rc == FERROKV_EMEMORY) ? FKV_ENOMEM : FKV_ECORRUPT;
+    }
+
+    fkv__memory_done(&memory);
+
+    return rc;
+}
+
+
+void
+fkv_type_is(fkv_type_t *type, fkv_extension_t *extension,
+    const fkv_extension_type_t *def)
+{
+    const ferrokv_type  *is = &def->type;
+
+    type->owner = extension;
+    type->def = def->def;
+    type->label = def->label;
+    type->encver = (uint16_t) is->encver;
+    type->output = (is->output != NULL) ? type_output : NULL;
+    type->input = (is->input != NULL) ? type_input : NULL;
+    type->recode = (is->recode != NULL) ? type_recode : NULL;
+    type->weight = (is->weight != NULL) ? type_weight : NULL;
+    type->full = (def->merge != NULL) ? type_full : NULL;
+}
