@@ -75,3 +75,14 @@ gcra_give(const gcra_rule *rule, int64_t now, int64_t units, int64_t *tat)
 
     return result;
 }
+
+
+int64_t
+gcra_seconds(int64_t time)
+{
+    if (time < 0) {
+        return -1;
+    }
+
+    return time / GCRA_SECOND + (time % GCRA_SECOND >= GCRA_SECOND / 1000);
+}

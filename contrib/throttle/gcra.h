@@ -47,5 +47,9 @@ gcra_result gcra_take(const gcra_rule *rule, int64_t now, int64_t units,
 gcra_result gcra_give(const gcra_rule *rule, int64_t now, int64_t units,
     int64_t *tat);
 
+/* As redis-cell says them: a part of a second, if it is a millisecond, is a
+   whole one; -1 is -1. */
+int64_t gcra_seconds(int64_t time);
+
 
 #endif /* THROTTLE_GCRA_H */

@@ -146,18 +146,6 @@ write_key(ferrokv_ctx *ctx, ferrokv_str key, const limiter *lim)
 }
 
 
-/* As redis-cell: a part of a second, if it is a millisecond, is a whole one. */
-static int64_t
-seconds(int64_t time)
-{
-    if (time < 0) {
-        return -1;
-    }
-
-    return time / GCRA_SECOND + (time % GCRA_SECOND >= 1000000);
-}
-
-
 static int
 say(ferrokv_ctx *ctx, const limiter *lim, gcra_result result)
 {
@@ -167,9 +155,9 @@ say(ferrokv_ctx *ctx, const limiter *lim, gcra_result result)
     api->say_int(ctx, result.limited);
     api->say_int(ctx, lim->rule.limit);
     api->say_int(ctx, result.remaining);
-    api->say_int(ctx, seconds(result.retry_after));
+    api->say_int(ctx, gcra_seconds(result.retry_after));
 
-    return api->say_int(ctx, seconds(result.reset_after));
+    return api->say_int(ctx, gcra_seconds(result.reset_after));
 }
 
 
@@ -188,14 +176,14 @@ throttle(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 
     result = gcra_take(&lim.rule, lim.now, lim.units, &lim.tat);
 
-    if (!result.limited && lim.units > 0) {
-        rc = write_key(ctx, argv[1], &lim);
+    if (lim.units > 0) {
+        rc = result.limited ? FERROKV_OK : write_key(ctx, argv[1], &lim);
         if (rc < 0) {
             return rc;
         }
-    }
 
-    ctx->api->count(ctx, result.limited ? &limited : &passed, 1);
+        ctx->api->count(ctx, result.limited ? &limited : &passed, 1);
+    }
 
     return say(ctx, &lim, result);
 }

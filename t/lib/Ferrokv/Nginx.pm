@@ -97,8 +97,30 @@ sub _port {
 sub module {
     my ($self) = @_;
 
-    return "$root/build/$self->{module}/ngx_ferrokv_module.so";
+    return _modules_dir($self->{module}) . '/ngx_ferrokv_module.so';
 }
+
+
+# FERROKV_MODULES= names another directory.  Where these files are installed
+# without the source tree it is nginx's.
+sub _modules_dir {
+    my ($build) = @_;
+
+    return $ENV{FERROKV_MODULES} if length($ENV{FERROKV_MODULES} // '');
+    return "$root/build/$build" if -e "$root/Makefile";
+
+    return _nginx_modules(_nginx_built());
+}
+
+
+sub _nginx_built {
+    my $nginx = $ENV{NGINX_BIN} || '/usr/sbin/nginx';
+
+    return scalar `$nginx -V 2>&1`;
+}
+
+
+sub _nginx_modules { return $_[0] =~ /--modules-path=(\S+)/ ? $1 : '' }
 
 
 sub _modules {
@@ -109,11 +131,9 @@ sub _modules {
     my @modules = $self->module;
 
     if ($self->{stream}) {
-        my $nginx = $ENV{NGINX_BIN} || '/usr/sbin/nginx';
-        my $built = `$nginx -V 2>&1`;
-        my ($dir) = $built =~ /--modules-path=(\S+)/;
+        my $built = _nginx_built();
 
-        push @modules, "$dir/ngx_stream_module.so"
+        push @modules, _nginx_modules($built) . '/ngx_stream_module.so'
             if $built =~ /--with-stream=dynamic/;
         push @modules, $modules[0] =~ s/ngx_ferrokv/ngx_stream_ferrokv/r;
     }
