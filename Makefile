@@ -57,7 +57,7 @@ install-kit:
 	@install -m 755 $(kit)/ferrokv-config $(DESTDIR)$(PREFIX)/bin
 	@install -m 644 $(kit_h) $(DESTDIR)$(PREFIX)/include/ferrokv
 	@install -m 755 $(addprefix $(kit)/,$(kit_files)) $(kit_to)
-	@install -m 644 t/lib/Ferrokv/*.pm $(kit_to)/t/lib/Ferrokv
+	@install -m 644 t/lib/Ferrokv/*.pm t/lib/Ferrokv/*.c $(kit_to)/t/lib/Ferrokv
 	@cp -R --no-preserve=mode,ownership $(kit)/template $(kit_to)
 	@$(kit)/ferrokv-config --version | sed 's/.*/version = "&"/' \
 	    > $(kit_to)/version

@@ -34,7 +34,7 @@ use Ferrokv::Http;
 use Ferrokv::Nginx;
 use Ferrokv::Reply;
 
-our @EXPORT = qw(regress);
+our @EXPORT = qw(regress regress_together);
 
 my $json = JSON::PP->new->latin1->allow_nonref;
 
@@ -56,6 +56,26 @@ sub regress {
     }
 
     done_testing();
+}
+
+
+# All of these in one nginx, in this order: every file's commands by RESP3.
+sub regress_together {
+    my ($extensions, @files) = @_;
+    my $nginx = _nginx($extensions, '');
+
+    for my $file (@files) {
+        my @lines = _read_commands($file);
+        my $trees = _resp($nginx, 1, 3, \@lines);
+        my $out = $file =~ s/cmd$/out/r;
+
+        _same("$out: beside all others", \@lines,
+              [_read_expected($out, \@lines)],
+              [map { text_of($trees->[$_], $lines[$_]{mask}) } 0 .. $#lines]);
+        Ferrokv::Resp->new($nginx->port(1))->cmd('FLUSHALL');
+    }
+
+    $nginx->finish;
 }
 
 
