@@ -170,5 +170,19 @@ subtest 'a start that fails' => sub {
     unlike(lines(), qr/stop/, 'what has not started does not stop');
 };
 
+subtest 'one process for all' => sub {
+    $nginx->stop;
+    unlink $log;
+    configure('master_process off;
+               ferrokv_extension above; ferrokv_extension below;');
+    $nginx->start;
+
+    is($http->get('/redis/below.known')->body,
+       qq({"result":"the state of below"}\n), 'it serves');
+    $nginx->stop;
+    is(join(' ', lines() =~ /^(\w+ \w+)/gm),
+       'start below start above stop above stop below', 'once each');
+};
+
 $nginx->finish;
 done_testing();
