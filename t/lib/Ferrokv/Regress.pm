@@ -14,6 +14,7 @@ package Ferrokv::Regress;
 #   HSET h "a field" 'it''s'     quotes as in redis-cli: \n \r \t \\ \" \xHH
 #   ~ SPOP s                     only the types of the answer are compared
 #   ~3,4 CL.THROTTLE k 9 1 60    of its leaves 3 and 4 only the type
+#   % ZRANGE z 0 -1 WITHSCORES   pairs: only RESP3 has them in arrays of two
 #   @wait 1100                   milliseconds
 #
 # The form of an answer: Ferrokv::Reply.  ferrokv_call cannot run commands that
@@ -93,6 +94,9 @@ sub _file {
     _same("$out: RESP3", \@lines, [_read_expected($out, \@lines)],
           [map { text_of($trees->[$_], $lines[$_]{mask}) } 0 .. $#lines]);
 
+    $trees = [map { $lines[$_]{pairs} ? pairs_of($trees->[$_]) : $trees->[$_] }
+        0 .. $#lines];
+
     _face("$file: RESP2", \@lines, [map { resp2_of($_) } @$trees],
           _resp($nginx, 2, 2, \@lines));
     _face("$file: HTTP", \@lines, [map { json_of($_) } @$trees],
@@ -157,12 +161,14 @@ sub _read_commands {
             next;
         }
 
-        my ($masked, $leaves, $text) = $line =~ /^(~([\d,]*) )?(.*)$/;
+        my ($masked, $leaves, $pairs, $text) =
+            $line =~ /^(~([\d,]*) )?(% )?(.*)$/;
         my %mask = map { $_ => 1 } split /,/, $leaves // '';
 
         $mask{all} = 1 if defined $masked && $leaves eq '';
         push @lines, { text => $line, words => [_words($text, $file, $number)],
-                       mask => \%mask, line => $number, wait => $wait };
+                       mask => \%mask, line => $number, wait => $wait,
+                       pairs => defined $pairs };
         $wait = 0;
     }
 

@@ -6,6 +6,8 @@ package Ferrokv::Reply;
 # and set have a reference to a list of trees, map one to names and values in
 # turn.  What RESP3 says is a tree as the command has made it; the others see less:
 #
+#   pairs_of(tree)            arrays of two in an array, in a row: what RESP3 alone
+#                             has of pairs
 #   resp2_of(tree)            what RESP2 leaves of it
 #   json_of(tree)             what JSON leaves of it, with base64
 #   variables_of(tree, 'v')   ([name, value, leaf], ...) of ferrokv_call
@@ -21,7 +23,16 @@ use warnings;
 use Exporter qw(import);
 use MIME::Base64 qw(decode_base64);
 
-our @EXPORT = qw(resp2_of json_of tree_of_json variables_of text_of leaves_of);
+our @EXPORT = qw(pairs_of resp2_of json_of tree_of_json variables_of text_of leaves_of);
+
+
+sub pairs_of {
+    my ($tree) = @_;
+    my ($type, $value) = @$tree;
+
+    return $tree if $type ne 'array' || grep { $_->[0] ne 'array' } @$value;
+    return ['array', [map { @{ $_->[1] } } @$value]];
+}
 
 
 sub resp2_of {

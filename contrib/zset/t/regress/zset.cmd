@@ -1,0 +1,91 @@
+# A small one.
+ZADD z 2 b 1 a
+ZADD z 3 c 2.5 b
+ZADD z CH 3 b 4 d
+ZADD z NX 9 a
+ZADD z XX GT CH 0 a
+ZADD z INCR 1.5 a
+ZADD z NX INCR 1 a
+ZINCRBY z -1 d
+ZSCORE z a
+ZSCORE z nothing
+ZMSCORE z a nothing
+ZCARD z
+ZRANGE z 0 -1
+% ZRANGE z 0 -1 WITHSCORES
+ZRANGE z 1 2 REV
+ZRANGE z (2.5 +inf BYSCORE LIMIT 1 1
+ZRANGE z 0 1 LIMIT 0 1
+% ZREVRANGE z 0 0 WITHSCORES
+ZRANGEBYSCORE z -inf (3
+% ZREVRANGEBYSCORE z 3 -inf WITHSCORES LIMIT 0 2
+ZCOUNT z 3 3
+ZRANK z c
+ZREVRANK z c
+ZRANK z nothing
+TYPE z
+ZSCAN z 0
+~ ZRANDMEMBER z
+ZRANDMEMBER nothing 2
+ZPOPMIN z
+% ZPOPMAX z 2
+ZREM z nothing b c d
+EXISTS z
+
+# Names of one score.
+ZADD names 0 a 0 b 0 c 0 d
+ZRANGEBYLEX names - +
+ZRANGEBYLEX names [b (d
+ZREVRANGEBYLEX names + (b LIMIT 0 1
+ZRANGE names [c [b BYLEX REV
+ZLEXCOUNT names (a +
+ZREMRANGEBYLEX names [d +
+
+# A larger one.
+ZADD large 1 a 2 b 3 c 4 d 5 e 6 f 7 g 8 h
+ZRANGE large 0 -1
+% ZRANGE large -2 -1 WITHSCORES
+ZREVRANGE large 0 1
+ZRANGEBYSCORE large 3 (6
+ZRANK large f
+ZADD large 0 h
+ZRANGE large 0 1
+ZREMRANGEBYRANK large 0 1
+ZREMRANGEBYSCORE large -inf 3
+ZRANGE large 0 -1
+ZRANGESTORE to large 1 2
+% ZRANGE to 0 -1 WITHSCORES
+ZPOPMAX large
+ZMPOP 2 nothing large MIN COUNT 2
+ZMPOP 1 nothing MAX
+
+# Several.
+ZADD x 1 a 2 b 3 c
+ZADD y 10 b 20 c 30 d
+% ZUNION 2 x y WITHSCORES
+% ZINTER 2 x y WEIGHTS 2 1 AGGREGATE MAX WITHSCORES
+ZDIFF 2 x y
+ZINTERCARD 2 x y LIMIT 1
+ZUNIONSTORE to 2 x y AGGREGATE MIN
+% ZRANGE to 0 -1 WITHSCORES
+ZINTERSTORE to 2 x nothing
+EXISTS to
+ZDIFFSTORE to 2 y x
+
+# What goes wrong.
+ZADD z x a
+ZADD z NX XX 1 a
+ZADD z GT LT 1 a
+ZADD z INCR 1 a 2 b
+ZADD z 1 a 2
+ZADD x inf inf
+ZINCRBY x -inf inf
+ZRANGEBYSCORE x a b
+ZRANGEBYLEX x a b
+ZRANGE x 0 -1 BYLEX WITHSCORES
+ZUNION 0 x
+ZUNION 3 x y
+ZUNION 1 x WEIGHTS a
+SET plain bytes
+ZADD plain 1 a
+ZUNION 2 x plain
