@@ -4,6 +4,7 @@
 
 #include "store/orphan.h"
 #include "base/hash.h"
+#include "shared/arena.h"
 #include "shared/latch.h"
 #include "store/pick_down.h"
 #include "store/read.h"
@@ -12,7 +13,8 @@
 
 #include <errno.h>
 
-#define VERSIONS_MAX  1000      /* of one head in memtables */
+#define VERSIONS_MAX   1000     /* of one head in memtables */
+#define POSITIONS_MAX  16       /* at which it is looked up in tables */
 
 typedef enum {
     ORPHAN_DEAD,
@@ -78,7 +80,7 @@ twin_ensure(fkv__orphans_t *orphans)
 }
 
 
-/* Rules 1 and 2: does this version of the head keep elements alive? */
+/* Does this version of the head keep elements of the stamp alive? */
 static bool
 head_lives(const fkv__orphans_t *orphans, const head_t *head,
     const fkv__record_t *rec)
@@ -92,7 +94,7 @@ head_lives(const fkv__orphans_t *orphans, const head_t *head,
 }
 
 
-/* Rule 3: with the latch. */
+/* Rule 3: with the latch.  What is below the log's floor is in tables too. */
 static orphan_e
 memtables_judge(const fkv__orphans_t *orphans, const head_t *head)
 {
@@ -106,7 +108,8 @@ memtables_judge(const fkv__orphans_t *orphans, const head_t *head)
         fkv__record_t        rec;
 
         if (!fkv__read_memtables(twin, set, head->ikey, head->hash, below, 0,
-                                 &mt, &pos, NULL))
+                                 &mt, &pos, NULL)
+            || pos.version < orphans->keep->version->log_floor)
         {
             break;
         }
@@ -205,7 +208,40 @@ tables_judge(const fkv__orphans_t *orphans, const head_t *head,
 }
 
 
-/* What keeps them alive for good first, memtables before tables. */
+/*
+ * Rule 2, after the memtables.  Who has it now keeps it, perhaps for long; who
+ * reads it at an old position lets go one day.
+ */
+static orphan_e
+positions_judge(const fkv__orphans_t *orphans, const head_t *head)
+{
+    const fkv__keep_t       *keep = orphans->keep;
+    const fkv__state_shm_t  *state = &orphans->twin->seg->state;
+    orphan_e                 verdict;
+
+    verdict = tables_judge(orphans, head, UINT64_MAX);
+
+    if (verdict == ORPHAN_DEAD && keep->positions_n > POSITIONS_MAX) {
+        verdict = ORPHAN_UNKNOWN;
+    }
+
+    for (unsigned i = 0; verdict == ORPHAN_DEAD && i < keep->positions_n; i++)
+    {
+        if (tables_judge(orphans, head, keep->positions[i]) != ORPHAN_DEAD) {
+            verdict = ORPHAN_UNKNOWN;
+        }
+    }
+
+    if (verdict == ORPHAN_DEAD
+        && __atomic_load_n(&state->floor, __ATOMIC_ACQUIRE) > keep->floor)
+    {
+        verdict = ORPHAN_UNKNOWN;
+    }
+
+    return verdict;
+}
+
+
 static orphan_e
 group_judge(fkv__orphans_t *orphans, fkv_str_t group)
 {
@@ -220,13 +256,7 @@ group_judge(fkv__orphans_t *orphans, fkv_str_t group)
         verdict = latched_judge(orphans, &head);
 
         if (verdict == ORPHAN_DEAD) {
-            verdict = tables_judge(orphans, &head, UINT64_MAX);
-        }
-
-        if (verdict == ORPHAN_DEAD
-            && tables_judge(orphans, &head, orphans->lowest) != ORPHAN_DEAD)
-        {
-            verdict = ORPHAN_UNKNOWN;
+            verdict = positions_judge(orphans, &head);
         }
     }
 
@@ -524,9 +554,18 @@ bool
 fkv__orphans_wait(const fkv_t *store)
 {
     const fkv__segment_shm_t  *seg = store->seg;
-    uint64_t                   set, bytes = 0;
+    const fkv__arena_shm_t    *arena;
+    uint64_t                   bytes = 0;
 
-    set = __atomic_load_n(&seg->state.memtables, __ATOMIC_ACQUIRE);
+    arena = &seg->arenas[fkv__set_arena(
+                             __atomic_load_n(&seg->state.memtables,
+                                             __ATOMIC_ACQUIRE), 0)];
+
+    if (!__atomic_load_n(&arena->orphans, __ATOMIC_RELAXED)
+        || fkv__arena_word(arena).sealed)
+    {
+        return false;
+    }
 
     for (unsigned i = 0; i < FKV_NAMESPACE_USERS; i++) {
         bytes += __atomic_load_n(
@@ -534,7 +573,5 @@ fkv__orphans_wait(const fkv_t *store)
                      __ATOMIC_RELAXED);
     }
 
-    return bytes >= FKV__ORPHANS_TABLES
-           && __atomic_load_n(&seg->arenas[fkv__set_arena(set, 0)].orphans,
-                              __ATOMIC_RELAXED);
+    return bytes >= FKV__ORPHANS_TABLES;
 }

@@ -14,17 +14,20 @@
  * Why nobody misses what is dropped.  A stamp is used for one life of a key: a
  * head (the key's record) that has lost it never has it again.
  *
- * 1  Only elements below "lowest" are dropped, where all of these see
- *    something: who reads now or later, a snapshot, a crash.  It is the lower
- *    of the lowest position that is held (keep.h) and of the version's log
- *    floor: what is below that is on disk.  Their heads are below it too,
- *    a frame holds both.  So if the newest head in tables below "lowest" has
- *    another stamp, or is none, no later one has this, whatever a crash loses.
- * 2  But expiry is no version.  A head may expire in a table and be written
- *    anew before, with its stamp, in a memtable.  So no version there may have
- *    the stamp, nor, asked after them, the newest one in tables.  What has
- *    expired counts as gone here where keep.h may drop it, under its rule of
- *    the clock.
+ * 1  Only elements below "lowest" are dropped: the lower of the lowest position
+ *    that is held (keep.h) and of the version's log floor.  Their heads are
+ *    below it too, a frame holds both.  So whoever is about to have their stamp
+ *    has it already.
+ * 2  Where may somebody see a head with it?  At a position that is held below
+ *    the keep's floor: the newest head below each has not the stamp.  From the
+ *    floor on: the newest one in tables has it not, nor any in memtables that
+ *    is not below the version's log floor; and what was flushed since is below
+ *    the keep's floor, or we do not know.  After a crash: what tables hold is
+ *    there, and of the log a part of the same memtables.  To ask for the newest
+ *    alone would not do, for expiry is no version: a head may have expired in
+ *    a table and been written anew before that, in a memtable, with its stamp.
+ *    What has expired counts as gone where keep.h may drop it, under its rule
+ *    of the clock.
  * 3  Who read a head before it expired and writes it after we have looked?  We
  *    look at memtables under the head's latch; who writes looks at the clock
  *    under it (frame.c).  If he is first, we see what he wrote; if he is

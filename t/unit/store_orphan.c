@@ -7,6 +7,7 @@
 #include "store/orphan.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 
 #define MEMORY   (8 * 1024 * 1024)
 #define BATCH    500
@@ -464,6 +465,82 @@ a_large_collection_dies_at_once_and_its_space_comes_back(void **state)
 }
 
 
+/* What the helper does in a process of its own, until it is killed. */
+static pid_t
+helper_begin(void)
+{
+    pid_t  pid = fork();
+
+    assert_true(pid >= 0);
+
+    if (pid == 0) {
+        (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
+        live_attach(&disk.live, FKV_HELPER);
+
+        for ( ;; ) {
+            struct timespec  nap = {
+                .tv_nsec = (long) fkv__min(fkv_helper(disk.store), 100)
+                           * 1000000
+            };
+
+            (void) nanosleep(&nap, NULL);
+        }
+    }
+
+    return pid;
+}
+
+
+/* Tables have so many bytes, more or less; waits for it. */
+static void
+wait_for_tables(bool more, uint64_t bytes)
+{
+    uint64_t  until = live_ms() + 60000;
+
+    while ((table_bytes() >= bytes) != more) {
+        live_loop(&disk.live, 50);
+
+        if (live_ms() > until) {
+            fail_msg("tables have %llu bytes",
+                     (unsigned long long) table_bytes());
+        }
+    }
+}
+
+
+static void
+the_helper_gives_the_space_back_by_itself(void **state)
+{
+    unsigned  n = 0;
+    uint64_t  before;
+    pid_t     pid;
+    int       status;
+
+    (void) state;
+    check_many_processes();
+
+    disk_close(&disk);
+    disk.real_time = true;
+    disk_open(&disk, MEMORY);
+    pid = helper_begin();
+    live_attach(&disk.live, FKV_WORKER);
+
+    while (table_bytes() < 2 * FKV__ORPHANS_TABLES) {
+        put_at("large", 3, n, BATCH, 0);
+        n += BATCH;
+        assert_true(n < 10000000);
+    }
+
+    before = table_bytes();
+    delete("large");
+    wait_for_tables(false, before / 4);
+    assert_int_equal(scan("large", 3), 0);
+
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+
 int
 main(void)
 {
@@ -478,6 +555,7 @@ main(void)
         TEST(who_writes_too_late_finds_that_the_key_has_expired),
         TEST(elements_of_a_key_that_cannot_be_read_stay),
         TEST(a_large_collection_dies_at_once_and_its_space_comes_back),
+        TEST(the_helper_gives_the_space_back_by_itself),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
