@@ -283,6 +283,36 @@ a_key_that_was_kept_alive_in_memory_keeps_its_elements(void **state)
 }
 
 
+/* Rule 2: to the older snapshot it has expired, to the younger it has not. */
+static void
+a_snapshot_between_two_deaths_keeps_the_elements(void **state)
+{
+    uint64_t     now_ms = fkv_now_ms(disk.store), lsn;
+    fkv_lease_t  older, younger;
+
+    (void) state;
+
+    put_at("k", 1, 0, 100, now_ms + 1000);
+    merge_all();
+    assert_int_equal(fkv_snapshot_take(disk.store, DISK_HOUR, 1, &older,
+                                       &lsn), FKV_OK);
+    put_at("k", 1, 100, 1, now_ms + 100000);
+    disk_flush(&disk);
+    assert_int_equal(fkv_snapshot_take(disk.store, DISK_HOUR, 2, &younger,
+                                       &lsn), FKV_OK);
+    delete("k");
+    disk_pass(&disk, 2000);
+    merge_all();
+    merge_all();
+
+    assert_int_equal(scan_at("k", 1, &younger), 101);
+    assert_int_equal(fkv_snapshot_drop(disk.store, &younger), FKV_OK);
+    merge_all();
+    assert_true(stored() < 50);
+    assert_int_equal(fkv_snapshot_drop(disk.store, &older), FKV_OK);
+}
+
+
 typedef struct {
     fkv_update_t   u;
     fkv_change_t   change;
@@ -552,6 +582,7 @@ main(void)
         TEST(a_death_that_is_in_no_table_does_not_count),
         TEST(what_a_snapshot_sees_stays),
         TEST(a_key_that_was_kept_alive_in_memory_keeps_its_elements),
+        TEST(a_snapshot_between_two_deaths_keeps_the_elements),
         TEST(who_writes_too_late_finds_that_the_key_has_expired),
         TEST(elements_of_a_key_that_cannot_be_read_stay),
         TEST(a_large_collection_dies_at_once_and_its_space_comes_back),
