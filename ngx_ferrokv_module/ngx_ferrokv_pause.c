@@ -1,7 +1,7 @@
 
 /*
- * ngx_ferrokv_pause.c - a timer for a command that waits.  It outlives whoever
- * has sent the command, and holds up no worker that shuts down.
+ * ngx_ferrokv_pause.c - a timer for a command that waits.  It holds up no worker
+ * that shuts down.
  */
 
 #include "ngx_ferrokv_server.h"
@@ -30,14 +30,14 @@ ngx_ferrokv_pause_handler(ngx_event_t *ev)
 }
 
 
-int
+void *
 ngx_ferrokv_pause(uint64_t ms, void (*on_over)(void *data), void *data)
 {
     ngx_ferrokv_pause_t  *pause;
 
     pause = ngx_calloc(sizeof(ngx_ferrokv_pause_t), ngx_cycle->log);
     if (pause == NULL) {
-        return FKV_ENOMEM;
+        return NULL;
     }
 
     pause->on_over = on_over;
@@ -53,5 +53,17 @@ ngx_ferrokv_pause(uint64_t ms, void (*on_over)(void *data), void *data)
 
     ngx_add_timer(&pause->event, (ngx_msec_t) ms);
 
-    return FKV_OK;
+    return pause;
+}
+
+
+void
+ngx_ferrokv_unpause(void *data)
+{
+    ngx_ferrokv_pause_t  *pause;
+
+    pause = data;
+
+    ngx_del_timer(&pause->event);
+    ngx_free(pause);
 }

@@ -20,6 +20,7 @@ ngx_ferrokv_init_server(fkv_server_t *server, ngx_cycle_t *cycle,
     server->config = (char *) cycle->conf_file.data;
 
     server->pause = ngx_ferrokv_pause;
+    server->unpause = ngx_ferrokv_unpause;
 
     server->processes = (ngx_process == NGX_PROCESS_SINGLE)
                         ? 1 : ccf->worker_processes;

@@ -19,8 +19,9 @@ void ngx_ferrokv_init_server(fkv_server_t *server, ngx_cycle_t *cycle,
     ngx_ferrokv_store_t *store);
 
 
-/* ngx_ferrokv_pause.c; as server->pause */
-int ngx_ferrokv_pause(uint64_t ms, void (*on_over)(void *data), void *data);
+/* ngx_ferrokv_pause.c; as server->pause and server->unpause */
+void *ngx_ferrokv_pause(uint64_t ms, void (*on_over)(void *data), void *data);
+void  ngx_ferrokv_unpause(void *pause);
 
 
 #endif /* _NGX_FERROKV_SERVER_H_INCLUDED_ */

@@ -66,21 +66,6 @@ fkv_call_get_any(fkv_call_t *call, unsigned ns, fkv_str_t key,
 }
 
 
-int
-fkv_call_pause(fkv_call_t *call, uint64_t ms)
-{
-    fkv__txn_t  *txn = call->txn;
-
-    if (txn->paused || txn->writes || ms == 0) {
-        return FKV_OK;
-    }
-
-    txn->pause_ms = ms;
-
-    return FKV_AGAIN;
-}
-
-
 void
 fkv_call_looked(fkv_call_t *call, bool found)
 {

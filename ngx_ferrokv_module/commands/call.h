@@ -194,11 +194,11 @@ int fkv_call_count(fkv_call_t *call, unsigned ns, uint64_t *n);
 /*
  * This run ends, and nothing of the store is held until go_on runs in place of
  * the command's function, with the store as it is then; it may suspend again.
- * What was given out before stays.  The command returns FKV_AGAIN behind it.
+ * What fkv_call_alloc() gave stays.  The command returns FKV_AGAIN behind it.
  * rc is what resume has said, or FKV_ECANCELED: the time is over.  Who has sent
  * the command may be gone meanwhile: go_on does not run then.
- * What a wait is known by; 0: refused, for something was written, or the
- * command is one of several, or the host has no timers.
+ * Returns what the wait is known by; 0: refused, for something was written, or
+ * the command is one of several, or the host has no timers.
  */
 typedef int (*fkv_call_go_on_pt)(fkv_call_t *call, void *data, int rc);
 
@@ -207,13 +207,6 @@ uint64_t fkv_call_suspend(fkv_call_t *call, uint64_t timeout_ms,
 
 /* In the same process and thread, at any time; of what has ended: in vain. */
 void fkv_call_resume(uint64_t wait, int rc);
-
-/*
- * Nothing goes on for so long, but in other commands.  FKV_AGAIN, and FKV_OK
- * when the time is over; FKV_OK at once in what may write, and where the host
- * has no timers.
- */
-int fkv_call_pause(fkv_call_t *call, uint64_t ms);
 
 /* Replies with an error and returns FKV_EINVAL.  "ERR syntax error" */
 int fkv_call_fail(fkv_call_t *call, const char *fmt, ...)

@@ -11,25 +11,35 @@
 #define SLEEP_MAX_S  1000000.0
 
 
+static int
+debug_slept(fkv_call_t *call, void *data, int rc)
+{
+    (void) data;
+    (void) rc;
+    fkv_reply_ok(call->reply);
+
+    return FKV_OK;
+}
+
+
 /* Other commands go on meanwhile, also those of this worker. */
 static int
 debug_sleep(fkv_call_t *call)
 {
     long double  seconds;
+    uint64_t     ms;
 
     if (fkv_number_real(call->argv[2], &seconds) != FKV_OK || seconds < 0) {
         seconds = 0;
     }
 
-    if (fkv_call_pause(call, (uint64_t) (fkv__min(seconds, SLEEP_MAX_S)
-                                         * 1000)) == FKV_AGAIN)
-    {
+    ms = (uint64_t) (fkv__min(seconds, SLEEP_MAX_S) * 1000);
+
+    if (ms > 0 && fkv_call_suspend(call, ms, debug_slept, NULL) != 0) {
         return FKV_AGAIN;
     }
 
-    fkv_reply_ok(call->reply);
-
-    return FKV_OK;
+    return debug_slept(call, NULL, FKV_OK);
 }
 
 

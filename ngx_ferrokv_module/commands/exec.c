@@ -6,9 +6,9 @@
 #include "commands/count.h"
 #include "commands/own.h"
 #include "commands/read.h"
-#include "commands/run.h"
-#include "commands/server.h"
 #include "commands/rows.h"
+#include "commands/run.h"
+#include "commands/wait.h"
 #include "commands/write.h"
 
 #include <sys/random.h>
@@ -19,6 +19,7 @@ typedef enum {
     EXEC_RUN,
     EXEC_UPDATE,
     EXEC_UPDATED,
+    EXEC_RESUMED,
     EXEC_ANSWERED
 } exec_state_e;
 
@@ -159,6 +160,7 @@ fkv__own_placed(fkv__exec_t *own, uint64_t lsn)
 static fkv__turn_e
 exec_end(fkv__exec_t *own)
 {
+    fkv__wait_drop(own);                /* a run may have asked in vain */
     fkv__read_settle(own, false);
     fkv__looks_done(&own->txn);
     fkv__rows_done(&own->txn);
@@ -235,10 +237,59 @@ looks_missing(const fkv__exec_t *own)
 }
 
 
+static exec_state_e
+exec_first(const fkv__exec_t *own)
+{
+    if (!own->txn.writes || own->txn.by_elements) {
+        return EXEC_READ;
+    }
+
+    return fkv__run_blind(own) ? EXEC_RUN : EXEC_UPDATE;
+}
+
+
+/* The run that has ended wants no more for now: nothing of the store is held. */
+static fkv__turn_e
+exec_suspend(fkv__exec_t *own)
+{
+    bool  waits = fkv__wait_park(own);
+
+    fkv__read_settle(own, false);
+    fkv__memory_move(&own->txn.kept, &own->txn.run);
+    own->op.state = EXEC_RESUMED;
+
+    return (waits || own->pending > 0) ? FKV__TURN_WAIT : FKV__TURN_NEXT;
+}
+
+
+/* All begins anew, at this moment. */
+static fkv__turn_e
+exec_resumed(fkv__exec_t *own)
+{
+    own->tries = 0;
+    own->snapshot = 0;
+    own->gone = false;
+    own->checked = false;
+    fkv__txn_forget(&own->txn);
+    fkv__look_forget(&own->txn);
+    fkv__rows_forget(&own->txn);
+
+    if (own->exec->now_ms == 0) {
+        own->txn.now_ms = own->call.now_ms = fkv_now_ms(own->store);
+    }
+
+    return fkv__op_enter(&own->op, exec_first(own));
+}
+
+
 /* The commands want more than they have: all begins again with that. */
 static fkv__turn_e
 exec_wants(fkv__exec_t *own)
 {
+    if (own->suspended.asked) {
+        return exec_suspend(own);
+    }
+
     if (++own->tries > TRIES_MAX) {
         return exec_failed(own, FKV_CONFLICT);
     }
@@ -307,40 +358,12 @@ exec_update(fkv__exec_t *own)
 }
 
 
-static void
-on_pause_over(void *data)
-{
-    fkv__own_child(data);
-}
-
-
-static fkv__turn_e
-exec_pause(fkv__exec_t *own)
-{
-    const fkv_server_t  *server = own->exec->server;
-
-    own->txn.paused = true;
-    own->op.state = EXEC_RUN;
-
-    if (server == NULL || server->pause == NULL
-        || server->pause(own->txn.pause_ms, on_pause_over, own) != FKV_OK)
-    {
-        return FKV__TURN_NEXT;
-    }
-
-    fkv__read_settle(own, true);
-    own->pending++;
-
-    return FKV__TURN_WAIT;
-}
-
-
 /* A run has ended in FKV_AGAIN. */
 static fkv__turn_e
 exec_asks(fkv__exec_t *own)
 {
-    if (own->txn.pause_ms != 0 && !own->txn.paused) {
-        return exec_pause(own);
+    if (own->suspended.asked) {
+        return exec_suspend(own);
     }
 
     if (own->pending > 0) {
@@ -430,6 +453,9 @@ exec_step(fkv_op_t *op)
     case EXEC_UPDATED:
         return exec_updated(own);
 
+    case EXEC_RESUMED:
+        return exec_resumed(own);
+
     case EXEC_ANSWERED:
         return (own->awaited == FKV_OK) ? exec_end(own)
                                         : exec_failed(own, own->awaited);
@@ -499,6 +525,7 @@ own_prepare(fkv__exec_t *own, fkv_exec_t *exec)
     own->blind = false;
     own->checked = false;
     own->behind = 0;
+    own->suspended = (fkv__suspended_t) { .wait = 0 };
 
     exec->reply.bytes = own->spare;
     exec->reply.bytes.len = 0;
@@ -569,9 +596,7 @@ fkv_exec(fkv_exec_t *exec)
 
     fkv__count_begin(own);
 
-    return fkv__op_start(&own->op, "exec", exec_step,
-                         !own->txn.writes || own->txn.by_elements ? EXEC_READ
-                         : fkv__run_blind(own) ? EXEC_RUN : EXEC_UPDATE);
+    return fkv__op_start(&own->op, "exec", exec_step, exec_first(own));
 }
 
 
@@ -594,5 +619,8 @@ fkv_exec_done(fkv_exec_t *exec)
 
     if (!own->op.started) {
         own_spare(own);
+
+    } else {
+        fkv__wait_drop(own);
     }
 }

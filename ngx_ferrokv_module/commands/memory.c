@@ -104,6 +104,28 @@ fkv__memory_has(const fkv__memory_t *memory, const uint8_t *p)
 
 
 void
+fkv__memory_move(fkv__memory_t *to, fkv__memory_t *from)
+{
+    fkv__piece_t  *last = from->pieces;
+
+    if (to->pieces == NULL) {
+        *to = *from;
+
+    } else if (last != NULL) {
+
+        while (last->older != NULL) {
+            last = last->older;
+        }
+
+        last->older = to->pieces->older;
+        to->pieces->older = from->pieces;   /* the newest still has room */
+    }
+
+    memset(from, 0, sizeof(*from));
+}
+
+
+void
 fkv__memory_reset(fkv__memory_t *memory)
 {
     fkv__piece_t  *first = memory->pieces;

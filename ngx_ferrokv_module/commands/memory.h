@@ -27,6 +27,9 @@ int fkv__memory_copy(fkv__memory_t *memory, fkv_str_t *str);
 /* Does it lie here? */
 bool fkv__memory_has(const fkv__memory_t *memory, const uint8_t *p);
 
+/* What lies in `from` belongs to `to` from now on; from is empty. */
+void fkv__memory_move(fkv__memory_t *to, fkv__memory_t *from);
+
 /* All of it is free again, and what is more than ordinary is given back. */
 void fkv__memory_reset(fkv__memory_t *memory);
 void fkv__memory_done(fkv__memory_t *memory);

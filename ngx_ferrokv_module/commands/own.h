@@ -10,6 +10,7 @@
  *   of what writes and looks at elements:
  *   READ --> RUN --> UPDATE, decide() compares the keys' versions --> ANSWER
  *    ^        '-FKV_AGAIN-> READ    '--a key has changed--> READ
+ *   of what suspends itself: from RUN or UPDATE to RESUMED, to the beginning
  *
  * Life       from fkv_exec() to fkv_exec_done(); if that comes earlier than
  *            the end, to the end: exec is NULL then, what is not placed is not
@@ -34,6 +35,18 @@ typedef struct {
     bool        open;           /* its value lies in the engine's memory */
 } fkv__read_t;
 
+/* See wait.h; zero: it never was. */
+typedef struct {
+    uint64_t           wait;        /* not over yet; 0 = there is none */
+    bool               asked;       /* in the run that is at its end now */
+    bool               parked;      /* it is pending */
+    bool               over;        /* go_on runs, with rc */
+    int                rc;
+    void              *timer;
+    fkv_call_go_on_pt  go_on;
+    void              *data;
+} fkv__suspended_t;
+
 struct fkv__exec_s {
     fkv_link_t             link;        /* of the spare ones */
     fkv_op_t               op;
@@ -47,6 +60,7 @@ struct fkv__exec_s {
     const fkv_command_t  **commands;    /* NULL of a request that is wrong */
     const fkv_command_t   *one;
     fkv_meter_span_t       span;
+    fkv__suspended_t       suspended;
     unsigned               pending;
     unsigned               tries;
     uint64_t               seen;        /* LSN that must be visible to answer */

@@ -6,6 +6,7 @@
 #include "commands/check.h"
 #include "commands/count.h"
 #include "commands/help.h"
+#include "commands/wait.h"
 
 #define KEYS_TOGETHER  16
 
@@ -226,13 +227,15 @@ fkv__run_blind(const fkv__exec_t *own)
 
 /* A frame of its own: what a jump finds here has not changed since. */
 static int
-call_run(fkv_call_t *call)
+call_run(fkv_call_t *call, const fkv__suspended_t *suspended)
 {
     if (_setjmp(call->txn->escape) != 0) {
         return FKV_ENOMEM;
     }
 
-    return call->command->call(call);
+    return suspended->over
+           ? suspended->go_on(call, suspended->data, suspended->rc)
+           : call->command->call(call);
 }
 
 
@@ -259,7 +262,7 @@ run_one(fkv__exec_t *own, unsigned i, fkv_reply_t *reply)
         return FKV_OK;
     }
 
-    rc = call_run(call);
+    rc = call_run(call, &own->suspended);
 
     if (rc == FKV_OK) {
         rc = reply->rc;
@@ -338,6 +341,10 @@ fkv__run(fkv__exec_t *own)
     own->call.ns = exec->ns;
 
     rc = exec->multi ? run_several(own) : run_one(own, 0, &exec->reply);
+
+    if (rc != FKV_AGAIN && own->suspended.asked) {
+        fkv__wait_drop(own);            /* it has answered all the same */
+    }
 
     if (rc == FKV_EINVAL) {
         fkv__txn_drop(&own->txn);

@@ -33,11 +33,13 @@ struct fkv_server_s {
     bool                  password;     /* one is asked for */
 
     /*
-     * Calls on_over(data) once, after so long, and not before it returns; or
-     * never, if it does not return FKV_OK.  NULL: there are no timers.
+     * Calls on_over(data) once, after so long, and not before it returns, but
+     * not if that is canceled before with what pause has returned.  NULL: it
+     * never will.  pause NULL: there are no timers.
      */
-    int                 (*pause)(uint64_t ms, void (*on_over)(void *data),
+    void               *(*pause)(uint64_t ms, void (*on_over)(void *data),
                               void *data);
+    void                (*unpause)(void *pause);
 };
 
 

@@ -39,8 +39,6 @@ fkv__txn_init(fkv__txn_t *txn, fkv_t *store, uint64_t now_ms)
     txn->by_elements = false;
     txn->reads = NULL;
     txn->rows = NULL;
-    txn->pause_ms = 0;
-    txn->paused = false;
     txn->hits = 0;
     txn->misses = 0;
 }

@@ -98,8 +98,6 @@ struct fkv__txn_s {
     fkv__element_read_t  *reads;    /* not in flight */
     fkv__rows_t     *rows;      /* asked for so far */
 
-    uint64_t         pause_ms;  /* the command wants to wait so long */
-    bool             paused;    /* and has */
     unsigned         hits;      /* of one run, for the meter */
     unsigned         misses;
 

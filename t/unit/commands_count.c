@@ -17,14 +17,22 @@ static struct {
 } pausing;
 
 
-static int
+static void *
 pause_later(uint64_t ms, void (*on_over)(void *data), void *data)
 {
     pausing.on_over = on_over;
     pausing.data = data;
     pausing.ms = ms;
 
-    return FKV_OK;
+    return &pausing;
+}
+
+
+static void
+pause_never(void *pause)
+{
+    assert_ptr_equal(pause, &pausing);
+    pausing.on_over = NULL;
 }
 
 
@@ -41,7 +49,8 @@ setup(void **state)
 
     server = (fkv_server_t) {
         .store = live.store, .options = fkv_options(live.store),
-        .meter = fkv_meter_open(1, random), .pause = pause_later
+        .meter = fkv_meter_open(1, random), .pause = pause_later,
+        .unpause = pause_never
     };
     assert_non_null(server.meter);
     fkv_meter_attach(server.meter, fkv_slot(live.store));
@@ -294,7 +303,7 @@ a_pause_holds_up_nobody(void **state)
     perform_add(&p, r, "DEBUG SLEEP 5");
     assert_int_equal(fkv_exec(&r->exec), FKV_AGAIN);
     fkv_exec_done(&r->exec);
-    pausing.on_over(pausing.data);
+    assert_null(pausing.on_over);
     assert_false(r->done);
 
     free(r);
