@@ -38,6 +38,10 @@ ngx_ferrokv_counter_decide(fkv_update_t *update)
     counter = (ngx_ferrokv_counter_t *)
                   ((u_char *) update - offsetof(ngx_ferrokv_counter_t, update));
 
+    if (counter->change.exists && counter->change.current.type != 0) {
+        return FKV_WRONGTYPE;
+    }
+
     if (ngx_ferrokv_counter_read(counter, &n) != FKV_OK
         || __builtin_add_overflow(n, counter->by, &counter->value))
     {

@@ -475,8 +475,14 @@ ngx_ferrokv_finish_get(ngx_ferrokv_run_t *run, int rc)
     if (rc == FKV_OK) {
         get = &run->op.get;
 
-        ngx_ferrokv_set_copy(run, get->value.data.data,
-                                  get->value.data.len);
+        if (get->value.type == 0) {
+            ngx_ferrokv_set_copy(run, get->value.data.data,
+                                      get->value.data.len);
+
+        } else {
+            ngx_ferrokv_failed(run, FKV_WRONGTYPE);
+        }
+
         fkv_get_done(get);
         return;
     }

@@ -343,7 +343,8 @@ ngx_int_t ngx_http_ferrokv_send_body(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_ferrokv_send_json(ngx_http_request_t *r,
     ngx_uint_t status, ngx_ferrokv_json_t *json);
 
-/* Member value of an entry; left out if it is too large to be loaded. */
+/* Member value of an entry; left out if it is too large to be loaded, or no
+   string. */
 void ngx_http_ferrokv_json_value(ngx_ferrokv_json_t *json,
     const fkv_value_t *value);
 
@@ -351,6 +352,10 @@ void ngx_http_ferrokv_json_value(ngx_ferrokv_json_t *json,
 void ngx_http_ferrokv_json_meta(ngx_ferrokv_json_t *json,
     const fkv_value_t *value, uint64_t now_ms);
 void ngx_http_ferrokv_json_type(ngx_ferrokv_json_t *json,
+    const fkv_value_t *value);
+
+/* Member type, of a value that is no string. */
+void ngx_http_ferrokv_json_kind(ngx_ferrokv_json_t *json, const fkv_t *store,
     const fkv_value_t *value);
 
 /* Holds the request until _done(); returns NGX_DONE. */

@@ -98,6 +98,9 @@ ngx_http_ferrokv_run_store(ngx_http_ferrokv_batch_t *batch)
         change->value = slot->value.data;
         change->content_type = slot->value.content_type;
         change->expire_at = slot->value.expire_at;
+        change->type = slot->value.type;
+        change->encver = slot->value.encver;
+        change->stamp = slot->value.stamp;
     }
 }
 
@@ -177,6 +180,10 @@ static int
 ngx_http_ferrokv_run_get(ngx_http_ferrokv_batch_t *batch,
     ngx_http_ferrokv_operation_t *op, ngx_http_ferrokv_slot_t *slot)
 {
+    if (slot->value.type != 0) {
+        return FKV_WRONGTYPE;
+    }
+
     op->result = slot->value;
     op->pending = slot->written;
 
@@ -192,6 +199,9 @@ ngx_http_ferrokv_run_set(ngx_http_ferrokv_operation_t *op,
     slot->value.data = ngx_ferrokv_str(&op->value);
     slot->value.content_type = FKV_STR_NULL;
     slot->value.expire_at = op->expire_at;
+    slot->value.type = 0;
+    slot->value.encver = 0;
+    slot->value.stamp = 0;
 
     ngx_http_ferrokv_run_written(op, slot);
 }
@@ -204,6 +214,10 @@ ngx_http_ferrokv_run_incr(ngx_http_ferrokv_batch_t *batch,
     int       rc;
     u_char   *text;
     int64_t   sum;
+
+    if (slot->exists && slot->value.type != 0) {
+        return FKV_WRONGTYPE;
+    }
 
     rc = ngx_http_ferrokv_add(slot->exists ? &slot->value.data : NULL,
                               op->by, op->init, &sum, &op->overflow);

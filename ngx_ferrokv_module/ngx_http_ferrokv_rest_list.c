@@ -416,6 +416,7 @@ ngx_http_ferrokv_list_on_entry(fkv_scan_t *scan, fkv_str_t key,
     ngx_ferrokv_json_text(json, "{");
     ngx_ferrokv_json_bytes(json, "key", key.data + cut, key.len - cut);
     ngx_http_ferrokv_json_meta(json, value, scan->now_ms);
+    ngx_http_ferrokv_json_kind(json, scan->store, value);
 
     if (list->values) {
         ngx_http_ferrokv_json_type(json, value);

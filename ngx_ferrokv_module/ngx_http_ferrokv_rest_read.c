@@ -6,6 +6,7 @@
  */
 
 #include "ngx_http_ferrokv_rest.h"
+#include "commands/output.h"
 
 
 typedef struct {
@@ -24,6 +25,10 @@ static ngx_int_t ngx_http_ferrokv_read_found(ngx_http_ferrokv_read_t *read);
 static u_char *ngx_http_ferrokv_read_ttl(ngx_http_request_t *r,
     uint64_t seconds, u_char *p);
 static uint64_t ngx_http_ferrokv_read_seconds(ngx_http_ferrokv_read_t *read);
+static ngx_int_t ngx_http_ferrokv_read_typed(ngx_http_ferrokv_read_t *read);
+static ngx_int_t ngx_http_ferrokv_read_whole(ngx_http_ferrokv_read_t *read);
+static ngx_int_t ngx_http_ferrokv_read_document(ngx_http_ferrokv_read_t *read,
+    fkv__buf_t *document);
 static ngx_int_t ngx_http_ferrokv_read_large(ngx_http_ferrokv_read_t *read);
 static void ngx_http_ferrokv_read_type(ngx_http_request_t *r, u_char *type,
     size_t len);
@@ -143,11 +148,118 @@ ngx_http_ferrokv_read_answer(void *data, int rc)
         return ngx_http_ferrokv_read_unmodified(read);
     }
 
+    if (value->type != 0) {
+        return ngx_http_ferrokv_read_typed(read);
+    }
+
     if (value->blob) {
         return ngx_http_ferrokv_read_large(read);
     }
 
     return ngx_http_ferrokv_read_found(read);
+}
+
+
+/* The value of another type is what that type says of it, in JSON. */
+static ngx_int_t
+ngx_http_ferrokv_read_typed(ngx_http_ferrokv_read_t *read)
+{
+    int                          rc;
+    char                         error[FKV_OUTPUT_ERROR];
+    ngx_int_t                    sent;
+    fkv_get_t                   *get;
+    fkv__buf_t                   document;
+    ngx_http_ferrokv_problem_t   problem;
+
+    get = &read->get;
+
+    if (get->value.data.len != get->value.size) {
+        return ngx_http_ferrokv_read_whole(read);
+    }
+
+    ngx_memzero(&document, sizeof(fkv__buf_t));
+
+    rc = fkv_output_json(get->store, &get->value, get->now_ms, &document,
+                         error);
+
+    if (rc == FKV_OK) {
+        sent = ngx_http_ferrokv_read_document(read, &document);
+        fkv__buf_done(&document);
+        return sent;
+    }
+
+    fkv__buf_done(&document);
+    fkv_get_done(get);
+
+    if (rc != FKV_WRONGTYPE && rc != FKV_EMISSING && rc != FKV_EINVAL) {
+        return ngx_http_ferrokv_send_failure(&read->target, rc);
+    }
+
+    if (rc == FKV_EINVAL) {
+        rc = FKV_ECORRUPT;              /* its type does not know it */
+    }
+
+    (void) ngx_http_ferrokv_fail(&problem, ngx_ferrokv_http_status(rc),
+                                 ngx_http_ferrokv_code_word(rc), "%s", error);
+
+    return ngx_http_ferrokv_send_problem(read->target.request, &problem);
+}
+
+
+/* It was too large to be loaded: once more, at any length. */
+static ngx_int_t
+ngx_http_ferrokv_read_whole(ngx_http_ferrokv_read_t *read)
+{
+    int         rc;
+    fkv_get_t  *get;
+
+    get = &read->get;
+
+    fkv_get_done(get);
+
+    get->head = 0;
+    get->load_max = NGX_MAX_OFF_T_VALUE;
+
+    rc = fkv_get(get);
+
+    if (rc == FKV_AGAIN) {
+        return ngx_http_ferrokv_wait(read->target.request);
+    }
+
+    return ngx_http_ferrokv_read_answer(read, rc);
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_read_document(ngx_http_ferrokv_read_t *read,
+    fkv__buf_t *document)
+{
+    u_char              *p;
+    ngx_http_request_t  *r;
+
+    r = read->target.request;
+
+    p = ngx_pnalloc(r->pool, NGX_HTTP_FERROKV_ETAG_LEN + NGX_INT64_LEN
+                             + document->len);
+
+    if (p == NULL
+        || (p = ngx_http_ferrokv_add_etag(r, p, read->get.value.version))
+           == NULL
+        || (p = ngx_http_ferrokv_read_ttl(r,
+                                          ngx_http_ferrokv_read_seconds(read),
+                                          p))
+           == NULL)
+    {
+        fkv_get_done(&read->get);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    fkv_get_done(&read->get);
+    ngx_memcpy(p, document->data, document->len);
+
+    return ngx_http_ferrokv_send_body(r, NGX_HTTP_OK, "application/json",
+                                      sizeof("application/json") - 1, p,
+                                      document->len);
 }
 
 
@@ -401,6 +513,7 @@ ngx_http_ferrokv_read_meta(ngx_http_ferrokv_read_t *read)
                            target->key.len - target->prefix.len);
     ngx_http_ferrokv_json_value(&json, value);
     ngx_http_ferrokv_json_meta(&json, value, read->get.now_ms);
+    ngx_http_ferrokv_json_kind(&json, read->get.store, value);
     ngx_http_ferrokv_json_type(&json, value);
     ngx_ferrokv_json_text(&json, "}\n");
 

@@ -1,5 +1,6 @@
 
 #include "ngx_http_ferrokv_rest.h"
+#include "commands/types.h"
 
 
 static const char *ngx_http_ferrokv_title(ngx_uint_t status);
@@ -408,7 +409,7 @@ ngx_http_ferrokv_json_meta(ngx_ferrokv_json_t *json, const fkv_value_t *value,
 void
 ngx_http_ferrokv_json_value(ngx_ferrokv_json_t *json, const fkv_value_t *value)
 {
-    if (value->data.len == value->size) {
+    if (value->type == 0 && value->data.len == value->size) {
         ngx_ferrokv_json_text(json, ",");
         ngx_ferrokv_json_bytes(json, "value", value->data.data,
                                value->data.len);
@@ -427,6 +428,21 @@ ngx_http_ferrokv_json_type(ngx_ferrokv_json_t *json, const fkv_value_t *value)
 
     } else {
         ngx_ferrokv_json_text(json, "null");
+    }
+}
+
+
+void
+ngx_http_ferrokv_json_kind(ngx_ferrokv_json_t *json, const fkv_t *store,
+    const fkv_value_t *value)
+{
+    const char  *label;
+
+    if (value->type != 0) {
+        label = fkv_types_label(store, value->type);
+
+        ngx_ferrokv_json_text(json, ",\"type\":");
+        ngx_ferrokv_json_string(json, label, ngx_strlen(label));
     }
 }
 

@@ -555,6 +555,10 @@ ngx_http_ferrokv_decide_incr(fkv_update_t *update)
         return FKV_PRECONDITION;
     }
 
+    if (change->exists && change->current.type != 0) {
+        return FKV_WRONGTYPE;
+    }
+
     rc = ngx_http_ferrokv_add(change->exists ? &change->current.data : NULL,
                               write->by, write->init, &sum, &write->overflow);
 
@@ -601,6 +605,7 @@ static int
 ngx_http_ferrokv_decide_touch(fkv_update_t *update)
 {
     int                        rc;
+    fkv_change_t              *change;
     ngx_http_ferrokv_write_t  *write;
 
     write = ngx_http_ferrokv_write_of(update);
@@ -611,8 +616,12 @@ ngx_http_ferrokv_decide_touch(fkv_update_t *update)
         return rc;
     }
 
-    write->change.action = FKV_PUT;
-    write->change.expire_at = write->expire_at;
+    change = &write->change;
+    change->action = FKV_PUT;
+    change->expire_at = write->expire_at;
+    change->type = change->current.type;
+    change->encver = change->current.encver;
+    change->stamp = change->current.stamp;
 
     return ngx_http_ferrokv_copy_current(write, 1);
 }

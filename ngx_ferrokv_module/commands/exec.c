@@ -248,7 +248,7 @@ exec_first(const fkv__exec_t *own)
 }
 
 
-/* The run that has ended wants no more for now: nothing of the store is held. */
+/* The run that has ended wants no more: nothing of the store is held. */
 static fkv__turn_e
 exec_suspend(fkv__exec_t *own)
 {

@@ -265,7 +265,8 @@ envelope_put(writer_t *w, const fkv_reply_token_t *token)
 
 
 static int
-reply_put(fkv__buf_t *out, const fkv_reply_t *reply, bool base64, bool all)
+reply_put(fkv__buf_t *out, const fkv_reply_t *reply, bool base64, bool all,
+    int (*put)(writer_t *w, const fkv_reply_token_t *token))
 {
     writer_t           w = { out, reply, 0, base64 };
     size_t             begin = out->len;
@@ -279,7 +280,7 @@ reply_put(fkv__buf_t *out, const fkv_reply_t *reply, bool base64, bool all)
     FKV_ASSERT(fkv_reply_next(reply, &w.at, &token) == FKV_OK);
 
     rc = (all && token.type == FKV_REPLY_ARRAY)
-         ? array_put(&w, token.n, envelope_put) : envelope_put(&w, &token);
+         ? array_put(&w, token.n, put) : put(&w, &token);
 
     if (rc != FKV_OK) {
         out->len = begin;
@@ -292,14 +293,21 @@ reply_put(fkv__buf_t *out, const fkv_reply_t *reply, bool base64, bool all)
 int
 fkv_json_put(fkv__buf_t *out, const fkv_reply_t *reply, bool base64)
 {
-    return reply_put(out, reply, base64, false);
+    return reply_put(out, reply, base64, false, envelope_put);
 }
 
 
 int
 fkv_json_put_all(fkv__buf_t *out, const fkv_reply_t *reply, bool base64)
 {
-    return reply_put(out, reply, base64, true);
+    return reply_put(out, reply, base64, true, envelope_put);
+}
+
+
+int
+fkv_json_put_value(fkv__buf_t *out, const fkv_reply_t *reply)
+{
+    return reply_put(out, reply, false, false, value_put);
 }
 
 

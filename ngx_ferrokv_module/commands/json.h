@@ -18,10 +18,12 @@
  * FKV_OK · FKV_ENOMEM, also if the reply had none: out is as it was
  *   put      one reply
  *   put_all  each member of a reply that is an array; of any other reply as put
+ *   value    its VALUE alone
  *   error    {"error":text}
  */
 int fkv_json_put(fkv__buf_t *out, const fkv_reply_t *reply, bool base64);
 int fkv_json_put_all(fkv__buf_t *out, const fkv_reply_t *reply, bool base64);
+int fkv_json_put_value(fkv__buf_t *out, const fkv_reply_t *reply);
 int fkv_json_put_error(fkv__buf_t *out, fkv_str_t text);
 
 

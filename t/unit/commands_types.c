@@ -3,6 +3,7 @@
  */
 
 #include "perform.h"
+#include "commands/output.h"
 #include "commands/types.h"
 
 #define NIL    "$-1\r\n"
@@ -244,6 +245,39 @@ keys_of_a_type_are_listed(void **state)
 }
 
 
+/* As REST asks for it. */
+static void
+documents_are_json(void **state)
+{
+    char         error[FKV_OUTPUT_ERROR];
+    fkv__buf_t   out = { NULL, 0, 0 };
+    fkv_value_t  value = { .data = FKV_STR("d\"oc"), .size = 4, .type = DOC };
+
+    (void) state;
+
+    assert_int_equal(fkv_output_json(live.store, &value, NOW, &out, error),
+                     FKV_OK);
+    assert_int_equal(out.len, 9);
+    assert_memory_equal(out.data, "[\"d\\\"oc\"]", 9);
+    out.len = 0;
+
+    value.type = HASH;
+    assert_int_equal(fkv_output_json(live.store, &value, NOW, &out, error),
+                     FKV_WRONGTYPE);
+    assert_string_equal(error, "the key holds a value of type \"hash\"");
+    value.type = GONE;
+    assert_int_equal(fkv_output_json(live.store, &value, NOW, &out, error),
+                     FKV_EMISSING);
+    assert_string_equal(error, "extension \"json\" 1.2.0 is needed for the "
+                        "key");
+    value.type = NOBODY;
+    assert_int_equal(fkv_output_json(live.store, &value, NOW, &out, error),
+                     FKV_EMISSING);
+    assert_int_equal(out.len, 0);
+    fkv__buf_done(&out);
+}
+
+
 int
 main(void)
 {
@@ -254,6 +288,7 @@ main(void)
         TEST(a_type_says_what_its_values_are),
         TEST(a_missing_extension_is_named),
         TEST(keys_of_a_type_are_listed),
+        TEST(documents_are_json),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
