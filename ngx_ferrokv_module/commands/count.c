@@ -1,6 +1,8 @@
 #include "commands/count.h"
 #include "commands/client.h"
+#include "commands/listen.h"
 #include "commands/server.h"
+#include "base/time.h"
 
 #include <string.h>
 
@@ -105,6 +107,28 @@ fkv_count_rejected(const fkv_server_t *server, const fkv_command_t *command,
 }
 
 
+/* Who listens hears of the i-th. */
+static void
+heard(const fkv__exec_t *own, unsigned i, bool failed, uint64_t us)
+{
+    const fkv_request_t  *request = &own->exec->requests[i];
+    const fkv_command_t  *command = own->commands[i];
+    fkv_heard_t           heard;
+
+    if (fkv__listener == NULL || command == NULL) {
+        return;
+    }
+
+    heard = (fkv_heard_t) {
+        .store = own->store, .command = command, .ns = own->exec->ns,
+        .key = fkv_listen_key(command, request->argc, request->argv),
+        .failed = failed, .us = us, .now_ms = own->txn.now_ms
+    };
+
+    fkv__listener->after(&heard);
+}
+
+
 /* Each of a transaction's; what was dropped was never called. */
 static void
 count_several(fkv__exec_t *own, fkv_meter_t *meter)
@@ -132,6 +156,7 @@ count_several(fkv__exec_t *own, fkv_meter_t *meter)
         failed = reply_failed(meter, &exec->reply, &at, &members);
         reply_skip(&exec->reply, &at, members);
         (void) fkv_meter_end(meter, own->commands[i], NULL, failed);
+        heard(own, i, failed, 0);
     }
 }
 
@@ -203,6 +228,8 @@ fkv__count_end(fkv__exec_t *own)
 
     } else {
         failed = reply_failed(meter, &own->exec->reply, &at, &members);
+        heard(own, 0, failed, fkv__time_us(CLOCK_MONOTONIC_COARSE)
+                              - own->span.coarse_us);
     }
 
     if (own->txn.hits > 0) {

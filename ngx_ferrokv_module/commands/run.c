@@ -6,6 +6,7 @@
 #include "commands/check.h"
 #include "commands/count.h"
 #include "commands/help.h"
+#include "commands/listen.h"
 #include "commands/wait.h"
 
 #define KEYS_TOGETHER  16
@@ -262,7 +263,11 @@ run_one(fkv__exec_t *own, unsigned i, fkv_reply_t *reply)
         return FKV_OK;
     }
 
-    rc = call_run(call, &own->suspended);
+    rc = (fkv__listener != NULL) ? fkv__listener->before(call) : FKV_OK;
+
+    if (rc == FKV_OK) {
+        rc = call_run(call, &own->suspended);
+    }
 
     if (rc == FKV_OK) {
         rc = reply->rc;

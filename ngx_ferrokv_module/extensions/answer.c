@@ -195,6 +195,10 @@ fkv_answer(fkv_host_t *host, int rc)
         return FKV_OK;
     }
 
+    if (rc == FERROKV_AGAIN && host->suspended) {
+        return FKV_AGAIN;
+    }
+
     if (rc > 0) {
         return fkv_call_fail(host->call, "ERR extension \"%s\" failed: it "
                              "returned %d", host->extension->name, rc);

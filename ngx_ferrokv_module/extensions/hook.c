@@ -1,5 +1,7 @@
 #include "extensions/hook.h"
 #include "extensions/answer.h"
+#include "commands/listen.h"
+#include "commands/txn.h"
 #include "commands/types.h"
 
 #include <stdio.h>
@@ -14,12 +16,15 @@ typedef struct {
 } listed_t;
 
 struct fkv_hook_list_s {
+    fkv_hook_list_t  *next;     /* of those that listen to commands */
     const fkv_t  *store;
     fkv_t        *handle;
     listed_t     *hooks;        /* in their order */
     unsigned      n;
     fkv_hooks_t   asked;
 };
+
+static fkv_hook_list_t  *listening;     /* of this process */
 
 /* Of a type that is not here. */
 static const ferrokv_type  unknown_type;
@@ -463,6 +468,134 @@ on_expire(void *data, unsigned ns, fkv_str_t key)
 }
 
 
+/* NULL: nobody listens in this store. */
+static const fkv_hook_list_t *
+list_of(const fkv_t *store)
+{
+    const fkv_hook_list_t  *list = listening;
+
+    while (list != NULL && list->handle != store) {
+        list = list->next;
+    }
+
+    return list;
+}
+
+
+static bool
+listens(const listed_t *listed, unsigned phase, unsigned ns, fkv_str_t key)
+{
+    return listed->hook.event == FERROKV_ON_CALL
+           && listed->hook.phase == phase && ns < FKV_NAMESPACE_USERS
+           && prefix_concerns(listed, key, false);
+}
+
+
+/* FKV_OK · what the command is answered */
+static int
+call_ask(const fkv_hook_list_t *list, const listed_t *listed, fkv_call_t *call,
+    fkv_str_t key)
+{
+    ask_t       ask = { .listed = listed, .event = {
+                            .event = FERROKV_ON_CALL, .db = call->ns,
+                            .key = fkv_host_out(key),
+                            .command = call->command->name } };
+    fkv_host_t  host;
+    int         rc = state_of(list, listed);
+
+    if (rc == FERROKV_NONE) {
+        return FKV_OK;
+    }
+
+    if (rc != FERROKV_OK) {
+        return fkv_call_fail(call, "NOPERM extension \"%s\", which has to "
+                             "agree, does not work", listed->extension->name);
+    }
+
+    fkv_host_init(&host, listed->extension, call, FERROKV_IN_CHECK,
+                  &call->txn->run);
+    host.says = true;                   /* fail() answers, nothing else */
+    host.owed = 0;
+    rc = fkv_host_run(&host, hook_run, &ask);
+
+    return (rc >= 0 && host.rc == FKV_OK) ? FKV_OK : fkv_answer(&host, rc);
+}
+
+
+static int
+on_call(fkv_call_t *call)
+{
+    const fkv_hook_list_t  *list = list_of(call->store);
+    fkv_str_t               key = fkv_listen_key(call->command, call->argc,
+                                                 call->argv);
+    int                     rc = FKV_OK;
+
+    for (unsigned i = 0; list != NULL && i < list->n && rc == FKV_OK; i++) {
+        if (listens(&list->hooks[i], FERROKV_CHECK, call->ns, key)) {
+            rc = call_ask(list, &list->hooks[i], call, key);
+        }
+    }
+
+    return rc;
+}
+
+
+static void
+on_called(const fkv_heard_t *heard)
+{
+    const fkv_hook_list_t  *list = list_of(heard->store);
+
+    for (unsigned i = 0; list != NULL && i < list->n; i++) {
+
+        ask_t  ask = { .listed = &list->hooks[i], .event = {
+                           .event = FERROKV_ON_CALL, .db = heard->ns,
+                           .key = fkv_host_out(heard->key),
+                           .command = heard->command->name,
+                           .micros = heard->us,
+                           .rc = heard->failed ? FERROKV_ERROR
+                                               : FERROKV_OK } };
+
+        if (listens(&list->hooks[i], FERROKV_OBSERVE, heard->ns, heard->key)) {
+            tell(list, &list->hooks[i], &ask, heard->now_ms);
+        }
+    }
+}
+
+
+static const fkv_listener_t  listener = { on_call, on_called };
+
+
+/* A helper's own commands are nobody's affair. */
+static void
+list_listen(fkv_hook_list_t *list)
+{
+    if (list->store == list->handle) {
+        list->next = listening;
+        listening = list;
+        fkv_listen(&listener);
+    }
+}
+
+
+static void
+list_deafen(const fkv_hook_list_t *list)
+{
+    fkv_hook_list_t  **at = &listening;
+
+    while (*at != NULL && *at != list) {
+        at = &(*at)->next;
+    }
+
+    if (*at != NULL) {
+        *at = list->next;
+    }
+
+    if (listening == NULL) {
+        fkv_listen(NULL);
+    }
+}
+
+
 /* NULL: no memory, or no room. */
 static fkv_change_t *
 more_change(fkv_hook_more_t *more, fkv_str_t key)
@@ -609,6 +742,14 @@ fkv_hook_list_new(fkv_hook_list_t **to, fkv_t *handle, const fkv_t *store,
     list->hooks = (listed_t *) (void *) (list + 1);
     list_fill(list, set);
     fkv_hook(handle, &list->asked, list);
+
+    for (unsigned i = 0; i < list->n; i++) {
+        if (list->hooks[i].hook.event == FERROKV_ON_CALL) {
+            list_listen(list);
+            break;
+        }
+    }
+
     *to = list;
 
     return FKV_OK;
@@ -620,6 +761,7 @@ fkv_hook_list_free(fkv_hook_list_t *list)
 {
     if (list != NULL) {
         fkv_hook(list->handle, NULL, NULL);
+        list_deafen(list);
         fkv__free(list);
     }
 }

@@ -1,6 +1,11 @@
 #include "extensions/wait.h"
 #include "extensions/answer.h"
 #include "extensions/work.h"
+#include "commands/txn.h"
+
+#define TIMEOUT_MAX  (3600 * 1000)      /* ms: an hour */
+#define RESUMED      (-1000)            /* in front of an extension's failure,
+                                           which is none of ours */
 
 static const fkv_loop_t  *loop;         /* of this process */
 
@@ -19,24 +24,71 @@ fkv_loop(void)
 }
 
 
+/* How a suspended command goes on.  Of the call: it stays until its end. */
+typedef struct {
+    fkv_extension_t  *extension;
+    int             (*go_on)(ferrokv_ctx *ctx, void *data, int rc);
+    void             *data;
+    int               rc;
+} going_t;
+
+
+static int
+going_run(fkv_host_t *host, void *data)
+{
+    const going_t  *going = data;
+
+    return going->go_on(&host->ctx, going->data, going->rc);
+}
+
+
+/* The commands layer has a code of its own for a time that is over. */
+static int
+going_on(fkv_call_t *call, void *data, int rc)
+{
+    going_t     *going = data;
+    fkv_host_t   host;
+
+    going->rc = (rc == FKV_ECANCELED) ? FERROKV_ETIMEOUT
+                                      : (rc <= RESUMED) ? rc - RESUMED : rc;
+    fkv_host_init(&host, going->extension, call, FERROKV_IN_COMMAND,
+                  &call->txn->run);
+
+    return fkv_answer(&host, fkv_host_run(&host, going_run, going));
+}
+
+
+/* What is named is the number that the commands layer knows it by. */
 ferrokv_wait *
 fkv_wait_suspend(ferrokv_ctx *ctx, uint64_t timeout,
     int (*go_on)(ferrokv_ctx *ctx, void *data, int rc), void *data)
 {
-    (void) ctx;
-    (void) timeout;
-    (void) go_on;
-    (void) data;
+    fkv_host_t  *host = fkv_host_of(ctx);
+    going_t     *going;
+    uint64_t     wait;
 
-    return NULL;
+    _Static_assert(sizeof(void *) == sizeof(uint64_t), "a number has room");
+
+    if (ctx->place != FERROKV_IN_COMMAND || host->rc != FKV_OK
+        || timeout == 0 || timeout > TIMEOUT_MAX)
+    {
+        return NULL;
+    }
+
+    going = ctx->api->alloc(ctx, sizeof(*going));
+    *going = (going_t) { .extension = host->extension, .go_on = go_on,
+                         .data = data };
+    wait = fkv_call_suspend(host->call, timeout, going_on, going);
+    host->suspended |= (wait != 0);
+
+    return (ferrokv_wait *) (uintptr_t) wait;
 }
 
 
 void
 fkv_wait_resume(ferrokv_wait *wait, int rc)
 {
-    (void) wait;
-    (void) rc;
+    fkv_call_resume((uint64_t) (uintptr_t) wait, (rc < 0) ? rc + RESUMED : rc);
 }
 
 

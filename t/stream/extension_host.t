@@ -136,6 +136,88 @@ C
                                   == FERROKV_EPLACE);
 C
 
+build_extension($dir, 'wait',
+                provides => '&never, &later, &twice, &again, &wrote',
+                code => <<'C'
+static void
+tick(ferrokv_ctx *ctx, void *data)
+{
+    ctx->api->resume(data, FERROKV_EPLACE);
+    ctx->api->resume(data, 5);
+}
+
+static int
+go_on(ferrokv_ctx *ctx, void *data, int rc)
+{
+    ctx->api->say_array(ctx, 2);
+    ctx->api->say_str(ctx, (ferrokv_str) { data, 4 });
+
+    return ctx->api->say_int(ctx, rc);
+}
+
+static int
+go_on_again(ferrokv_ctx *ctx, void *data, int rc)
+{
+    ferrokv_wait  *wait = ctx->api->suspend(ctx, 60000, go_on, data);
+
+    (void) rc;
+    ctx->api->timer(ctx, 10, tick, wait);
+
+    return FERROKV_AGAIN;
+}
+
+static char *
+text(ferrokv_ctx *ctx)
+{
+    char  *p = ctx->api->alloc(ctx, 4);
+
+    for (int i = 0; i < 4; i++) {
+        p[i] = (char) ('a' + i);
+    }
+
+    return p;
+}
+C
+    . command_source('never', 'WAIT.NEVER', <<'C')
+    ctx->api->suspend(ctx, 50, go_on, text(ctx));
+    return FERROKV_AGAIN;
+C
+    . command_source('later', 'WAIT.LATER', <<'C')
+    ferrokv_wait  *wait = ctx->api->suspend(ctx, 60000, go_on, text(ctx));
+
+    ctx->api->timer(ctx, argc > 1 ? 300 : 20, tick, wait);
+    return FERROKV_AGAIN;
+C
+    . command_source('twice', 'WAIT.TWICE', <<'C')
+    return ctx->api->say_int(ctx,
+        ctx->api->suspend(ctx, 0, go_on, NULL) == NULL
+        && ctx->api->suspend(ctx, 3600001, go_on, NULL) == NULL);
+C
+    . command_source('again', 'WAIT.AGAIN', <<'C')
+    ferrokv_wait  *wait = ctx->api->suspend(ctx, 60000, go_on_again, text(ctx));
+
+    ctx->api->timer(ctx, 10, tick, wait);
+    return FERROKV_AGAIN;
+C
+    . <<'C');
+static int
+wrote_call(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
+{
+    ferrokv_value  v = { .data = argv[1] };
+
+    (void) argc;
+    ctx->api->put(ctx, argv[1], (ferrokv_str) { NULL, 0 }, &v);
+
+    return ctx->api->say_int(ctx, ctx->api->suspend(ctx, 50, go_on, NULL)
+                                  == NULL);
+}
+
+static const ferrokv_command  wrote = {
+    FERROKV_COMMAND, FERROKV_WRITE, "WAIT.WROTE", 2, 1, 1, 1, wrote_call,
+    "key", "A command of a test"
+};
+C
+
 build_extension($dir, 'crash', provides => '&now, &well, &pid', code =>
     "#include <signal.h>\n#include <unistd.h>\n"
     . command_source('now', 'CRASH.NOW', <<'C')
@@ -180,6 +262,31 @@ subtest 'timers, descriptors, threads' => sub {
     $nginx->stop;
     like($nginx->error_log, qr/extension "loop": stopped after 3 ticks/,
          'stop() is called');
+};
+
+subtest 'commands that wait' => sub {
+    configure('ferrokv_extension wait;');
+    $nginx->start;
+
+    my $client = client();
+    my $other = client();
+
+    is_deeply($client->cmd('WAIT.NEVER'), ['abcd', -8],
+              'one that nobody resumes: ETIMEOUT');
+    is_deeply($client->cmd('WAIT.LATER'), ['abcd', -11],
+              'a timer resumes it, with the first code; the second is in vain');
+    is_deeply($client->cmd('WAIT.AGAIN'), ['abcd', -11],
+              'it may suspend again');
+    is($client->cmd('WAIT.TWICE'), 1, 'a time must be given');
+    is($client->cmd('WAIT.WROTE', 'a'), 1, 'not behind a write');
+
+    $client->write(Ferrokv::Resp::request('WAIT.LATER', 'slowly'));
+    is($other->cmd('PING'), 'PONG', 'others go on meanwhile');
+    $client->close;
+    is_deeply($other->cmd('WAIT.LATER'), ['abcd', -11],
+              'and when a client has gone');
+    undef $other;
+    $nginx->stop;
 };
 
 subtest 'one that does not start' => sub {

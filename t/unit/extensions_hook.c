@@ -5,6 +5,7 @@
 
 #include "extensions_test.h"
 #include "extensions/hook.h"
+#include "commands/server.h"
 
 #define OK  "+OK\r\n"
 
@@ -143,6 +144,47 @@ b_index(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 
     return (rc < 0) ? rc : ctx->api->say_end(ctx, begin, n);
 }
+
+
+static int
+call_check(ferrokv_ctx *ctx, ferrokv_event *ev)
+{
+    ferrokv_value  v;
+
+    assert_int_equal(ctx->place, FERROKV_IN_CHECK);
+    assert_int_equal(ctx->api->get(ctx, ev->key, NO_STR, &v), FERROKV_EPLACE);
+
+    return (strcmp(ev->command, "APPEND") == 0)
+           ? (ctx->api->fail)(ctx, FERROKV_EDENIED, "BUSY not now") : 0;
+}
+
+
+static int
+call_observe(ferrokv_ctx *ctx, ferrokv_event *ev)
+{
+    (void) ctx;
+    see(ev->rc == FERROKV_OK ? ev->command : "failed", ev);
+
+    return FERROKV_OK;
+}
+
+
+static const ferrokv_hook  c_check = {
+    FERROKV_HOOK, 0, "c.check", FERROKV_ON_CALL, FERROKV_CHECK, "c",
+    call_check
+};
+
+static const ferrokv_hook  c_observe = {
+    FERROKV_HOOK, 0, "c.observe", FERROKV_ON_CALL, FERROKV_OBSERVE, "c",
+    call_observe
+};
+
+static const void *const  c_provides[] = { &c_check, &c_observe, NULL };
+
+static const ferrokv_extension  c_library = {
+    sizeof(ferrokv_extension), 0, "c", "1.0", c_provides, NULL, 0, 0, NULL,
+    NULL
+};
 
 
 static const ferrokv_hook  a_observe = {
@@ -337,6 +379,47 @@ who_is_not_ready_is_passed_over_or_refuses(void **state)
 }
 
 
+static void
+commands_are_asked_about_and_told(void **state)
+{
+    static test_extension_t  c;
+    const uint64_t           random[3] = { 1, 2, 3 };
+    fkv_server_t             server = { .meter = fkv_meter_open(1, random) };
+
+    (void) state;
+
+    fkv_hook_list_free(list);
+    test_extension(&c, &c_library);
+    (void) fkv_host_set(&c.extension, live.store, FKV_HOST_READY, 0);
+    set.list[set.n++] = &c.extension;
+    c.extension.index = 2;
+    assert_int_equal(fkv_hook_list_new(&list, live.store, live.store, &set),
+                     FKV_OK);
+
+    fkv_meter_attach(server.meter, fkv_slot(live.store));
+    p.server = &server;
+    perform_expect(&p, "SET c1 x", OK);
+    perform_expect(&p, "APPEND c1 y", "-BUSY not now\r\n");
+    perform_expect(&p, "APPEND d1 y", ":1\r\n");
+    perform_expect(&p, "GET c1", "$1\r\nx\r\n");
+    perform_expect(&p, "INCR c1",
+                   "-ERR value is not an integer or out of range\r\n");
+    assert_string_equal(seen, "SET:c1=- failed:c1=- GET:c1=- failed:c1=-");
+
+    seen[0] = '\0';
+    assert_string_equal(perform_multi(&p, "SET c1 1;APPEND c1 2;GET c1", NULL,
+                                      0),
+                        "*3\r\n" OK "-BUSY not now\r\n$1\r\n1\r\n");
+    assert_string_equal(seen, "SET:c1=- failed:c1=- GET:c1=-");
+
+    fkv_hook_list_free(list);
+    list = NULL;
+    perform_expect(&p, "APPEND c1 2", ":2\r\n");
+    p.server = NULL;
+    fkv_meter_close(server.meter);
+}
+
+
 int
 main(void)
 {
@@ -348,6 +431,7 @@ main(void)
         TEST(rewrite_changes_value_and_expiry),
         TEST(observe_writes_its_own_map_with_it),
         TEST(who_is_not_ready_is_passed_over_or_refuses),
+        TEST(commands_are_asked_about_and_told),
     };
 #undef TEST
 
