@@ -565,15 +565,11 @@ elements_compare(const void *a, const void *b)
 
 
 int
-fkv__txn_elements_fill(fkv__txn_t *txn, fkv_change_t *changes, unsigned n)
+fkv__txn_elements_fill(fkv__txn_t *txn, fkv_change_t *changes)
 {
     fkv__element_t  **list;
     fkv_element_t    *out;
     unsigned          count = 0;
-
-    for (unsigned i = 0; i < n; i++) {
-        changes[i].elements_n = 0;
-    }
 
     if (txn->element_bytes == 0) {
         return FKV_OK;

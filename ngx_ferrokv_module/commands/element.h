@@ -31,9 +31,9 @@ int fkv__head_get(fkv_call_t *call, unsigned ns, fkv_str_t key, bool load,
 
 /*
  * What is written of elements becomes part of the changes, which stand in the
- * order of the keys; in memory of the run.  FKV_OK · FKV_ENOMEM
+ * order of the keys and have none; in memory of the run.  FKV_OK · FKV_ENOMEM
  */
-int fkv__txn_elements_fill(fkv__txn_t *txn, fkv_change_t *changes, unsigned n);
+int fkv__txn_elements_fill(fkv__txn_t *txn, fkv_change_t *changes);
 
 /* Gives back what is more than ordinary. */
 void fkv__txn_elements_end(fkv__txn_t *txn);

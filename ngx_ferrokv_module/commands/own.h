@@ -73,7 +73,8 @@ struct fkv__exec_s {
     unsigned               reads_room;
     uint64_t               snapshot;    /* of the reads; 0 = now, one key */
     bool                   gone;        /* it has been dropped meanwhile */
-    bool                   complete;    /* so is what lies below exec->after */
+    bool                   complete;    /* so is what lies below exec->after,
+                                           and below behind */
     fkv_await_t            await;
     int                    awaited;
 

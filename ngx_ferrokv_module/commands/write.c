@@ -115,7 +115,7 @@ changes_fill(fkv__exec_t *own)
         change_of(&txn->keys[i], &own->changes[own->clears + i]);
     }
 
-    return fkv__txn_elements_fill(txn, own->changes + own->clears, own->keys);
+    return fkv__txn_elements_fill(txn, own->changes + own->clears);
 }
 
 
@@ -192,6 +192,7 @@ on_placed(fkv_update_t *update)
 
     } else {
         own->behind = update->lsn;
+        own->complete = false;
     }
 }
 
@@ -245,6 +246,7 @@ change_init(fkv_change_t *change, unsigned ns, fkv_str_t key, bool blind,
     change->blind = blind;
     change->prefix = prefix;
     change->load = load;
+    change->elements_n = 0;
 }
 
 
