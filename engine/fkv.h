@@ -247,6 +247,8 @@ typedef struct {
     uint16_t     encver;        /* of the type's encoding */
     uint64_t     stamp;         /* not 0: the key has elements, and this is
                                    what they are found by */
+    int          unread;        /* FKV_EMISSING, FKV_ECORRUPT: operands wait
+                                   for their operator, data is NULL */
 } fkv_value_t;
 
 
@@ -351,8 +353,10 @@ int fkv_await(fkv_await_t *await);
  *               elements of another stamp are not the key's any more
  *   lease       what holds the snapshot, or id 0
  *   load_max    a large value up to this length is loaded: value.data
- *   head        a longer one is not even opened
- * FKV_OK value is set · FKV_NOTFOUND · FKV_AGAIN · FKV_GONE the lease has
+ *   head        a longer one is not even opened, and of operands without an
+ *               operator there is no failure, but value.unread
+ * FKV_OK value is set · FKV_NOTFOUND · FKV_AGAIN · FKV_EMISSING the key has
+ * operands (fkv_merge_t) whose operator is not here · FKV_GONE the lease has
  * ended, or versions of that snapshot may have been dropped · FKV_ECORRUPT
  * (the log says where) · FKV_EIO · FKV_ENOMEM
  *
@@ -380,7 +384,8 @@ typedef struct {
 
     fkv_value_t   value;
 
-    fkv__get_t   *own;          /* the engine's */
+    fkv__get_t   *own;          /* the engine's, as what follows */
+    bool          held;         /* who asks holds the snapshot */
 } fkv_get_t;
 
 int  fkv_get(fkv_get_t *get);
@@ -421,6 +426,8 @@ void fkv_prefetch(fkv_t *store, unsigned ns, const fkv_str_t *keys,
  *               no FKV_PUT
  *   load        of a change: decide() needs the bytes of a large current
  *               value too, else current.size is all it learns of them
+ *   bare        of a change: decide() needs no bytes at all; only then operands
+ *               without an operator are no failure: current.unread
  *
  * Changes take effect in their order: a key put behind the delete of its
  * prefix is there afterwards.  What decide() sees is how all was before.
@@ -469,7 +476,9 @@ typedef struct {
 typedef enum {
     FKV_KEEP = 0,               /* leave this key alone */
     FKV_PUT,
-    FKV_DELETE                  /* of a key that does not exist: nothing */
+    FKV_DELETE,                 /* of a key that does not exist: nothing */
+    FKV_MERGE                   /* of a blind change: value is an operand of
+                                   type's operator, below blob_min */
 } fkv_action_e;
 
 typedef struct {
@@ -478,6 +487,7 @@ typedef struct {
     bool          blind;
     bool          prefix;
     bool          load;
+    bool          bare;
 
     bool          exists;       /* for decide() */
     fkv_value_t   current;      /* valid inside decide() only */
@@ -571,6 +581,41 @@ void fkv_hook(fkv_t *store, const fkv_hooks_t *hooks, void *data);
  * on_done.
  */
 fkv_str_t fkv_refusal(const fkv_t *store);
+
+
+/*
+ * Merge operators, found by the type that an operand names: they put together
+ * what FKV_MERGE has written without reading.  Pure and deterministic, called
+ * in any thread of the process, the helper's too, and under no latch.
+ *
+ * full     base with operands on top; base NULL: there is none, or it had
+ *          expired.  Content type, stamp and expiry of the result are those of
+ *          base
+ * partial  several operands as one, where base is not at hand; or NULL
+ *   key    the user's
+ *   ops    n of one type, the oldest first
+ *   out    its bytes are the operator's, until its next call in this thread
+ * FKV_OK · FKV_EMISSING it is not here · any other code: it fails.  Readers are
+ * told (FKV_EMISSING, FKV_ECORRUPT), and operands stay as they are, in order.
+ *
+ * fkv_merge_set() before fkv_attach(); merge stays the caller's.  NULL: there
+ * are none.
+ */
+typedef struct {
+    fkv_str_t  data;
+    uint16_t   type;            /* beforehand that of base */
+    uint16_t   encver;
+} fkv_merged_t;
+
+typedef struct {
+    int  (*full)(void *data, uint16_t type, fkv_str_t key,
+             const fkv_value_t *base, const fkv_str_t *ops, unsigned n,
+             fkv_merged_t *out);
+    int  (*partial)(void *data, uint16_t type, fkv_str_t key,
+             const fkv_str_t *ops, unsigned n, fkv_str_t *out);
+} fkv_merge_t;
+
+void fkv_merge_set(fkv_t *store, const fkv_merge_t *merge, void *data);
 
 
 /*
@@ -798,6 +843,10 @@ void fkv_claim_drop(fkv_claim_t *claim);
     X(gets_memtable,     "reads answered by a memtable")                      \
     X(puts,              "records written")                                   \
     X(deletes,           "tombstones written")                                \
+    X(merges,            "merge operands written")                            \
+    X(folds,             "chains of operands put together")       \
+    X(folds_failed,      "chains whose operator was missing or failed")       \
+    X(folds_written,     "chains that became one record")                     \
     X(range_deletes,     "deletes of a prefix or a namespace")                \
     X(scans,             "ordered scans")                                     \
     X(scans_dead,        "deleted and expired keys that scans passed")        \

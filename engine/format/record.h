@@ -22,7 +22,8 @@ typedef enum {
     FKV__RECORD_END = 0,            /* padding: no further record here */
     FKV__RECORD_VALUE = 1,
     FKV__RECORD_TOMBSTONE = 2,
-    FKV__RECORD_MERGE = 3,          /* reserved: merge operand */
+    FKV__RECORD_MERGE = 3,          /* the value is an operand of the type's
+                                       operator; stamp: when it was written */
     FKV__RECORD_RANGE_TOMBSTONE = 4,/* key = begin, value = end; log only */
     FKV__RECORD_BLOB = 5            /* the value is where blob.h says */
 } fkv__record_kind_e;

@@ -78,7 +78,7 @@ fkv__update_load(fkv_update_t *u, unsigned i, const fkv__record_t *rec)
     fkv_change_t        *change = &u->changes[i];
     fkv__update_blob_t  *blob;
 
-    if (!change->load) {
+    if (!change->load && key->chain == NULL) {
         return FKV_OK;
     }
 

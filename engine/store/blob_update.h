@@ -38,7 +38,7 @@ struct fkv__update_blob_s {
 
 /*
  * key i was read as rec, whose value is large: loads it into current if
- * decide() wants it.
+ * decide() wants it, or if operands lie on it.
  * FKV_OK, or it is in flight as own->looking says: read again then
  * · FKV_GONE ask the tables · FKV_NOTFOUND it has expired and was dropped
  * · FKV_ECORRUPT · FKV_EIO · FKV_ENOMEM

@@ -35,14 +35,8 @@ chain_failed(char *error, int rc, const char *what,
 
     fkv__log_name(name, file->number);
 
-    if (rc == FKV_EVERSION) {
-        (void) snprintf(error, FKV_ERROR_BYTES,
-                        "log/%s was written by a newer version", name);
-    } else {
-        (void) snprintf(error, FKV_ERROR_BYTES, "%s log/%s failed: %s", what,
-                        name, rc == FKV_ENOMEM ? fkv_code_text(rc)
-                                               : strerror(errno));
-    }
+    (void) snprintf(error, FKV_ERROR_BYTES, "%s log/%s failed: %s", what, name,
+                    rc == FKV_ENOMEM ? fkv_code_text(rc) : strerror(errno));
 
     return rc;
 }

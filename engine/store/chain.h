@@ -39,8 +39,8 @@ typedef struct {
 
 /*
  * Replays all that is behind the floor into tables.
- * FKV_OK end is set, damage or not · FKV_EVERSION · FKV_EIO · FKV_EFULL
- * · FKV_ENOMEM; error holds one sentence
+ * FKV_OK end is set, damage or not · FKV_EIO · FKV_EFULL · FKV_ENOMEM; error
+ * holds one sentence
  */
 int fkv__chain_follow(fkv__chain_t *chain, char *error);
 

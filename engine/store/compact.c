@@ -10,6 +10,7 @@
 #include "store/orphan.h"
 #include "store/output.h"
 #include "store/pace.h"
+#include "store/press.h"
 #include "store/reserve.h"
 #include "store/size.h"
 #include "store/source_file.h"
@@ -185,6 +186,10 @@ merge_stamp(input_t *input, fkv__helper_t *helper, const fkv__record_t *rec,
 {
     bool  value = kept && rec->kind != FKV__RECORD_TOMBSTONE;
 
+    if (rec->kind == FKV__RECORD_MERGE) {
+        return;                             /* its stamp is a time: fold.h */
+    }
+
     if (input->first) {
         input->first = false;
         input->stamp = value ? rec->stamp : 0;
@@ -197,8 +202,7 @@ merge_stamp(input_t *input, fkv__helper_t *helper, const fkv__record_t *rec,
 
 
 static int
-merge_record(input_t *input, fkv__keep_t *keep, fkv__orphans_t *orphans,
-    fkv__output_t *output)
+merge_record(input_t *input, fkv__press_t *press, fkv__orphans_t *orphans)
 {
     fkv__record_t  rec = *input->merge.rec;
     int            rc = FKV_OK;
@@ -208,12 +212,12 @@ merge_record(input_t *input, fkv__keep_t *keep, fkv__orphans_t *orphans,
         return FKV_OK;
     }
 
-    kept = fkv__keep(keep, &rec);
-    merge_stamp(input, output->helper, &rec, kept);
+    kept = fkv__keep(press->keep, &rec);
+    merge_stamp(input, press->output->helper, &rec, kept);
 
     if (kept) {
-        rc = fkv__output_add(output, &rec,
-                             merge_cached(input, output->helper));
+        rc = fkv__press_add(press, &rec,
+                            merge_cached(input, press->output->helper));
         FKV_STEP("compact.2");
     }
 
@@ -243,8 +247,9 @@ slice_ends(const input_t *input, const fkv__output_t *output)
 
 /* FKV_OK · FKV_END a slice is done, this key belongs to the next · failure */
 static int
-merge_next_key(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
+merge_next_key(input_t *input, fkv__press_t *press)
 {
+    fkv__output_t        *output = press->output;
     const fkv__record_t  *rec = input->merge.rec;
     int                   rc;
 
@@ -254,7 +259,12 @@ merge_next_key(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
         return FKV_OK;
     }
 
-    rc = fkv__output_next_key(output, rec->key);
+    rc = fkv__press_end_key(press);
+
+    if (rc == FKV_OK) {
+        rc = fkv__output_next_key(output, rec->key);
+    }
+
     if (rc != FKV_OK) {
         return rc;
     }
@@ -266,7 +276,7 @@ merge_next_key(input_t *input, fkv__keep_t *keep, fkv__output_t *output)
 
     input->key.len = 0;
     input->first = true;
-    fkv__keep_next_key(keep);
+    fkv__keep_next_key(press->keep);
 
     return fkv__buf_append(&input->key, rec->key.data, rec->key.len);
 }
@@ -304,18 +314,19 @@ merge_wait(fkv__helper_t *helper, const fkv__output_t *output)
 
 /* Until the end, or until a slice is done. */
 static int
-merge_records(fkv__helper_t *helper, input_t *input, fkv__keep_t *keep,
-    fkv__orphans_t *orphans, fkv__output_t *output)
+merge_records(fkv__helper_t *helper, input_t *input, fkv__press_t *press,
+    fkv__orphans_t *orphans)
 {
-    unsigned  records = 0;
-    int       rc;
+    fkv__output_t  *output = press->output;
+    unsigned        records = 0;
+    int             rc;
 
     while ((rc = fkv__merge_settle(&input->merge)) == FKV_OK) {
 
-        rc = merge_next_key(input, keep, output);
+        rc = merge_next_key(input, press);
 
         if (rc == FKV_OK) {
-            rc = merge_record(input, keep, orphans, output);
+            rc = merge_record(input, press, orphans);
         }
 
         if (rc != FKV_OK) {
@@ -336,7 +347,9 @@ merge_records(fkv__helper_t *helper, input_t *input, fkv__keep_t *keep,
     }
 
     if (rc == FKV_END) {
-        return fkv__output_finish(output);
+        rc = fkv__press_end_key(press);
+
+        return (rc == FKV_OK) ? fkv__output_finish(output) : rc;
     }
 
     if (rc == FKV_ECORRUPT || rc == FKV_EVERSION || rc == FKV_GONE) {
@@ -464,6 +477,7 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
     fkv__keep_t         keep;
     fkv__orphans_t      orphans;
     fkv__output_t       output;
+    fkv__press_t        press;
 
     rc = fkv__keep_init(&keep, helper->store, version, pick->to + 1);
     if (rc != FKV_OK) {
@@ -488,7 +502,9 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
     output.ranged = orphans.lowest;
     FKV_STEP("compact.1");
 
-    rc = merge_records(helper, &input, &keep, &orphans, &output);
+    fkv__press_init(&press, &keep, &output);
+    rc = merge_records(helper, &input, &press, &orphans);
+    fkv__press_done(&press);
 
     if (rc == FKV_OK) {
         merge_usage(&input, pick, version, edit, output.n);

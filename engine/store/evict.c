@@ -412,7 +412,8 @@ pool_delete(fkv__evict_t *evict, unsigned want, uint64_t *freed)
         keys[update->n] = *key;
         evict->changes[update->n] = (fkv_change_t) {
             .ns = key->ns,
-            .key = fkv__buf_str(&key->key)
+            .key = fkv__buf_str(&key->key),
+            .bare = true
         };
         update->n++;
     }

@@ -11,6 +11,7 @@
 #include "store/memtable.h"
 #include "store/output.h"
 #include "store/pace.h"
+#include "store/press.h"
 #include "store/recycle.h"
 #include "store/usage.h"
 
@@ -105,11 +106,12 @@ flush_allowed(fkv_t *store, uint64_t end)
 
 /* All versions of the iterator's key that somebody may want to see. */
 static int
-flush_key(const fkv__memtable_iter_t *it, fkv__keep_t *keep,
-    fkv__output_t *output, bool cached)
+flush_key(const fkv__memtable_iter_t *it, fkv__press_t *press, bool cached)
 {
-    uint32_t  entry = 0;
-    int       rc = fkv__output_next_key(output, fkv__memtable_iter_key(it));
+    fkv__keep_t  *keep = press->keep;
+    uint32_t      entry = 0;
+    int           rc = fkv__output_next_key(press->output,
+                                            fkv__memtable_iter_key(it));
 
     fkv__keep_next_key(keep);
 
@@ -122,21 +124,22 @@ flush_key(const fkv__memtable_iter_t *it, fkv__keep_t *keep,
 
         if (rc == FKV_OK && fkv__keep(keep, &rec)) {
             if (rec.kind == FKV__RECORD_TOMBSTONE && rec.stamp != 0) {
-                fkv__orphans_remember(output->helper, rec.key, rec.stamp);
+                fkv__orphans_remember(press->output->helper, rec.key,
+                                      rec.stamp);
             }
 
-            rc = fkv__output_add(output, &rec, cached);
+            rc = fkv__press_add(press, &rec, cached);
             FKV_STEP("flush.2");
         }
     }
 
-    return rc;
+    return (rc == FKV_OK) ? fkv__press_end_key(press) : rc;
 }
 
 
 static int
 flush_keys(fkv__helper_t *helper, const fkv__memtable_t *mt,
-    fkv__keep_t *keep, fkv__output_t *output)
+    fkv__press_t *press)
 {
     int                   rc = FKV_OK;
     unsigned              keys = 0;
@@ -146,7 +149,7 @@ flush_keys(fkv__helper_t *helper, const fkv__memtable_t *mt,
     fkv__memtable_iter_seek(&it, mt, FKV_STR_NULL);
 
     while (it.node != 0 && rc == FKV_OK) {
-        rc = flush_key(&it, keep, output, cached);
+        rc = flush_key(&it, press, cached);
         fkv__memtable_iter_next(&it);
 
         if (++keys % KEYS_PER_LOOK != 0) {
@@ -164,7 +167,7 @@ flush_keys(fkv__helper_t *helper, const fkv__memtable_t *mt,
         }
     }
 
-    return (rc == FKV_OK) ? fkv__output_finish(output) : rc;
+    return (rc == FKV_OK) ? fkv__output_finish(press->output) : rc;
 }
 
 
@@ -202,6 +205,7 @@ flush_write(fkv__helper_t *helper, unsigned arena,
     int               rc;
     fkv__keep_t       keep;
     fkv__output_t     output;
+    fkv__press_t      press;
     fkv__memtable_t   mt;
     fkv__ranges_t    *ranges;
 
@@ -214,6 +218,7 @@ flush_write(fkv__helper_t *helper, unsigned arena,
 
     fkv__memtable_init(&mt, helper->store->seg, arena);
     fkv__output_init(&output, helper, edit, 0, FKV__FLUSH_TABLE_BYTES);
+    fkv__press_init(&press, &keep, &output);
     FKV_STEP("flush.1");
 
     rc = fkv__memtable_ranges(&mt, 1, &ranges);
@@ -224,13 +229,14 @@ flush_write(fkv__helper_t *helper, unsigned arena,
     output.ranged = fkv__orphans_ranged(output.ranged);
 
     if (rc == FKV_OK) {
-        rc = flush_keys(helper, &mt, &keep, &output);
+        rc = flush_keys(helper, &mt, &press);
     }
 
     if (rc == FKV_OK) {
         rc = flush_ranges(&keep, version, edit);
     }
 
+    fkv__press_done(&press);
     fkv__keep_done(&keep);
     fkv__ranges_unpin(ranges);
     fkv__warm_done(&output.warm);

@@ -8,6 +8,7 @@
 #include "shared/arena.h"
 #include "shared/latch.h"
 #include "store/blob_update.h"
+#include "store/chain_update.h"
 #include "store/due.h"
 #include "store/element.h"
 #include "store/evict.h"
@@ -21,15 +22,15 @@
 bool
 fkv__frame_writes(const fkv_change_t *change)
 {
-    return change->action == FKV_PUT
+    return change->action == FKV_PUT || change->action == FKV_MERGE
            || (change->action == FKV_DELETE
                && (change->blind || change->prefix || change->exists));
 }
 
 
 static void
-record_of(const fkv_change_t *change, const fkv__update_key_t *key,
-    fkv__record_t *rec)
+record_of(const fkv_update_t *u, const fkv_change_t *change,
+    fkv__update_key_t *key, fkv__record_t *rec)
 {
     memset(rec, 0, sizeof(*rec));
     rec->key = key->ikey;
@@ -46,6 +47,11 @@ record_of(const fkv_change_t *change, const fkv__update_key_t *key,
     if (change->action == FKV_DELETE) {
         rec->kind = FKV__RECORD_TOMBSTONE;
         rec->stamp = change->exists ? change->current.stamp : 0;
+        return;
+    }
+
+    if (change->action == FKV_MERGE) {
+        fkv__chain_record(u, change, key, rec);
         return;
     }
 
@@ -117,12 +123,16 @@ fkv__frame_encode(fkv_update_t *u)
             continue;
         }
 
+        if (change->action == FKV_MERGE && !fkv__chain_valid(u, change)) {
+            return FKV_EINVAL;
+        }
+
         rc = fkv__elements_encode(u, i, &bytes, &crc);
         if (rc != FKV_OK) {
             return rc;
         }
 
-        record_of(change, key, &rec);
+        record_of(u, change, key, &rec);
         head = head_bytes(&rec);
 
         heads = (i < u->n) ? &own->bytes : &own->more_heads;
@@ -205,7 +215,8 @@ keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
     for (unsigned i = 0; i < u->own->n; i++) {
         const fkv_change_t   *change = fkv__update_change(u, i);
         fkv__update_key_t    *key = fkv__update_key(u, i);
-        bool                  found, blind = change->blind;
+        bool                  found;
+        bool                  blind = change->blind && !key->folded;
         fkv__memtable_t       mt;
         fkv__memtable_pos_t   pos, active;
 
@@ -356,7 +367,11 @@ frame_fill(fkv_update_t *u, fkv__memtable_t *mt, const fkv__arena_room_t *room)
         fkv__usage_write(mt->shm, change, key->ikey.len, key->fresh,
                          key->read);
 
-        if (change->action == FKV_PUT) {
+        if (change->action == FKV_MERGE) {
+            fkv__count(u->store, merges, 1);
+            fkv__evict_used(u->store, change->ns, key->hash, u->now_ms);
+
+        } else if (change->action == FKV_PUT) {
             fkv__count(u->store, puts, 1);
             fkv__evict_used(u->store, change->ns, key->hash, u->now_ms);
 

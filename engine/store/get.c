@@ -49,6 +49,8 @@ struct fkv__get_s {
     fkv__lookup_t    lookup;
     large_t         *large;
     fkv__blob_ref_t  gone;              /* its file did not exist */
+    fkv__operands_t  ops;               /* on top of what is read */
+    fkv__buf_t       room;              /* the value that they made */
     uint8_t          ikey[];
 };
 
@@ -93,6 +95,37 @@ fkv__read_memtables(fkv_t *store, uint64_t set, fkv_str_t ikey, uint64_t hash,
 }
 
 
+int
+fkv__read_chain(fkv_t *store, uint64_t set, fkv_str_t ikey, uint64_t hash,
+    fkv__operands_t *ops, fkv__record_t *rec)
+{
+    int                   rc = FKV_OK;
+    fkv__memtable_t       mt;
+    fkv__memtable_pos_t   pos;
+
+    while (rc == FKV_OK && rec->kind == FKV__RECORD_MERGE) {
+
+        if (fkv__operands_add(ops, rec) != FKV_OK) {
+            return FKV_ENOMEM;
+        }
+
+        if (!fkv__read_memtables(store, set, ikey, hash, rec->version, 0, &mt,
+                                 &pos, NULL))
+        {
+            return FKV_NOTFOUND;
+        }
+
+        if (!pos.ready) {
+            return FKV_AGAIN;
+        }
+
+        rc = fkv__memtable_record(&mt, pos.entry, rec);
+    }
+
+    return rc;
+}
+
+
 uint64_t
 fkv__read_oldest(const fkv_t *store, uint64_t set)
 {
@@ -132,6 +165,7 @@ fkv__read_value(const fkv__record_t *rec, uint64_t now_ms, fkv_value_t *value)
     }
 
     value->blob = NULL;
+    value->unread = FKV_OK;
     value->content_type = rec->meta;
     value->version = rec->version;
     value->expire_at = rec->expire_at;
@@ -153,7 +187,8 @@ is_use(const fkv_get_t *get)
 
 /*
  * FKV_AGAIN it must be read from the tables · FKV_OK get->value, and rec if
- * the value is large; the memtables stay pinned · FKV_NOTFOUND · FKV_ECORRUPT
+ * the value is large, or only rec, an operand; the memtables stay pinned
+ * · FKV_NOTFOUND · FKV_ECORRUPT
  */
 static int
 get_memtables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash,
@@ -178,6 +213,10 @@ get_memtables(fkv_get_t *get, fkv_str_t ikey, uint64_t hash,
 
     fkv__count(store, gets_memtable, 1);
     rc = fkv__memtable_record(&mt, pos.entry, rec);
+
+    if (rc == FKV_OK && rec->kind == FKV__RECORD_MERGE) {
+        return FKV_OK;
+    }
 
     if (rc == FKV_OK) {
         rc = fkv__read_value(rec, get->now_ms, &get->value);
@@ -259,12 +298,47 @@ large_done(fkv__get_t *own)
 }
 
 
+/*
+ * own->ops on top of base, or of nothing, become the value.  What is wanted
+ * without its bytes is there also without an operator.
+ */
+static int
+get_fold(fkv_get_t *get, const fkv__record_t *base, fkv_str_t data)
+{
+    fkv__get_t        *own = get->own;
+    fkv__fold_part_t   part;
+    int                rc;
+
+    if (!fkv__fold_part(&own->ops, base, get->now_ms, &part)) {
+        memset(&get->value, 0, sizeof(get->value));
+        return FKV_NOTFOUND;
+    }
+
+    rc = fkv__fold(get->store, own->lookup.ikey, &own->ops, &part, base, data,
+                   &own->room, &get->value);
+
+    if (get->head && (rc == FKV_EMISSING || rc == FKV_ECORRUPT)) {
+        get->value.unread = rc;
+        rc = FKV_OK;
+    }
+
+    return rc;
+}
+
+
 /* The value is at hand, or open. */
 static fkv__turn_e
 get_large_end(fkv_get_t *get)
 {
-    large_t  *large = get->own->large;
-    int       rc = fkv__read_value(&large->rec, get->now_ms, &get->value);
+    large_t    *large = get->own->large;
+    fkv_str_t   data = { large->fetch.data, large->fetch.ref.length };
+    int         rc;
+
+    if (fkv__operands_n(&get->own->ops) > 0) {
+        return get_end(get, get_fold(get, &large->rec, data));
+    }
+
+    rc = fkv__read_value(&large->rec, get->now_ms, &get->value);
 
     if (large->fetch.data != NULL) {
         get->value.data.data = large->fetch.data;
@@ -320,7 +394,8 @@ get_blob(fkv_get_t *get)
 {
     fkv__get_t  *own = get->own;
     large_t     *large = own->large;
-    bool         load = get->value.size <= get->load_max;
+    bool         load = (get->value.size <= get->load_max
+                         || fkv__operands_n(&own->ops) > 0);
 
     if (get->head && !load) {
         return get_large_end(get);
@@ -335,10 +410,57 @@ get_blob(fkv_get_t *get)
 }
 
 
+static fkv__turn_e get_found(fkv_get_t *get, int rc);
+
+
+/* Tables have answered, and there are operands; or nothing but the base. */
+static fkv__turn_e
+get_found_chain(fkv_get_t *get, int rc)
+{
+    fkv__get_t        *own = get->own;
+    fkv__lookup_t     *lookup = &own->lookup;
+    fkv__record_t     *base = (rc == FKV_OK) ? &lookup->rec : NULL;
+    fkv__fold_part_t   part;
+    uint64_t           newest = (rc == FKV_OK) ? base->version : 0;
+
+    if (fkv__operands_n(&lookup->ops) > 0) {
+        newest = fkv__operand(&lookup->ops, 0)->version;
+    }
+
+    if (fkv__operands_join(&own->ops, &lookup->ops, newest) != FKV_OK) {
+        return get_end(get, FKV_ENOMEM);
+    }
+
+    if (fkv__operands_n(&own->ops) == 0) {
+        return get_found(get, rc);
+    }
+
+    if (base == NULL || base->kind != FKV__RECORD_BLOB
+        || !fkv__fold_part(&own->ops, base, get->now_ms, &part)
+        || !part.with_base)
+    {
+        return get_end(get, get_fold(get, base, (base != NULL) ? base->value
+                                                     : FKV_STR_NULL));
+    }
+
+    rc = large_new(own, base);
+    fkv__lookup_done(lookup);
+
+    return (rc == FKV_OK) ? get_blob(get) : get_end(get, rc);
+}
+
+
 static fkv__turn_e
 get_found(fkv_get_t *get, int rc)
 {
     fkv__get_t  *own = get->own;
+
+    if ((rc == FKV_OK || rc == FKV_NOTFOUND)
+        && (fkv__operands_n(&own->ops) > 0
+            || fkv__operands_n(&own->lookup.ops) > 0))
+    {
+        return get_found_chain(get, rc);
+    }
 
     if (rc == FKV_OK) {
         rc = fkv__read_value(&own->lookup.rec, get->now_ms, &get->value);
@@ -418,6 +540,8 @@ own_take(fkv__tables_t *tables, size_t key_bytes)
 static void
 own_free(fkv__tables_t *tables, fkv__get_t *own)
 {
+    fkv__operands_done(&own->ops);
+    fkv__buf_done(&own->room);
     fkv__list_remove(&own->link);
 
     if (own->long_key) {
@@ -437,6 +561,9 @@ gets_free(fkv_link_t *gets)
 
         fkv__list_remove(&own->link);
         fkv__free(own->large);          /* what it reads goes by itself */
+        fkv__operands_done(&own->ops);
+        fkv__operands_done(&own->lookup.ops);
+        fkv__buf_done(&own->room);
         fkv__free(own);
     }
 }
@@ -466,6 +593,7 @@ own_new(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
     own->lookup.ikey = (fkv_str_t) { own->ikey, ikey.len };
     own->lookup.hash = hash;
     own->lookup.below = UINT64_MAX;
+    own->lookup.whole = true;
 
     return own;
 }
@@ -501,25 +629,90 @@ get_large(fkv_get_t *get, fkv__get_t *own, const fkv__record_t *rec)
 }
 
 
+/*
+ * rec was found in a memtable, which is pinned until the end of this call.  A
+ * set that is newer than it, and lacks some of the chain, has that in tables.
+ */
+static int
+get_chain(fkv_get_t *get, fkv__get_t *own, fkv__record_t *rec)
+{
+    fkv_t     *store = get->store;
+    uint64_t   set = fkv__pin(store);
+    int        rc;
+
+    get->own = own;
+    rc = fkv__read_chain(store, set, own->lookup.ikey, own->lookup.hash,
+                         &own->ops, rec);
+    fkv__unpin(store);
+
+    if (rc == FKV_OK && rec->kind == FKV__RECORD_BLOB) {
+        return get_large(get, own, rec);
+    }
+
+    if (rc == FKV_OK) {
+        rc = get_fold(get, rec, rec->value);
+        fkv__unpin(store);
+        fkv__hold_drop(store, &own->hold);
+
+        if (rc == FKV_OK) {
+            fkv__count(store, gets_found, 1);
+
+            if (is_use(get)) {
+                fkv__evict_used(store, get->ns, own->lookup.hash, get->now_ms);
+            }
+        }
+
+        return rc;
+    }
+
+    fkv__unpin(store);
+
+    if (rc == FKV_NOTFOUND) {
+        return get_tables(get, own);
+    }
+
+    fkv__hold_drop(store, &own->hold);
+
+    return (rc == FKV_AGAIN) ? FKV_ECORRUPT : rc;   /* visible is complete */
+}
+
+
+/* rec was found in a memtable, which is pinned, and needs more than that. */
+static int
+get_more(fkv_get_t *get, fkv__get_t *own, fkv__record_t *rec)
+{
+    return (rec->kind == FKV__RECORD_BLOB) ? get_large(get, own, rec)
+                                           : get_chain(get, own, rec);
+}
+
+
+static bool
+needs_more(int rc, const fkv__record_t *rec)
+{
+    return rc == FKV_OK && (rec->kind == FKV__RECORD_BLOB
+                            || rec->kind == FKV__RECORD_MERGE);
+}
+
+
 static int
 get_now(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
 {
     fkv__record_t  rec;
     int            rc = get_memtables(get, ikey, hash, &rec);
-    bool           large = (rc == FKV_OK && rec.kind == FKV__RECORD_BLOB);
+    bool           more = needs_more(rc, &rec);
     fkv__get_t    *own;
 
-    if (rc != FKV_AGAIN && !large) {
+    if (rc != FKV_AGAIN && !more) {
         return rc;
     }
 
     own = own_new(get, ikey, hash);
 
     if (own != NULL) {
-        return large ? get_large(get, own, &rec) : get_tables(get, own);
+        return more ? get_more(get, own, &rec) : get_tables(get, own);
     }
 
-    if (large) {
+    if (more) {
         fkv__unpin(get->store);
     }
 
@@ -538,10 +731,15 @@ get_snapshot(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
         return FKV_ENOMEM;
     }
 
-    rc = fkv__hold_take(get->store, &own->hold, get->snapshot, &get->lease);
+    rc = FKV_OK;
+
+    if (!get->held) {
+        rc = fkv__hold_take(get->store, &own->hold, get->snapshot,
+                            &get->lease);
+        get->snapshot = own->hold.lsn;
+    }
 
     if (rc == FKV_OK) {
-        get->snapshot = own->hold.lsn;
         own->lookup.below = get->snapshot;
         rc = get_memtables(get, ikey, hash, &rec);
     }
@@ -550,8 +748,8 @@ get_snapshot(fkv_get_t *get, fkv_str_t ikey, uint64_t hash)
         return get_tables(get, own);
     }
 
-    if (rc == FKV_OK && rec.kind == FKV__RECORD_BLOB) {
-        return get_large(get, own, &rec);
+    if (needs_more(rc, &rec)) {
+        return get_more(get, own, &rec);
     }
 
     fkv__hold_drop(get->store, &own->hold);

@@ -196,9 +196,8 @@ keep_bury(fkv__record_t *rec)
 }
 
 
-/* How many positions, the floor among them, see a version or a newer one? */
-static unsigned
-keep_above(const fkv__keep_t *keep, uint64_t version)
+unsigned
+fkv__keep_seen(const fkv__keep_t *keep, uint64_t version)
 {
     unsigned  low = 0, high = keep->positions_n;
 
@@ -241,23 +240,39 @@ fkv__keep(fkv__keep_t *keep, fkv__record_t *rec)
     bool      expired;
 
     if (rec->version >= keep->floor) {
+        keep->operands = (rec->kind == FKV__RECORD_MERGE);
         return true;
     }
 
     /* Positions above it see it, or a newer one that has come before it. */
 
-    seen = keep_above(keep, rec->version);
+    seen = fkv__keep_seen(keep, rec->version);
 
     if (seen <= keep->answered) {
         return false;
     }
 
-    keep->answered = seen;
-
     if (keep->ranges != NULL && keep_hidden(keep, rec, seen)) {
+        keep->answered = seen;
         keep->covered++;
         return false;
     }
+
+    /* Rule 5: it answers nobody without what is older. */
+
+    if (rec->kind == FKV__RECORD_MERGE) {
+        keep->operands = true;
+        return true;
+    }
+
+    keep->answered = seen;
+
+    if (keep->operands && rec->kind != FKV__RECORD_TOMBSTONE) {
+        keep->operands = false;
+        return true;
+    }
+
+    keep->operands = false;
 
     expired = keep->drops && fkv__record_expired(rec, keep->now_ms);
 

@@ -12,7 +12,9 @@
  *   3  unless it says "there is nothing" (a tombstone, or expired), all
  *      positions see it, and nothing older of the key can lie below,
  *   4  all others go.  A version that a range tombstone hides is not seen by
- *      the positions above that.
+ *      the positions above that,
+ *   5  below an operand (fold.h) its base is seen, too, also one that has
+ *      expired: which operands go with it, its expiry says.
  *
  * What has expired but must go on hiding something older becomes a tombstone
  * of the same version.
@@ -47,6 +49,7 @@ typedef struct {
     const fkv__ranges_t   *ranges;      /* those to apply; the caller's */
     unsigned               answered;    /* positions that newer versions of
                                            the key have answered */
+    bool                   operands;    /* the newer one that is kept is one */
     uint64_t               expired;     /* counted: expired records that went */
     uint64_t               covered;     /* and those that ranges hid */
 } fkv__keep_t;
@@ -74,8 +77,12 @@ static inline void
 fkv__keep_next_key(fkv__keep_t *keep)
 {
     keep->answered = 0;
+    keep->operands = false;
 }
 
+
+/* How many positions, the floor among them, see a version or a newer one? */
+unsigned fkv__keep_seen(const fkv__keep_t *keep, uint64_t version);
 
 /* True: write rec, which may have become a tombstone.  False: leave it out. */
 bool fkv__keep(fkv__keep_t *keep, fkv__record_t *rec);

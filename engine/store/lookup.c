@@ -98,9 +98,48 @@ lookup_hidden(const fkv__lookup_own_t *own)
     const fkv__range_t   *range;
 
     range = fkv__ranges_newest(own->version->ranges, lookup->ikey,
-                               lookup->ikey, lookup->below);
+                               lookup->ikey, own->below);
 
     return (range != NULL) ? range->version : 0;
+}
+
+
+/* From the newest table on. */
+static fkv__turn_e
+lookup_begin(fkv__lookup_own_t *own, uint64_t below)
+{
+    own->below = below;
+    own->hidden = lookup_hidden(own);
+    own->level = 0;
+    own->next = 0;
+    own->ahead = false;
+
+    return fkv__op_enter(&own->op, LOOKUP_TABLE);
+}
+
+
+/* All tables have been asked: what is held, if anything is, is the answer. */
+static fkv__turn_e
+lookup_found(fkv__lookup_own_t *own)
+{
+    fkv__lookup_t  *lookup = own->lookup;
+    uint64_t        version = lookup->rec.version;
+
+    if (own->held == NULL) {
+        return lookup_end(own, FKV_NOTFOUND);
+    }
+
+    if (!lookup->whole || lookup->rec.kind != FKV__RECORD_MERGE) {
+        return lookup_end(own, FKV_OK);
+    }
+
+    if (fkv__operands_add(&lookup->ops, &lookup->rec) != FKV_OK) {
+        return lookup_end(own, FKV_ENOMEM);
+    }
+
+    lookup_let_go(own);
+
+    return lookup_begin(own, version);
 }
 
 
@@ -131,12 +170,9 @@ lookup_follow(fkv__lookup_own_t *own)
     }
 
     own->version = fkv__version_pin(store->tables->version);
-    own->hidden = lookup_hidden(own);
-    own->level = 0;
-    own->next = 0;
-    own->ahead = false;
+    fkv__operands_clear(&own->lookup->ops);
 
-    return fkv__op_enter(&own->op, LOOKUP_TABLE);
+    return lookup_begin(own, own->lookup->below);
 }
 
 
@@ -145,7 +181,7 @@ table_covers(const fkv__table_t *table, const fkv__lookup_own_t *own)
 {
     const fkv__lookup_t  *lookup = own->lookup;
 
-    return table->info.version_min < lookup->below
+    return table->info.version_min < own->below
            && table->info.version_max > own->hidden
            && fkv__str_cmp(fkv__buf_str(&table->info.smallest), lookup->ikey)
               <= 0
@@ -224,7 +260,7 @@ lookup_table(fkv__lookup_own_t *own)
     own->table = lookup_next(own);
 
     if (own->table == NULL) {
-        return lookup_end(own, own->held != NULL ? FKV_OK : FKV_NOTFOUND);
+        return lookup_found(own);
     }
 
     if (own->table->info.filter_pages == 0) {
@@ -322,7 +358,7 @@ index_find(const fkv__lookup_own_t *own, fkv_str_t payload,
     uint32_t              at;
 
     if (fkv__index_open(&index, payload) != FKV_OK
-        || fkv__index_seek(&index, lookup->ikey, lookup->below - 1, &at, NULL)
+        || fkv__index_seek(&index, lookup->ikey, own->below - 1, &at, NULL)
            != FKV_OK)
     {
         return FKV_ECORRUPT;
@@ -408,7 +444,7 @@ lookup_data(fkv__lookup_own_t *own)
     }
 
     rc = fkv__block_find(block->payload, lookup->ikey, lookup->hash,
-                         lookup->below - 1, &rec);
+                         own->below - 1, &rec);
 
     if (rc == FKV_OK) {
         lookup_take(own, block, &rec);
@@ -518,6 +554,8 @@ fkv__lookup_done(fkv__lookup_t *lookup)
 
     lookup_let_go(own);
     fkv__reader_done(&own->reader);
+    fkv__operands_done(&lookup->ops);
+    lookup->ops = (fkv__operands_t) { .list.len = 0 };
     lookup->own = NULL;
 
     fkv__list_remove(&own->link);

@@ -17,6 +17,7 @@ struct fkv__lookup_own_s {
     fkv__reader_t        reader;
     fkv__follow_wait_t   follow;
     fkv__version_t      *version;   /* pinned; NULL before and after */
+    uint64_t             below;     /* the lookup's, or the last operand's */
     uint64_t             hidden;    /* what is below a range tombstone hides */
     unsigned             level;     /* of the candidate */
     unsigned             next;      /* of level 0: the table after it */

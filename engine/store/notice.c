@@ -112,6 +112,12 @@ on_record(void *data, const fkv__record_t *rec, uint64_t version)
         return;
     }
 
+    /* It lives as long as what it lies on. */
+
+    if (rec->kind == FKV__RECORD_MERGE) {
+        return;
+    }
+
     if ((rec->expire_at == 0 && due->n == 0) || !fkv__due_wants(rec->key)) {
         return;
     }

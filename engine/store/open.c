@@ -238,6 +238,8 @@ fkv__twin_new(const fkv_t *store)
     twin->log = store->log;
     twin->fs = store->fs;
     twin->clock = store->clock;
+    twin->merge = store->merge;
+    twin->merge_data = store->merge_data;
     twin->seg = store->seg;
     twin->dir = store->dir;
     twin->sst_dir = store->sst_dir;

@@ -185,7 +185,8 @@ tables_judge(const fkv__orphans_t *orphans, const head_t *head,
     look_t    look = {
         .op = { .on_done = fkv__twin_done },
         .lookup = { .store = orphans->twin, .op = &look.op,
-                    .ikey = head->ikey, .hash = head->hash, .below = below }
+                    .ikey = head->ikey, .hash = head->hash, .below = below,
+                    .whole = true }         /* operands have no stamp */
     };
 
     /* It is waited for to its end, for it lies on our stack. */

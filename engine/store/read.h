@@ -5,6 +5,7 @@
 #ifndef FKV_STORE_READ_H
 #define FKV_STORE_READ_H
 
+#include "store/fold.h"
 #include "store/memtable.h"
 #include "store/store.h"
 
@@ -18,6 +19,16 @@
 bool fkv__read_memtables(fkv_t *store, uint64_t set, fkv_str_t ikey,
     uint64_t hash, uint64_t below, uint64_t since, fkv__memtable_t *mt,
     fkv__memtable_pos_t *pos, fkv__memtable_pos_t *active);
+
+/*
+ * rec is an operand, the newest version of ikey that is wanted: goes down its
+ * chain in the pinned set.  ops gets the operands.
+ * FKV_OK rec is the base, or the tombstone in its place · FKV_NOTFOUND the
+ * rest is in tables · FKV_AGAIN a frame is not complete yet · FKV_ECORRUPT
+ * · FKV_ENOMEM
+ */
+int fkv__read_chain(fkv_t *store, uint64_t set, fkv_str_t ikey, uint64_t hash,
+    fkv__operands_t *ops, fkv__record_t *rec);
 
 /* LSN from which on everything is still in memtables of the set. */
 uint64_t fkv__read_oldest(const fkv_t *store, uint64_t set);

@@ -128,8 +128,7 @@ replay_record_ok(const fkv__record_t *rec)
 
 
 /*
- * All records of a batch, or none.  FKV_OK · FKV_ECORRUPT · FKV_EVERSION
- * · FKV_ENOMEM
+ * All records of a batch, or none.  FKV_OK · FKV_ECORRUPT · FKV_ENOMEM
  */
 static int
 replay_batch(fkv__replay_t *replay, const fkv__frame_t *frame)
@@ -148,12 +147,6 @@ replay_batch(fkv__replay_t *replay, const fkv__frame_t *frame)
         } else if (rec.kind == FKV__RECORD_RANGE_TOMBSTONE) {
             rc = fkv__spill_add_range(&replay->spill,
                                       (uint64_t) (p - replay->mem), &rec);
-
-        } else if (rec.kind != FKV__RECORD_VALUE
-                   && rec.kind != FKV__RECORD_TOMBSTONE
-                   && rec.kind != FKV__RECORD_BLOB)
-        {
-            rc = FKV_EVERSION;
 
         } else {
             rc = fkv__spill_add(&replay->spill, p, &rec);

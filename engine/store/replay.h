@@ -49,8 +49,7 @@ void fkv__replay_close(fkv__replay_t *replay);
 
 /*
  * Follows the frames from an LSN of this file on and collects their records.
- * FKV_OK end is set · FKV_EVERSION a record of a kind that this build does not
- * know · FKV_EIO · FKV_ENOMEM, cause in errno
+ * FKV_OK end is set · FKV_EIO · FKV_ENOMEM, cause in errno
  */
 int fkv__replay_read(fkv__replay_t *replay, uint64_t from);
 

@@ -24,11 +24,22 @@ typedef enum {
 
 
 static void
+fold_done(fkv__scan_t *own)
+{
+    if (own->folded != 0) {
+        own->folded = 0;
+        fkv_get_done(&own->get);
+    }
+}
+
+
+static void
 scan_free(fkv__scan_t *own)
 {
     fkv__hold_drop(own->walk.store, &own->hold);
     fkv__walk_done(&own->walk);
     fkv__blob_fetch_done(&own->fetch);
+    fold_done(own);
     fkv__buf_done(&own->key);
     fkv__list_remove(&own->link);
     fkv__free(own);
@@ -193,6 +204,53 @@ scan_load(fkv_scan_t *scan, const fkv__record_t *rec, fkv_value_t *value)
 }
 
 
+static void
+on_folded(fkv_op_t *op)
+{
+    fkv__scan_t  *own = op->data;
+
+    own->fold_rc = op->rc;
+    fkv__op_run(&own->scan->op);
+}
+
+
+/*
+ * An operand: what its chain makes is read at the walk's snapshot, which is
+ * held.  What no operator puts together is given without its bytes.
+ * FKV_OK · FKV_NOTFOUND · FKV_AGAIN · failure
+ */
+static int
+scan_fold(fkv_scan_t *scan, const fkv__record_t *rec, fkv_value_t *value)
+{
+    fkv__scan_t  *own = scan->own;
+    fkv_str_t     key;
+    int           rc;
+
+    if (own->folded != rec->version) {
+        fold_done(own);
+        rc = scan_decode(own, rec->key, &key);
+
+        if (rc != FKV_OK) {
+            return rc;
+        }
+
+        own->folded = rec->version;
+        own->get = (fkv_get_t) {
+            .store = scan->store, .ns = scan->ns, .key = key,
+            .now_ms = scan->now_ms, .snapshot = own->walk.snapshot,
+            .held = true, .head = true, .quiet = true,
+            .op = { .on_done = on_folded, .data = own }
+        };
+
+        own->fold_rc = fkv_get(&own->get);
+    }
+
+    *value = own->get.value;
+
+    return own->fold_rc;
+}
+
+
 /* On behind the key, or, if it was given out, to where on_entry wants to go. */
 static fkv__turn_e
 scan_pass(fkv_scan_t *scan, fkv_str_t ikey, bool given)
@@ -208,12 +266,62 @@ scan_pass(fkv_scan_t *scan, fkv_str_t ikey, bool given)
 }
 
 
+/* value is NULL: the key does not exist.  NEXT if the walk may go on. */
+static fkv__turn_e
+scan_entry(fkv_scan_t *scan, const fkv__record_t *rec,
+    const fkv_value_t *value)
+{
+    if (value != NULL && scan_give(scan, rec, value) != FKV__TURN_NEXT) {
+        return FKV__TURN_DONE;
+    }
+
+    if (value != NULL) {
+        fkv__walk_live(&scan->own->walk);
+
+    } else {
+        fkv__walk_dead(&scan->own->walk);
+    }
+
+    return scan_pass(scan, rec->key, value != NULL);
+}
+
+
+/* A key whose newest version is an operand. */
+static fkv__turn_e
+scan_chain(fkv_scan_t *scan, const fkv__record_t *rec)
+{
+    fkv_value_t  value;
+    fkv__turn_e  turn;
+    int          rc = scan_fold(scan, rec, &value);
+
+    if (rc == FKV_AGAIN) {
+        return FKV__TURN_WAIT;
+    }
+
+    if (rc != FKV_OK && rc != FKV_NOTFOUND) {
+        return scan_end(scan, rc);
+    }
+
+    turn = scan_entry(scan, rec, (rc == FKV_OK) ? &value : NULL);
+
+    if (turn != FKV__TURN_DONE) {
+        fold_done(scan->own);
+    }
+
+    return turn;
+}
+
+
 /* A key with a version to see.  NEXT if the walk may go on. */
 static fkv__turn_e
 scan_key(fkv_scan_t *scan, const fkv__record_t *rec)
 {
     fkv_value_t   value;
     int           rc;
+
+    if (rec->kind == FKV__RECORD_MERGE) {
+        return scan_chain(scan, rec);
+    }
 
     rc = fkv__read_value(rec, scan->now_ms, &value);
 
@@ -238,18 +346,7 @@ scan_key(fkv_scan_t *scan, const fkv__record_t *rec)
         }
     }
 
-    if (rc == FKV_OK && scan_give(scan, rec, &value) != FKV__TURN_NEXT) {
-        return FKV__TURN_DONE;
-    }
-
-    if (rc == FKV_OK) {
-        fkv__walk_live(&scan->own->walk);
-
-    } else {
-        fkv__walk_dead(&scan->own->walk);
-    }
-
-    return scan_pass(scan, rec->key, rc == FKV_OK);
+    return scan_entry(scan, rec, (rc == FKV_OK) ? &value : NULL);
 }
 
 
@@ -316,9 +413,15 @@ static fkv__turn_e
 scan_walk(fkv_scan_t *scan)
 {
     fkv_t        *store = scan->store;
-    uint64_t      set = fkv__pin(store);
-    fkv__turn_e   turn = scan_turn(scan, set);
+    uint64_t      set;
+    fkv__turn_e   turn;
 
+    if (scan->own->folded != 0 && scan->own->fold_rc == FKV_AGAIN) {
+        return FKV__TURN_WAIT;              /* somebody else woke us */
+    }
+
+    set = fkv__pin(store);
+    turn = scan_turn(scan, set);
     fkv__unpin(store);
 
     return turn;

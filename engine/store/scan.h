@@ -22,6 +22,10 @@ struct fkv__scan_s {
 
     fkv__blob_fetch_t  fetch;       /* of the large value at hand ... */
     uint64_t           fetched;     /* ... which is of this version, 0 = none */
+
+    fkv_get_t          get;         /* of the chain of operands at hand ... */
+    uint64_t           folded;      /* ... likewise */
+    int                fold_rc;
 };
 
 /* Frees all that have not ended. */

@@ -250,12 +250,60 @@ spill_finish(fkv__table_file_t *file, const fkv__spill_target_t *target)
 
 /* Is the next entry a newer version of the same key? */
 static bool
-spill_shadowed(const fkv__spill_t *spill, size_t i)
+spill_has_newer(const fkv__spill_t *spill, size_t i)
 {
     const fkv__spill_entry_t  *e = &spill->entries[i];
 
     return i + 1 < spill->n && e[0].prefix == e[1].prefix
            && spill_cmp_keys(&e[0], &e[1]) == 0;
+}
+
+
+static bool
+spill_is_operand(const fkv__spill_entry_t *entry)
+{
+    const uint8_t  *record = entry->key - entry->head;
+
+    return (*record & FKV__RECORD_KIND) == FKV__RECORD_MERGE;
+}
+
+
+/*
+ * The entries [i, end) are the versions of a key, oldest first.  Those from
+ * *from on are of use: the newest one, and below an operand what is older.
+ */
+static size_t
+spill_key(const fkv__spill_t *spill, size_t i, size_t *from)
+{
+    size_t  end = i + 1;
+
+    while (spill_has_newer(spill, end - 1)) {
+        end++;
+    }
+
+    *from = end - 1;
+
+    while (*from > i && spill_is_operand(&spill->entries[*from])) {
+        (*from)--;
+    }
+
+    return end;
+}
+
+
+static int
+spill_record(const fkv__spill_entry_t *entry, const uint8_t *mem,
+    const uint8_t *end, uint64_t base, fkv__table_file_t *file)
+{
+    const uint8_t  *next, *p = entry->key - entry->head;
+    fkv__record_t   rec;
+
+    /* As when the entry was added. */
+    FKV_ASSERT(fkv__record_get(p, end, &rec, &next) == FKV_OK);
+
+    rec.version = base + (uint64_t) (p - mem);
+
+    return fkv__table_file_add(file, &rec);
 }
 
 
@@ -334,27 +382,23 @@ spill_table(const fkv__spill_t *spill, const uint8_t *mem, const uint8_t *end,
            && fkv__table_file_bytes(&file) < FKV__SPILL_TABLE_BYTES)
     {
         const fkv__spill_entry_t  *entry = &spill->entries[*i];
-        const uint8_t             *next, *p = entry->key - entry->head;
-        fkv__record_t              rec;
+        size_t                     from, to = spill_key(spill, *i, &from);
 
         if (*i + AHEAD < spill->n) {
             __builtin_prefetch(entry[AHEAD].key - entry[AHEAD].head);
             __builtin_prefetch(entry[AHEAD].key + entry[AHEAD].key_len);
         }
 
-        if (!spill_shadowed(spill, *i)) {
-            rc = fkv__record_get(p, end, &rec, &next);
-            FKV_ASSERT(rc == FKV_OK);   /* as when the entry was added */
+        /* Newest first, as tables have them. */
 
-            rec.version = base + (uint64_t) (p - mem);
-
-            rc = fkv__table_file_add(&file, &rec);
+        for (size_t k = to; k-- > from; ) {
+            rc = spill_record(&spill->entries[k], mem, end, base, &file);
             if (rc != FKV_OK) {
                 goto failed;
             }
         }
 
-        (*i)++;
+        *i = to;
     }
 
     rc = spill_finish(&file, target);

@@ -2,7 +2,8 @@
  * spill.h - the records of one log file, sorted and written as tables.
  *
  * Shape      entries in the order of the log -> sorted by key, of one key by
- *            position -> the newest of each key -> tables of level 0, disjoint
+ *            position -> the newest of each key, and of a chain of operands
+ *            (fold.h) all down to its base -> tables of level 0, disjoint
  *            and at most about FKV__SPILL_TABLE_BYTES long
  * Memory     an entry is 24 bytes, twice while they are sorted; the records
  *            stay where the log file was read to

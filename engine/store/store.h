@@ -86,6 +86,8 @@ struct fkv_s {
     fkv_link_t           jobs;          /* fkv__job_t, not ended */
     fkv_link_t           claims;        /* ops that wait for another's end */
 
+    const fkv_merge_t   *merge;         /* fold.h; NULL = no operator */
+    void                *merge_data;
     const fkv_hooks_t   *hooks;         /* hook.h; NULL = none */
     void                *hooks_data;
     bool                 hooks_expire;  /* atomic: the EXPIRE thread looks */

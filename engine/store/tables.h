@@ -18,6 +18,7 @@
 
 #include "store/fetch.h"
 #include "store/files.h"
+#include "store/fold.h"
 #include "store/follow.h"
 #include "store/epochs.h"
 #include "store/store.h"
@@ -65,7 +66,8 @@ void fkv__tables_poll(fkv_t *store);
 /*
  * One point read: the newest record of ikey with version < below in the
  * tables of a version that is not older than the announced edit at the time
- * of the call.  Embedded in the op that waits for it.
+ * of the call, and if whole is set all of its chain (fold.h), read in one
+ * version.  Embedded in the op that waits for it.
  */
 typedef struct {
     fkv_t           *store;
@@ -73,8 +75,11 @@ typedef struct {
     fkv_str_t        ikey;          /* the caller's until the end */
     uint64_t         hash;          /* fkv__hash(ikey) */
     uint64_t         below;
+    bool             whole;         /* operands are put aside, into ops, and
+                                       rec is the base below them */
     int              rc;            /* FKV_AGAIN while it goes on */
     fkv__record_t    rec;           /* key not set; points into block */
+    fkv__operands_t  ops;           /* until done */
     struct fkv__lookup_own_s  *own;
 } fkv__lookup_t;
 

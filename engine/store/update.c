@@ -16,6 +16,7 @@
 #include "format/log.h"
 #include "shared/latch.h"
 #include "store/blob_update.h"
+#include "store/chain_update.h"
 #include "store/frame.h"
 #include "store/hook.h"
 #include "store/read.h"
@@ -123,6 +124,7 @@ update_end(fkv_update_t *u, int rc)
 
     lookups_done(u);
     fkv__update_blobs_done(u);
+    fkv__chains_done(u);
 
     if (own->hooked) {
         fkv__hook_end(u, rc);
@@ -235,7 +237,7 @@ static int
 key_read(fkv_update_t *u, unsigned i, uint64_t set)
 {
     int                   rc;
-    bool                  found = false;
+    bool                  found = false, memory;
     fkv__record_t         rec;
     fkv_change_t         *change = &u->changes[i];
     fkv__update_key_t    *key = &u->own->keys[i];
@@ -244,6 +246,7 @@ key_read(fkv_update_t *u, unsigned i, uint64_t set)
 
     key->seen = 0;
     key->read = false;
+    key->chained = false;
     change->exists = false;
     memset(&change->current, 0, sizeof(change->current));
 
@@ -261,7 +264,9 @@ key_read(fkv_update_t *u, unsigned i, uint64_t set)
         found = true;
     }
 
-    if (found && !fkv__update_gone(key, pos.version)) {
+    memory = (found && !fkv__update_gone(key, pos.version));
+
+    if (memory) {
         rc = fkv__memtable_record(&mt, pos.entry, &rec);
 
     } else if (!key->looked || key->read_at < fkv__read_oldest(u->store, set)) {
@@ -270,6 +275,23 @@ key_read(fkv_update_t *u, unsigned i, uint64_t set)
     } else {
         rc = key->lookup.rc;
         rec = key->lookup.rec;
+    }
+
+    if (memory ? rc == FKV_OK && rec.kind == FKV__RECORD_MERGE
+               : fkv__operands_n(&key->lookup.ops) > 0)
+    {
+        rc = fkv__chain_read(u, i, set, memory, &rec);
+
+        if (rc == FKV_OK) {
+            key->read = true;
+            return fkv__chain_current(u, i);
+        }
+
+        if (rc != FKV_END) {
+            return rc;
+        }
+
+        rc = key->lookup.rc;
     }
 
     key->read = (rc == FKV_OK || rc == FKV_NOTFOUND);
@@ -303,7 +325,7 @@ key_read(fkv_update_t *u, unsigned i, uint64_t set)
 
 /* Asks the tables; the answer is in, or own->looking counts it. */
 static void
-key_lookup(fkv_update_t *u, unsigned i)
+key_lookup(fkv_update_t *u, unsigned i, uint64_t set)
 {
     fkv__update_key_t  *key = &u->own->keys[i];
 
@@ -317,7 +339,9 @@ key_lookup(fkv_update_t *u, unsigned i)
     key->lookup.ikey = key->ikey;
     key->lookup.hash = key->hash;
     key->lookup.below = UINT64_MAX;
+    key->lookup.whole = true;
 
+    key->tables_at = fkv__read_oldest(u->store, set);
     key->read_at = u->own->began_at;
     key->looked = true;
 
@@ -352,7 +376,7 @@ key_read_or_look(fkv_update_t *u, unsigned i, uint64_t set)
         return rc;
     }
 
-    key_lookup(u, i);
+    key_lookup(u, i, set);
 
     return (own->keys[i].lookup.rc == FKV_AGAIN) ? FKV_OK
                                                  : key_read(u, i, set);
@@ -366,7 +390,9 @@ key_is_read(const fkv_update_t *u, unsigned i)
     const fkv_change_t  *change = &u->changes[i];
 
     return !change->prefix
-           && (!change->blind || fkv__size_bounded(u->store, change->ns));
+           && (!change->blind || u->own->keys[i].folds
+               || (change->action != FKV_MERGE
+                   && fkv__size_bounded(u->store, change->ns)));
 }
 
 
@@ -648,6 +674,10 @@ update_attempt(fkv_update_t *u)
 
     rc = update_decide(u);
 
+    if (rc == FKV_OK && u->store->merge != NULL && fkv__chain_reads(u, set)) {
+        return fkv__op_enter(&u->op, UPDATE_READ);
+    }
+
     if (rc == FKV_OK) {
         rc = update_blobs(u);
 
@@ -799,6 +829,10 @@ update_init(fkv_update_t *u)
         own->stripes[i] = fkv__latch_stripe(own->keys[i].hash);
         u->changes[i].version = 0;
         own->keys[i].blob = NULL;
+        own->keys[i].chain = NULL;
+        own->keys[i].folds = false;
+        own->keys[i].chained = false;
+        own->keys[i].folded = false;
     }
 
     own->keys_bytes = own->bytes.len;

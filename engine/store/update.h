@@ -16,6 +16,7 @@
 #define FKV__UPDATE_SPARE_BYTES  8192       /* kept for the next update */
 
 typedef struct fkv__update_blob_s  fkv__update_blob_t;  /* blob_update.h */
+typedef struct fkv__update_chain_s  fkv__update_chain_t;  /* chain_update.h */
 
 /* A record that stands before that of its key: element.h. */
 typedef struct {
@@ -39,6 +40,12 @@ typedef struct {
     uint64_t        read_at;        /* LSN when the tables were asked */
     bool            looked;         /* lookup holds the tables' answer */
     bool            read;           /* exists and current are set */
+    bool            folds;          /* it is read for the sake of that: */
+    bool            folded;         /* chain->value is written, not the
+                                       operand */
+    bool            chained;        /* chain is that of this try */
+    uint64_t        tables_at;      /* what is below was in the tables asked */
+    fkv__update_chain_t *chain;     /* chain_update.h; mostly NULL */
     bool            fresh;          /* the active memtable has it not yet */
     fkv__lookup_t   lookup;
 

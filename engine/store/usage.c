@@ -31,6 +31,12 @@ fkv__usage_write(fkv__arena_shm_t *arena, const fkv_change_t *change,
 {
     fkv__usage_shm_t  *usage = &arena->usage[change->ns];
 
+    if (change->action == FKV_MERGE) {
+        usage_add(&usage->keys, fresh && !known);
+        usage_add(&usage->bytes, fkv__usage_growth(change, key_bytes, known));
+        return;
+    }
+
     if (!change->prefix && (known || fresh)) {
         usage_add(&usage->keys, (change->action == FKV_PUT)
                                 - (known && change->exists));

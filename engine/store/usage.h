@@ -9,7 +9,8 @@
  *
  *   memtable   a write that has read its key knows what it replaces and adds
  *              the difference.  A blind put counts once a memtable, a blind
- *              delete not at all
+ *              delete not at all, a merge operand with its bytes, and as a
+ *              key if the memtable has none such
  *   flush      the table's net is its memtable's
  *   merge      if nothing older lies below, the net is what the tables hold,
  *              and all errors so far are forgotten; else it is the sum of the
@@ -63,12 +64,12 @@ fkv__usage_growth(const fkv_change_t *change, size_t key_bytes, bool known)
 {
     int64_t  growth = 0;
 
-    if (change->action == FKV_PUT) {
+    if (change->action == FKV_PUT || change->action == FKV_MERGE) {
         growth += (int64_t) (key_bytes + change->content_type.len
                              + change->value.len);
     }
 
-    if (known && change->exists) {
+    if (known && change->exists && change->action != FKV_MERGE) {
         growth -= (int64_t) (key_bytes + change->current.content_type.len
                              + change->current.size);
     }

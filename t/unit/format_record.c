@@ -68,6 +68,17 @@ records_have_these_bytes(void **state)
     check_hex(bytes, len, "02 00 03 00 6b6579");
     free(bytes);
 
+    /* An operand, written at 300 ms. */
+
+    rec = (fkv__record_t) { .kind = FKV__RECORD_MERGE };
+    rec.type = 0x0102;
+    rec.stamp = 300;
+    rec.key = FKV_STR("key");
+    rec.value = FKV_STR("+1");
+    bytes = record_encode(&rec, &len);
+    check_hex(bytes, len, "33 0201 0000 ac02 00 03 02 6b6579 2b31");
+    free(bytes);
+
     /* All of a namespace that begins with k. */
 
     rec = (fkv__record_t) { .kind = FKV__RECORD_RANGE_TOMBSTONE };
