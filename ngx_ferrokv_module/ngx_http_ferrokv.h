@@ -214,6 +214,13 @@ ngx_int_t ngx_http_ferrokv_limit_add_variables(ngx_conf_t *cf);
 
 /* ngx_http_ferrokv_status_commands.c: what commands have counted. */
 
+/*
+ * ngx_http_ferrokv_status_extensions.c: an array in JSON.  NGX_OK, or
+ * NGX_ERROR: no memory
+ */
+ngx_int_t ngx_http_ferrokv_extensions_status(ngx_pool_t *pool,
+    ngx_ferrokv_store_t *store, ngx_str_t *text);
+
 size_t ngx_http_ferrokv_commands_status_size(ngx_ferrokv_store_t *store);
 
 u_char *ngx_http_ferrokv_commands_status_json(u_char *p, u_char *end,

@@ -33,6 +33,7 @@ typedef struct {
     ngx_uint_t                    n;        /* of stores */
     ngx_ferrokv_store_t         **store;
     fkv_stats_t                  *stats;
+    ngx_str_t                    *extensions;
 } ngx_http_ferrokv_status_t;
 
 
@@ -283,6 +284,8 @@ ngx_http_ferrokv_json_store(ngx_http_ferrokv_status_t *st, ngx_uint_t i)
                                ngx_http_ferrokv_value(stats, g));
     }
 
+    ngx_http_ferrokv_print(st, ",\"extensions\":%V", &st->extensions[i]);
+
     ngx_http_ferrokv_print(st, ",\"commands\":");
     st->last = ngx_http_ferrokv_commands_status_json(st->last, st->end,
                                                      st->store[i], stats);
@@ -509,6 +512,11 @@ ngx_http_ferrokv_status_collect(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    st->extensions = ngx_pcalloc(r->pool, (st->n + 1) * sizeof(ngx_str_t));
+    if (st->extensions == NULL) {
+        return NGX_ERROR;
+    }
+
     st->fmcf = ngx_http_get_module_main_conf(r, ngx_http_ferrokv_module);
 
     size = (st->n + 1) * NGX_HTTP_FERROKV_STATUS_SIZE
@@ -516,7 +524,15 @@ ngx_http_ferrokv_status_collect(ngx_http_request_t *r,
 
     for (i = 0; i < st->n; i++) {
         fkv_stats(st->store[i]->fkv, &st->stats[i]);
-        size += st->store[i]->name.len * 128
+
+        if (ngx_http_ferrokv_extensions_status(r->pool, st->store[i],
+                                               &st->extensions[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        size += st->store[i]->name.len * 128 + st->extensions[i].len
                 + ngx_http_ferrokv_commands_status_size(st->store[i]);
     }
 

@@ -119,6 +119,7 @@ extern const fkv_command_t  fkv_commands_debug[];
 extern const fkv_command_t  fkv_commands_session[];
 extern const fkv_command_t  fkv_commands_transaction[];
 extern const fkv_command_t  fkv_commands_client[];
+extern const fkv_command_t  fkv_commands_extension[];     /* extensions/ */
 
 
 #endif /* FKV_COMMANDS_COMMAND_H */

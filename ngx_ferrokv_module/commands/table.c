@@ -35,6 +35,7 @@ static const fkv_command_t *const  families[] = {
     fkv_commands_dump,
     fkv_commands_random,
     fkv_commands_debug,
+    fkv_commands_extension,
     NULL
 };
 

@@ -347,6 +347,11 @@ states_apply(fkv_catalog_t *catalog)
 
         if (!catalog->read) {
             stands = FKV_STANDS_UNKNOWN;
+
+        } else if (entry == NULL && !extension->manual
+                   && fkv_extension_is_for(extension, str_of(catalog->name)))
+        {
+            stands = FKV_STANDS_BEGUN;
         }
 
         /* until the next reload */

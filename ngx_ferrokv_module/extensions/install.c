@@ -450,7 +450,7 @@ piece_keep(fkv_installer_t *installer, fkv_call_t *call, fkv_edit_t *edit)
 
     if (edit->found && edit->in.state == FKV_DROPPING) {
         edit->in.state = FKV_INSTALLED;
-        edit->in.problem = FKV_STR("DROP has found values of its types");
+        edit->in.problem = str_of(installer->problem);
         installer->changes = true;
     }
 
@@ -629,7 +629,15 @@ drop_ended(fkv_installer_t *installer, int rc)
                  (unsigned long long) drop->deleted);
         installer->dirty = true;
 
-    } else if (rc != FKV_EXISTS) {
+    } else if (rc == FKV_EXISTS) {
+        (void) snprintf(installer->problem, sizeof(installer->problem),
+                        "DROP has found %s%llu values of its types: delete "
+                        "them, or say CASCADE",
+                        drop->found > FKV_DROP_FOUND_MAX ? "more than " : "",
+                        (unsigned long long) fkv__min(drop->found,
+                                            (uint64_t) FKV_DROP_FOUND_MAX));
+
+    } else {
         failed(installer, "DROP of an extension", fkv_code_text(rc));
     }
 
@@ -698,6 +706,48 @@ drop_begin(fkv_installer_t *installer, const fkv_installed_t *in)
     drop_ended(installer, rc);
 
     return FKV_OK;
+}
+
+
+/* One line about each, once. */
+static void
+tell(fkv_installer_t *installer)
+{
+    const fkv_catalog_t  *catalog = installer->catalog;
+
+    installer->listed = true;
+
+    for (unsigned i = 0; i < catalog->records.n; i++) {
+
+        const fkv_catalog_entry_t  *entry = &catalog->records.entries[i];
+        const fkv_installed_t      *in = &entry->in;
+        const char                 *what = "it works";
+        fkv_log_level_e             level = FKV_LOG_NOTICE;
+
+        if (entry->extension == NULL) {
+            level = FKV_LOG_ERROR;
+            what = "nginx.conf does not load it: its values are kept, and "
+                   "cannot be read";
+
+        } else if (entry->stands == FKV_STANDS_DORMANT) {
+            level = FKV_LOG_ERROR;
+            what = "the library that is loaded is older: its values are "
+                   "kept, and cannot be read";
+
+        } else if (entry->stands == FKV_STANDS_BEHIND) {
+            level = FKV_LOG_WARN;
+            what = "the library that is loaded needs FERROKV.EXTENSION UPDATE";
+
+        } else if (entry->stands != FKV_STANDS_READY) {
+            what = fkv_installed_text(in->state);
+        }
+
+        fkv__log(catalog->log, level, "extension \"%.*s\" %.*s, schema %llu, "
+                 "is in store \"%s\": %s", (int) in->name.len,
+                 (const char *) in->name.data, (int) in->version.len,
+                 (const char *) in->version.data,
+                 (unsigned long long) in->schema, catalog->name, what);
+    }
 }
 
 
@@ -928,6 +978,11 @@ fkv_installer_turn(fkv_installer_t *installer, uint64_t now_ms)
     installer->settled = (rc == FKV_END);
 
     if (rc == FKV_END) {
+
+        if (installer->helper && !installer->listed) {
+            tell(installer);
+        }
+
         return due_in(installer, now_ms);
     }
 

@@ -61,6 +61,7 @@ struct fkv_installer_s {
     bool                    note;       /* a problem is to be written down */
     bool                    keep;       /* a drop has been refused */
     bool                    settled;
+    bool                    listed;     /* the log has a line about each */
     uint64_t                looked_ms;
     uint64_t                retry_ms;   /* not before */
     bool                    told;       /* the log has a line about it */

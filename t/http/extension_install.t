@@ -4,6 +4,8 @@
 use strict;
 use warnings;
 
+use IO::Socket::INET;
+use JSON::PP qw(decode_json encode_json);
 use Test::More;
 use Time::HiRes qw(sleep);
 
@@ -127,6 +129,7 @@ http {
     server {
         listen 127.0.0.1:%%PORT%%;
         location /redis { ferrokv_commands write=on admin=on; }
+        location /kv/ { ferrokv_rest write=on; }
     }
 }
 CONF
@@ -135,7 +138,7 @@ CONF
 my $dir = $nginx->dir . '/ext';
 
 
-sub call {
+sub reply {
     my (@words) = @_;
 
     return Ferrokv::Http->new($nginx->port)
@@ -143,14 +146,132 @@ sub call {
 }
 
 
-sub counted { return call('step.count', $_[0]) =~ /"result":(\d+)/ ? $1 : -1 }
+sub manage {
+    my (@words) = @_;
+
+    return Ferrokv::Http->new($nginx->port)
+        ->post('/redis', encode_json([ 'ferrokv.extension', @words ]),
+               'Content-Type' => 'application/json')->body;
+}
 
 
-build_extension($dir, 'step', %step, version => '1.0', schema => 1);
-$nginx->start;
-ok($nginx->wait_until(sub { counted('pieces') == 300 }), 'a step in pieces')
-    or diag(call('step.count', 'pieces'));
-ok($nginx->wait_until(sub { counted('ticks') > 3 }), 'its worker runs');
+sub counted { return reply('step.count', $_[0]) =~ /"result":(\d+)/ ? $1 : -1 }
+
+
+# What LIST says of it, as a hash: over HTTP maps are names and values in turn.
+sub listed {
+    my ($name) = @_;
+    my $all = decode_json(manage('list'))->{result} // [];
+    my ($found) = grep { $_->{name} eq $name } map { +{ @$_ } } @$all;
+
+    $found->{library} = { @{ $found->{library} } } if $found->{library};
+    return $found // {};
+}
+
+
+sub state_is {
+    my ($state, $name) = @_;
+
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    ok($nginx->wait_until(sub { (listed('step')->{state} // '') eq $state }),
+       $name) or diag(explain(listed('step')));
+}
+
+
+sub configure {
+    my ($line) = @_;
+
+    $nginx->write_conf(undef, vars => { EXTENSIONS => $line });
+}
+
+
+subtest 'steps in pieces, however often their process dies' => sub {
+    build_extension($dir, 'step', %step, version => '1.0', schema => 1);
+    $nginx->start;
+    like(reply('step.count', 'pieces'), qr/LOADING|"result"/,
+         'commands wait for it');
+
+    for (1 .. 5) {
+        my ($helper) = $nginx->helpers;
+
+        sleep 0.03;
+        $nginx->kill('KILL', $helper) if $helper;
+        $nginx->wait_until(sub { $nginx->helpers }, 10);
+    }
+
+    state_is('installed', 'it is installed at last');
+    ok($nginx->wait_until(sub { counted('pieces') >= 0 }), 'for all workers');
+    is(counted('pieces'), 300, 'each piece is done once');
+    ok($nginx->wait_until(sub { counted('ticks') > 3 }), 'its worker runs');
+    is(listed('step')->{schema}, 1, 'its schema');
+    is_deeply(listed('step')->{commands}, ['STEP.COUNT'], 'its commands');
+};
+
+subtest 'an update that somebody asks for' => sub {
+    build_extension($dir, 'step', %step, version => '2.0', schema => 2,
+                    serves => 1);
+
+    # A request that is not complete holds a worker of the old ones.
+    my $old = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+                                    PeerPort => $nginx->port);
+    print {$old} "PUT /kv/a HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\na";
+    sleep 0.2;
+
+    ok($nginx->reload, 'reload');
+    ok($nginx->wait_until(sub {
+        (listed('step')->{library}{schema} // 0) == 2 }), 'a new library');
+    state_is('installed', 'works with the old data');
+    is(counted('pieces'), 300, 'and its commands do');
+    like(manage('update', 'step'), qr/UPDATING/, 'UPDATE');
+    state_is('updating', 'it goes on');
+    ok($nginx->wait_log(qr/a step waits for the end of older workers/),
+       'an exclusive step waits');
+    is(counted('ones'), 0, 'for the old worker');
+
+    print {$old} "b";
+    like(<$old>, qr/ 201 /, 'whose request ends');
+    close $old;
+
+    state_is('installed', 'then it is done');
+    is(counted('ones'), 1, 'once');
+    is(listed('step')->{schema}, 2, 'its schema');
+    is(listed('step')->{version}, '2.0', 'its version');
+};
+
+subtest 'a step that fails' => sub {
+    build_extension($dir, 'step', %step, version => '3.0', schema => 3,
+                    serves => 1);
+    configure('ferrokv_extension step grant=helper update=auto;');
+    ok($nginx->reload, 'reload');
+    state_is('updating', 'it has begun');
+    ok($nginx->wait_until(sub { listed('step')->{problem} }), 'and stopped');
+    like(listed('step')->{problem}, qr/the moon is wrong/, 'LIST says why');
+    like($nginx->error_log, qr/\[error\].*step.*the moon is wrong/, 'and the log');
+    is(counted('bad'), 0, 'what it wrote is gone');
+    is(counted('ones'), 1, 'its data are served as they are');
+
+    my $code = $step{code} =~ s/: ctx->api->fail\(.*?\)/: FERROKV_OK/sr;
+
+    build_extension($dir, 'step', %step, code => $code, version => '3.1',
+                    schema => 3, serves => 1);
+    ok($nginx->reload, 'a better library');
+    state_is('installed', 'is tried at the next start');
+    is(counted('bad'), 1, 'and does it');
+};
+
+subtest 'a library that is older than the data' => sub {
+    configure('ferrokv_extension step version=2.0 grant=helper update=auto;');
+    ok($nginx->reload, 'reload');
+    state_is('dormant', 'sleeps');
+    like(reply('step.count', 'ones'), qr/EXTMISSING.*older/,
+         'its commands say so');
+    like(manage('update', 'step'), qr/older than its data/, 'UPDATE says so');
+
+    configure('ferrokv_extension step grant=helper;');
+    $nginx->restart;
+    state_is('installed', 'the newer one finds all as it was');
+    is(counted('bad'), 1, 'nothing was done twice');
+};
 
 $nginx->finish;
 done_testing();

@@ -1,0 +1,25 @@
+/*
+ * manage.h - FERROKV.EXTENSION: what is installed, and changes of that.
+ *
+ * A command changes the record and answers; the helper does the rest, which
+ * LIST shows: so CREATE of what has steps answers INSTALLING, and UPDATE and
+ * DROP likewise.
+ */
+
+#ifndef FKV_EXTENSIONS_MANAGE_H
+#define FKV_EXTENSIONS_MANAGE_H
+
+#include "extensions/catalog.h"
+
+/*
+ * A map about an extension: as it is installed, in, or NULL; and as it is
+ * loaded, extension, or NULL.
+ */
+void fkv_manage_describe(fkv_reply_t *reply, const fkv_catalog_t *catalog,
+    const fkv_installed_t *in, const fkv_extension_t *extension);
+
+/* An array of maps: what this process knows. */
+void fkv_manage_list(fkv_reply_t *reply, const fkv_catalog_t *catalog);
+
+
+#endif /* FKV_EXTENSIONS_MANAGE_H */
