@@ -6,6 +6,7 @@
 
 #include "ngx_ferrokv_extension_store.h"
 #include "ngx_ferrokv_extension_process.h"
+#include "extensions/guard.h"
 #include "extensions/install.h"
 
 #include <poll.h>
@@ -26,10 +27,16 @@ struct ngx_ferrokv_install_s {
 
 
 static ngx_int_t ngx_ferrokv_settle_extensions(ngx_ferrokv_install_t *install);
+static void ngx_ferrokv_guard_extensions(ngx_ferrokv_install_t *install);
 static ngx_int_t ngx_ferrokv_missing_extensions(ngx_cycle_t *cycle,
     ngx_ferrokv_install_t *install);
 static void ngx_ferrokv_install_on_turn(fkv_installer_t *installer);
 static void ngx_ferrokv_install_handler(ngx_event_t *ev);
+
+
+static const fkv_hooks_t  ngx_ferrokv_guard = {
+    fkv_guard_write, NULL, NULL, NULL
+};
 
 
 ngx_uint_t
@@ -111,6 +118,8 @@ ngx_ferrokv_begin_extensions(ngx_cycle_t *cycle, ngx_ferrokv_store_t *store,
         return NGX_ERROR;
     }
 
+    ngx_ferrokv_guard_extensions(install);
+
     if (helper || fcf->extensions->n || install->catalog.records.n
         || !install->catalog.read)
     {
@@ -118,6 +127,28 @@ ngx_ferrokv_begin_extensions(ngx_cycle_t *cycle, ngx_ferrokv_store_t *store,
     }
 
     return NGX_OK;
+}
+
+
+/* Of what clients write; no request has come yet. */
+
+static void
+ngx_ferrokv_guard_extensions(ngx_ferrokv_install_t *install)
+{
+    ngx_ferrokv_open_t  *open;
+
+    open = install->open;
+
+    if (open->loop != open->fkv || !fkv_guard_needed(&install->catalog)) {
+        return;
+    }
+
+    if (open->hooks) {
+        fkv_hook_list_guard(open->hooks, fkv_guard_write, &install->catalog);
+
+    } else {
+        fkv_hook(open->loop, &ngx_ferrokv_guard, &install->catalog);
+    }
 }
 
 

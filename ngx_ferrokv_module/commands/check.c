@@ -1,5 +1,6 @@
 #include "commands/check.h"
 #include "commands/client.h"
+#include "commands/types.h"
 #include "rules/field.h"
 
 #include <string.h>
@@ -10,8 +11,19 @@
 static int
 check_unknown(const fkv_str_t *argv, unsigned argc, fkv_reply_t *reply)
 {
-    char    args[2 * SHOWN_MAX];
-    size_t  len = 0;
+    char       args[2 * SHOWN_MAX];
+    size_t     len = 0;
+    fkv_str_t  extension, version;
+
+    if (fkv_types_missing_command(argv[0], &extension, &version)) {
+        fkv_reply_error(reply, "EXTMISSING extension \"%.*s\" %.*s is needed "
+                        "for '%.*s'", (int) extension.len,
+                        (const char *) extension.data, (int) version.len,
+                        (const char *) version.data,
+                        (int) fkv__min(argv[0].len, SHOWN_MAX),
+                        (const char *) argv[0].data);
+        return FKV_EINVAL;
+    }
 
     for (unsigned i = 1; i < argc && len < SHOWN_MAX; i++) {
         size_t  shown = fkv__min(argv[i].len, SHOWN_MAX - len);

@@ -76,6 +76,13 @@ bool fkv_types_missing(const fkv_t *store, unsigned id, char *text);
    · FKV_EINVAL another has this name */
 int fkv_types_set(fkv_t *store, const fkv_type_t *type);
 
+/*
+ * A command that no library here has, but one that is installed in a store of
+ * this process: whose it is, "json", and what version had it.
+ */
+bool fkv_types_missing_command(fkv_str_t name, fkv_str_t *extension,
+    fkv_str_t *version);
+
 /* All of a store's, when it is detached. */
 void fkv_types_done(const fkv_t *store);
 

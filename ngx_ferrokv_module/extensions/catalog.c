@@ -2,6 +2,7 @@
 #include "extensions/host.h"
 #include "extensions/type.h"
 #include "extensions/set.h"
+#include "rules/field.h"
 
 #include <string.h>
 
@@ -568,6 +569,49 @@ fkv_catalog_of(const fkv_t *store)
     }
 
     return NULL;
+}
+
+
+static bool
+entry_has_command(const fkv_catalog_entry_t *entry, fkv_str_t name)
+{
+    for (unsigned i = 0; i < entry->in.defs_n; i++) {
+
+        const fkv_installed_def_t  *def = &entry->in.defs[i];
+
+        if (def->kind == FERROKV_KIND_COMMAND
+            && fkv_rules_same(def->name, name))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+bool
+fkv_types_missing_command(fkv_str_t name, fkv_str_t *extension,
+    fkv_str_t *version)
+{
+    for (fkv_link_t *link = all.next; link != &all; link = link->next) {
+
+        const fkv_catalog_t  *catalog = fkv__container(link, fkv_catalog_t,
+                                                       link);
+
+        for (unsigned i = 0; i < catalog->records.n; i++) {
+
+            const fkv_catalog_entry_t  *entry = &catalog->records.entries[i];
+
+            if (entry->extension == NULL && entry_has_command(entry, name)) {
+                *extension = entry->in.name;
+                *version = entry->in.version;
+                return true;
+            }
+        }
+    }
+
+    return false;
 }
 
 

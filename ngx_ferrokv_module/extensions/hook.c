@@ -22,6 +22,8 @@ struct fkv_hook_list_s {
     listed_t     *hooks;        /* in their order */
     unsigned      n;
     fkv_hooks_t   asked;
+    int         (*guard)(void *data, fkv_update_t *update);     /* or NULL */
+    void         *guard_data;
 };
 
 static fkv_hook_list_t  *listening;     /* of this process */
@@ -359,6 +361,15 @@ on_write(void *data, fkv_update_t *update)
 
     if (more != NULL) {
         more->n = 0;                    /* an earlier try's */
+    }
+
+    if (list->guard != NULL) {
+
+        int  rc = list->guard(list->guard_data, update);
+
+        if (rc != FKV_OK) {
+            return rc;
+        }
     }
 
     for (unsigned i = 0; i < list->n; i++) {
@@ -753,6 +764,17 @@ fkv_hook_list_new(fkv_hook_list_t **to, fkv_t *handle, const fkv_t *store,
     *to = list;
 
     return FKV_OK;
+}
+
+
+void
+fkv_hook_list_guard(fkv_hook_list_t *list,
+    int (*guard)(void *data, fkv_update_t *update), void *data)
+{
+    list->guard = guard;
+    list->guard_data = data;
+    list->asked.write = on_write;
+    list->asked.end = on_end;
 }
 
 

@@ -31,6 +31,10 @@ typedef struct fkv_hook_list_s  fkv_hook_list_t;
 int  fkv_hook_list_new(fkv_hook_list_t **list, fkv_t *handle,
     const fkv_t *store, const fkv_extensions_t *set);
 
+/* Asked before all others, as fkv_hooks_t.write is; no update is in flight. */
+void fkv_hook_list_guard(fkv_hook_list_t *list,
+    int (*guard)(void *data, fkv_update_t *update), void *data);
+
 /* Nobody is asked any more; no update is in flight. */
 void fkv_hook_list_free(fkv_hook_list_t *list);
 

@@ -238,7 +238,8 @@ fkv_manage_list(fkv_reply_t *reply, const fkv_catalog_t *catalog)
         fkv_manage_describe(reply, catalog, &entry->in, entry->extension);
     }
 
-    n += describe_others(reply, catalog, is_known, (void *) (uintptr_t) catalog);
+    n += describe_others(reply, catalog, is_known,
+                         (void *) (uintptr_t) catalog);
     fkv_reply_array_end(reply, begin, n);
 }
 
