@@ -10,6 +10,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FAIL_BYTES  512         /* longer sentences are cut */
@@ -36,6 +37,22 @@ key_valid(fkv_str_t key)
 }
 
 
+/* It is known which one, if it is known that it is not here. */
+static int
+missing(fkv_call_t *call, const fkv_call_value_t *value, int rc)
+{
+    char  sentence[FKV_TYPE_SENTENCE];
+
+    if (value->type == 0
+        || !fkv_types_missing(call->store, value->type, sentence))
+    {
+        return rc;
+    }
+
+    return fkv_call_fail(call, "EXTMISSING %s", sentence);
+}
+
+
 int
 fkv_call_get_any(fkv_call_t *call, unsigned ns, fkv_str_t key,
     fkv_call_value_t *value)
@@ -54,6 +71,10 @@ fkv_call_get_any(fkv_call_t *call, unsigned ns, fkv_str_t key,
     }
 
     rc = fkv__txn_get(call->txn, known, !(flags & FKV_COMMAND_BARE), value);
+
+    if (rc == FKV_EMISSING) {
+        return missing(call, value, rc);
+    }
 
     if ((rc == FKV_OK || rc == FKV_NOTFOUND)
         && (flags & (FKV_COMMAND_READ | FKV_COMMAND_UNSEEN))
@@ -99,12 +120,8 @@ fkv_call_get(fkv_call_t *call, fkv_str_t key, fkv_call_value_t *value)
 int
 fkv_call_wrong_type(fkv_call_t *call, const fkv_call_value_t *value)
 {
-    char  missing[FKV_TYPE_SENTENCE];
-
-    if (value->type != 0
-        && fkv_types_missing(call->store, value->type, missing))
-    {
-        return fkv_call_fail(call, "EXTMISSING %s", missing);
+    if (missing(call, value, FKV_OK) != FKV_OK) {
+        return FKV_EINVAL;
     }
 
     return fkv_call_fail(call, "WRONGTYPE Operation against a key holding "
@@ -224,6 +241,88 @@ fkv_call_put(fkv_call_t *call, fkv_str_t key, fkv_str_t data,
     uint64_t expire_at)
 {
     return fkv_call_put_in(call, call->ns, key, data, expire_at);
+}
+
+
+/* The key is known: what the operand makes of it is put. */
+static int
+merge_known(fkv_call_t *call, fkv__txn_key_t *known,
+    const fkv_call_value_t *base, unsigned id, fkv_str_t operand)
+{
+    const fkv_type_t  *type = fkv_types_by_id(fkv_types_of(call->store), id);
+    fkv_str_t          data;
+    fkv__wrote_t       wrote = { .what = FKV__WROTE_PUT,
+                                 .type = (uint16_t) id };
+    uint8_t           *copy;
+    int                rc;
+
+    if (type == NULL || type->full == NULL) {
+        return FKV_EMISSING;
+    }
+
+    if (base != NULL && base->type != 0 && base->type != id) {
+        return fkv_call_wrong_type(call, base);
+    }
+
+    rc = type->full(type, known->key, base, &operand, 1, &data);
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    copy = fkv__memory_alloc(&call->txn->run, data.len);
+
+    if (copy != NULL && data.len > 0) {
+        memcpy(copy, data.data, data.len);
+    }
+
+    free((void *) (uintptr_t) data.data);
+
+    wrote.data = (fkv_str_t) { copy, data.len };
+    wrote.encver = type->encver;
+
+    if (base != NULL) {
+        wrote.expire_at = base->expire_at;
+        wrote.stamp = (base->type == id) ? base->stamp : 0;
+    }
+
+    return (copy != NULL) ? fkv__txn_write(call->txn, known, &wrote)
+                          : FKV_ENOMEM;
+}
+
+
+int
+fkv_call_merge(fkv_call_t *call, unsigned ns, fkv_str_t key, unsigned type,
+    fkv_str_t operand)
+{
+    const fkv__wrote_t   wrote = { .what = FKV__WROTE_MERGE, .data = operand,
+                                   .type = (uint16_t) type };
+    fkv__txn_key_t      *known;
+    fkv_call_value_t     value;
+    int                  rc = put_check(call, key, operand);
+
+    if (rc != FKV_OK) {
+        return rc;
+    }
+
+    known = fkv__txn_key(call->txn, ns, key, true);
+    if (known == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    if (!known->wanted && known->wrote.what == FKV__WROTE_NOTHING
+        && !fkv__txn_cleared(call->txn, ns)
+        && operand.len < fkv_options(call->store)->blob_min)
+    {
+        return fkv__txn_write(call->txn, known, &wrote);
+    }
+
+    rc = fkv__txn_get(call->txn, known, true, &value);
+
+    return (rc == FKV_OK) ? merge_known(call, known, &value, type, operand)
+           : (rc == FKV_NOTFOUND) ? merge_known(call, known, NULL, type,
+                                                operand)
+           : rc;
 }
 
 

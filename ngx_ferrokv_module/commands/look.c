@@ -238,8 +238,14 @@ own_wanted(const fkv__look_t *look, const fkv__txn_key_t *key)
     fkv_call_value_t  value;
     fkv_str_t         last = fkv__buf_str(&look->last);
 
-    return key->ns == look->ns && key->wrote.what == FKV__WROTE_PUT
-           && fkv__txn_written(look->call.txn, key, &value) == FKV_OK
+    bool              there;
+
+    value.type = key->wrote.type;
+    there = key->wrote.what == FKV__WROTE_MERGE
+            || (key->wrote.what == FKV__WROTE_PUT
+                && fkv__txn_written(look->call.txn, key, &value) == FKV_OK);
+
+    return key->ns == look->ns && there
            && key->key.len >= look->prefix.len
            && memcmp(key->key.data, look->prefix.data, look->prefix.len) == 0
            && (look->after.len == 0 || str_compare(key->key, look->after) > 0)

@@ -20,7 +20,7 @@ read_ended(fkv__exec_t *own, fkv__read_t *read, int rc, bool keep)
     key->known = true;
 
     if (rc == FKV_OK) {
-        fkv__txn_value(&key->value, value);
+        fkv__txn_committed(key, value);
     }
 
     read->open = true;

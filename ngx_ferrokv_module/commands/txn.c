@@ -237,6 +237,7 @@ fkv__txn_key(fkv__txn_t *txn, unsigned ns, fkv_str_t key, bool copy)
     known->load = false;
     known->quiet = false;
     known->known = false;
+    known->unread = FKV_OK;
     known->wrote.what = FKV__WROTE_NOTHING;
     txn->n++;
 
@@ -341,6 +342,10 @@ fkv__txn_written(const fkv__txn_t *txn, const fkv__txn_key_t *key,
         return fkv__txn_cleared(txn, key->ns) ? FKV_NOTFOUND : FKV_AGAIN;
     }
 
+    if (wrote->what == FKV__WROTE_MERGE) {
+        return FKV_AGAIN;
+    }
+
     if (wrote->what == FKV__WROTE_DELETE
         || (wrote->expire_at != 0 && wrote->expire_at <= txn->now_ms))
     {
@@ -384,7 +389,7 @@ fkv__txn_get(fkv__txn_t *txn, fkv__txn_key_t *key, bool load,
 
     *value = key->value;
 
-    return key->rc;
+    return (key->rc == FKV_OK && load) ? key->unread : key->rc;
 }
 
 

@@ -27,7 +27,9 @@
 typedef enum {
     FKV__WROTE_NOTHING,
     FKV__WROTE_PUT,
-    FKV__WROTE_DELETE
+    FKV__WROTE_DELETE,
+    FKV__WROTE_MERGE            /* data is an operand; what the key holds is
+                                   not known, else it would be a put */
 } fkv__wrote_e;
 
 /* Of one key, by this transaction. */
@@ -51,6 +53,7 @@ typedef struct {
     bool              known;    /* rc and value say what is committed: */
     int               rc;       /* FKV_OK · FKV_NOTFOUND · failure */
     fkv_call_value_t  value;    /* data NULL of a large one not loaded */
+    int               unread;   /* why nobody can know data; FKV_OK */
     fkv__wrote_t      wrote;
 } fkv__txn_key_t;
 
@@ -162,7 +165,6 @@ int fkv__txn_write_element(fkv__txn_t *txn, fkv__element_t *element,
 int fkv__txn_clear(fkv__txn_t *txn, unsigned ns);
 
 
-/* What is committed; data NULL of a large one not loaded. */
 static inline void
 fkv__txn_value(fkv_call_value_t *to, const fkv_value_t *value)
 {
@@ -172,6 +174,15 @@ fkv__txn_value(fkv_call_value_t *to, const fkv_value_t *value)
     to->type = value->type;
     to->encver = value->encver;
     to->stamp = value->stamp;
+}
+
+
+/* Of the key: data NULL of a large one not loaded. */
+static inline void
+fkv__txn_committed(fkv__txn_key_t *key, const fkv_value_t *value)
+{
+    fkv__txn_value(&key->value, value);
+    key->unread = value->unread;
 }
 
 

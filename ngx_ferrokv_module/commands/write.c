@@ -30,7 +30,7 @@ keys_known(fkv__exec_t *own)
         }
 
         key->rc = change->exists ? FKV_OK : FKV_NOTFOUND;
-        fkv__txn_value(&key->value, &change->current);
+        fkv__txn_committed(key, &change->current);
     }
 }
 
@@ -77,6 +77,15 @@ change_of(const fkv__txn_key_t *key, fkv_change_t *change)
         change->type = key->wrote.type;
         change->encver = key->wrote.encver;
         change->stamp = key->wrote.stamp;
+        return;
+
+    case FKV__WROTE_MERGE:
+        change->action = FKV_MERGE;
+        change->value = key->wrote.data;
+        change->type = key->wrote.type;
+        change->encver = key->wrote.encver;
+        change->stamp = 0;
+        change->expire_at = 0;
         return;
     }
 
@@ -247,6 +256,7 @@ change_init(fkv_change_t *change, unsigned ns, fkv_str_t key, bool blind,
     change->prefix = prefix;
     change->load = load;
     change->elements_n = 0;
+    change->bare = !load;
 }
 
 
