@@ -140,6 +140,7 @@ key_read(fkv__exec_t *own, unsigned at)
     get->snapshot = own->snapshot;
     get->after = own->exec->after;
     get->load_max = key->load ? UINT64_MAX : 0;
+    get->head = !key->load;
     get->quiet = key->quiet;
 
     rc = fkv_get(get);

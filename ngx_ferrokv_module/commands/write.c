@@ -275,6 +275,7 @@ changes_init(fkv__exec_t *own)
 
         change_init(change++, key->ns, key->key, !key->wanted, false,
                     key->load && !own->checked);
+        change[-1].bare = !key->load;
     }
 }
 

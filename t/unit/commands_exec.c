@@ -447,6 +447,26 @@ a_hook_refuses(void **state)
 }
 
 
+/* Operands whose operator is not here: only their bytes are not to be had. */
+static void
+an_operator_is_missing(void **state)
+{
+    bool          done = false;
+    fkv_change_t  change = { .key = FKV_STR("k"), .blind = true, .type = 7,
+                             .action = FKV_MERGE, .value = FKV_STR("+") };
+    fkv_update_t  u = { .store = live.store, .changes = &change, .n = 1,
+                        .op = { .on_done = live_done, .data = &done } };
+
+    (void) state;
+
+    assert_int_equal(live_wait(&live, &u.op, fkv_update(&u), &done), FKV_OK);
+    perform_expect(&p, "INCR k", "-EXTMISSING the extension that owns it is "
+                   "not here\r\n");
+    perform_expect(&p, "DEL k", ":1\r\n");
+    perform_expect(&p, "DEL k", ":0\r\n");
+}
+
+
 int
 main(void)
 {
@@ -468,6 +488,7 @@ main(void)
         TEST(given_up),
         TEST(given_up_in_a_scan),
         TEST(a_hook_refuses),
+        TEST(an_operator_is_missing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
