@@ -135,7 +135,8 @@ subtest 'a file that is replaced' => sub {
 subtest 'none' => sub {
     configure('');
     ok(reloaded(), 'a reload');
-    like(word(), qr/unknown command 'demo.word'/, 'it is gone');
+    ok($nginx->wait_until(sub { word() =~ /EXTMISSING extension .*demo/ }),
+       'it is gone, and the store says what it was');
     like($http->get('/redis/ping')->body, qr/PONG/, 'others are not');
 
     configure('ferrokv_extension demo version=2.0;');
