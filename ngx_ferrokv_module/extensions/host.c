@@ -307,6 +307,21 @@ fkv_host_set(fkv_extension_t *extension, const fkv_t *store,
 }
 
 
+void
+fkv_host_done(fkv_extension_t *extension)
+{
+    fkv_host_store_t  *at, *next;
+
+    for (at = extension->host.stores; at != NULL; at = next) {
+        next = at->next;
+        fkv__free(at->metrics);
+        fkv__free(at);
+    }
+
+    extension->host.stores = NULL;
+}
+
+
 int
 fkv_host_attach(fkv_extension_t *extension, const fkv_t *store,
     fkv_shared_t *shared)

@@ -119,6 +119,9 @@ int fkv_host_set(fkv_extension_t *extension, const fkv_t *store,
 fkv_host_state_e fkv_host_state(const fkv_extension_t *extension,
     const fkv_t *store);
 
+/* What is known of it in stores, before it is freed. */
+void fkv_host_done(fkv_extension_t *extension);
+
 /*
  * The process has attached the store: what the extension does there is watched
  * and counted from now on.  shared is attached.  FKV_OK · FKV_ENOMEM

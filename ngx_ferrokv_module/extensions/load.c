@@ -5,6 +5,7 @@
 #include "extensions/load.h"
 #include "extensions/define.h"
 #include "extensions/file.h"
+#include "extensions/host.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -403,6 +404,7 @@ void
 fkv_extension_free(fkv_extension_t *ext)
 {
     fkv_extension_undefine(ext);
+    fkv_host_done(ext);
     free(ext->file);
     free(ext);
 }

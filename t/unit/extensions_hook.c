@@ -257,6 +257,11 @@ teardown(void **state)
 
     fkv_hook_list_free(list);
     fkv_command_use(NULL, 0);
+
+    for (unsigned i = 0; i < set.n; i++) {
+        fkv_host_done(set.list[i]);
+    }
+
     perform_remove(&p);
 
     return 0;
