@@ -101,7 +101,11 @@ seal(void)
     uint64_t             set = fkv__pin(live.store);
     unsigned             id = fkv__set_arena(set, 0);
 
-    fkv__arena_seal(&seg->arenas[id], fkv__segment_arena(seg, id));
+    /* The other may just have done so: an empty one is never sealed. */
+    if (fkv__arena_word(&seg->arenas[id]).top > 0) {
+        fkv__arena_seal(&seg->arenas[id], fkv__segment_arena(seg, id));
+    }
+
     fkv__unpin(live.store);
 }
 
