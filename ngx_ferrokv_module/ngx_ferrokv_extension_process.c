@@ -9,17 +9,11 @@
  */
 
 #include "ngx_ferrokv_extension_process.h"
+#include "ngx_ferrokv_server.h"
 #include "extensions/host.h"
 #include "extensions/loop.h"
 #include "extensions/start.h"
 
-
-typedef struct {
-    ngx_event_t                event;
-    ngx_connection_t           connection;  /* for nginx's debug log */
-    void                     (*on_over)(void *data);
-    void                      *data;
-} ngx_ferrokv_timer_t;
 
 typedef struct ngx_ferrokv_ready_s  ngx_ferrokv_ready_t;
 
@@ -46,47 +40,10 @@ static ngx_ferrokv_ready_t  *ngx_ferrokv_readies;
 static ngx_uint_t            ngx_ferrokv_extensions_started;
 
 
-static void
-ngx_ferrokv_timer_handler(ngx_event_t *ev)
-{
-    ngx_connection_t     *c;
-    ngx_ferrokv_timer_t   timer;
-
-    c = ev->data;
-    timer = *(ngx_ferrokv_timer_t *) c->data;
-
-    ngx_free(c->data);
-
-    timer.on_over(timer.data);
-}
-
-
-/* It holds up no worker that shuts down. */
-
 static int
 ngx_ferrokv_timer(uint64_t ms, void (*on_over)(void *data), void *data)
 {
-    ngx_ferrokv_timer_t  *timer;
-
-    timer = ngx_calloc(sizeof(ngx_ferrokv_timer_t), ngx_cycle->log);
-    if (timer == NULL) {
-        return FKV_ENOMEM;
-    }
-
-    timer->on_over = on_over;
-    timer->data = data;
-
-    timer->connection.fd = (ngx_socket_t) -1;
-    timer->connection.data = timer;
-
-    timer->event.handler = ngx_ferrokv_timer_handler;
-    timer->event.data = &timer->connection;
-    timer->event.log = ngx_cycle->log;
-    timer->event.cancelable = 1;
-
-    ngx_add_timer(&timer->event, (ngx_msec_t) ms);
-
-    return FKV_OK;
+    return ngx_ferrokv_pause(ms, on_over, data) ? FKV_OK : FKV_ENOMEM;
 }
 
 

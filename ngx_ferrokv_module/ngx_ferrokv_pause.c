@@ -1,7 +1,7 @@
 
 /*
- * ngx_ferrokv_pause.c - a timer for a command that waits.  It holds up no
- * worker that shuts down.
+ * ngx_ferrokv_pause.c - a timer for a command or an extension that waits.  It
+ * holds up no worker that shuts down.
  */
 
 #include "ngx_ferrokv_server.h"
