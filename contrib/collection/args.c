@@ -106,3 +106,38 @@ args_keys(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv, int64_t *n)
 
     return rc;
 }
+
+
+int
+args_pop_keys(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv,
+    int64_t *n)
+{
+    int  rc = args_range(ctx, argv[1], 1, INT64_MAX,
+                         "numkeys should be greater than 0", n);
+
+    return (rc == FERROKV_OK && (uint64_t) *n > argc - 3) ? args_syntax(ctx)
+                                                          : rc;
+}
+
+
+int
+args_pop_count(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv,
+    size_t i, int64_t *n)
+{
+    int  rc;
+
+    *n = 1;
+
+    if (i == argc) {
+        return FERROKV_OK;
+    }
+
+    if (!args_is(argv[i], "COUNT") || i + 1 == argc) {
+        return args_syntax(ctx);
+    }
+
+    rc = args_range(ctx, argv[i + 1], 1, INT64_MAX,
+                    "count should be greater than 0", n);
+
+    return (rc == FERROKV_OK && i + 2 < argc) ? args_syntax(ctx) : rc;
+}

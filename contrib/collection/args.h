@@ -35,5 +35,14 @@ int args_positive(ferrokv_ctx *ctx, ferrokv_str arg, int64_t *n);
 int args_keys(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv,
     int64_t *n);
 
+/*
+ * Of LMPOP and ZMPOP: the number of keys at argv[1], that many and a word after
+ * them; then COUNT n from argv[i] on, 1 if nobody says it, and nothing more.
+ */
+int args_pop_keys(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv,
+    int64_t *n);
+int args_pop_count(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv,
+    size_t i, int64_t *n);
+
 
 #endif /* COLLECTION_ARGS_H */

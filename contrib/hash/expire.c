@@ -5,6 +5,7 @@
 #include "hash.h"
 #include "../collection/args.h"
 
+#define NOT_POSITIVE  "Number of fields must be a positive integer"
 #define TIME_MAX     (((int64_t) 1 << 46) - 1)      /* ms, as in Redis */
 
 /* Answers for one field. */
@@ -30,11 +31,12 @@ typedef struct {
 
 /* FIELDS numfields field ..., from argv[i] on, to the end. */
 static int
-fields_read(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv, size_t i,
+fields_read(members_t *m, size_t argc, const ferrokv_str *argv, size_t i,
     const char *wrong)
 {
-    int64_t  n;
-    int      rc;
+    ferrokv_ctx  *ctx = m->ctx;
+    int64_t       n;
+    int           rc;
 
     if (i + 1 >= argc || !args_is(argv[i], "FIELDS")) {
         return ctx->api->fail(ctx, FERROKV_EARG, "ERR Mandatory argument "
@@ -48,7 +50,33 @@ fields_read(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv, size_t i,
                               "parameter must match the number of arguments");
     }
 
-    return rc;
+    return (rc == FERROKV_OK) ? members_ahead(m, argv + i + 2, argc - i - 2, 1)
+                              : rc;
+}
+
+
+/* What is done with a field; sets *answer.  FERROKV_OK · failures */
+typedef int (*field_change)(members_t *m, ferrokv_str field,
+    const wish_t *wish, int64_t *answer);
+
+static int
+fields_change(members_t *m, size_t argc, const ferrokv_str *argv, size_t i,
+    field_change change, const wish_t *wish)
+{
+    m->ctx->api->say_array(m->ctx, argc - i);
+
+    for (; i < argc; i++) {
+        int64_t  answer;
+        int      rc = change(m, argv[i], wish, &answer);
+
+        if (rc != FERROKV_OK) {
+            return rc;
+        }
+
+        m->ctx->api->say_int(m->ctx, answer);
+    }
+
+    return members_close(m);
 }
 
 
@@ -133,7 +161,6 @@ wish_holds(const wish_t *wish, uint64_t old)
 }
 
 
-/* Sets *answer. */
 static int
 field_expire(members_t *m, ferrokv_str field, const wish_t *wish,
     int64_t *answer)
@@ -169,7 +196,6 @@ hash_expire(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv,
     size_t     i = 3;
     wish_t     wish = { 0, ALWAYS };
     members_t  m;
-    int64_t    answer;
     int        rc = members_open_write(&m, &hash_kind, ctx, argv[1]);
 
     if (rc != FERROKV_OK
@@ -179,33 +205,12 @@ hash_expire(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv,
     }
 
     wish.condition = condition_read(argv[3], &i);
-    rc = fields_read(ctx, argc, argv, i,
+    rc = fields_read(&m, argc, argv, i,
                      "Parameter `numFields` should be greater than 0");
 
-    if (rc != FERROKV_OK) {
-        return rc;
-    }
-
-    i += 2;
-    rc = members_ahead(&m, argv + i, argc - i, 1);
-
-    if (rc != FERROKV_OK) {
-        return rc;
-    }
-
-    ctx->api->say_array(ctx, argc - i);
-
-    for (; i < argc; i++) {
-        rc = field_expire(&m, argv[i], &wish, &answer);
-
-        if (rc != FERROKV_OK) {
-            return rc;
-        }
-
-        ctx->api->say_int(ctx, answer);
-    }
-
-    return members_close(&m);
+    return (rc == FERROKV_OK) ? fields_change(&m, argc, argv, i + 2,
+                                              field_expire, &wish)
+                              : rc;
 }
 
 
@@ -234,9 +239,7 @@ hash_time(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv,
     int        rc = members_open(&m, &hash_kind, ctx, argv[1]);
 
     if (rc != FERROKV_OK
-        || (rc = fields_read(ctx, argc, argv, 2, "Number of fields must be a "
-                             "positive integer")) != FERROKV_OK
-        || (rc = members_ahead(&m, argv + 4, argc - 4, 1)) != FERROKV_OK)
+        || (rc = fields_read(&m, argc, argv, 2, NOT_POSITIVE)) != FERROKV_OK)
     {
         return rc;
     }
@@ -259,10 +262,13 @@ hash_time(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv,
 
 
 static int
-field_persist(members_t *m, ferrokv_str field, int64_t *answer)
+field_persist(members_t *m, ferrokv_str field, const wish_t *wish,
+    int64_t *answer)
 {
     member_t  member;
     int       rc = members_get(m, field, &member);
+
+    (void) wish;
 
     *answer = NO_FIELD;
 
@@ -280,30 +286,15 @@ static int
 hpersist(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 {
     members_t  m;
-    int64_t    answer;
     int        rc = members_open_write(&m, &hash_kind, ctx, argv[1]);
 
-    if (rc != FERROKV_OK
-        || (rc = fields_read(ctx, argc, argv, 2, "Number of fields must be a "
-                             "positive integer")) != FERROKV_OK
-        || (rc = members_ahead(&m, argv + 4, argc - 4, 1)) != FERROKV_OK)
-    {
-        return rc;
+    if (rc == FERROKV_OK) {
+        rc = fields_read(&m, argc, argv, 2, NOT_POSITIVE);
     }
 
-    ctx->api->say_array(ctx, argc - 4);
-
-    for (size_t i = 4; i < argc; i++) {
-        rc = field_persist(&m, argv[i], &answer);
-
-        if (rc != FERROKV_OK) {
-            return rc;
-        }
-
-        ctx->api->say_int(ctx, answer);
-    }
-
-    return members_close(&m);
+    return (rc == FERROKV_OK) ? fields_change(&m, argc, argv, 4, field_persist,
+                                              NULL)
+                              : rc;
 }
 
 

@@ -83,30 +83,6 @@ zpopmax(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 }
 
 
-/* COUNT n, from argv[i] on; it is 1 if nobody says it. */
-static int
-count_read(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv, size_t i,
-    int64_t *n)
-{
-    int  rc;
-
-    *n = 1;
-
-    if (i == argc) {
-        return FERROKV_OK;
-    }
-
-    if (!args_is(argv[i], "COUNT") || i + 1 == argc) {
-        return args_syntax(ctx);
-    }
-
-    rc = args_range(ctx, argv[i + 1], 1, INT64_MAX,
-                    "count should be greater than 0", n);
-
-    return (rc == FERROKV_OK && i + 2 < argc) ? args_syntax(ctx) : rc;
-}
-
-
 static void
 mpop_say(ferrokv_ctx *ctx, ferrokv_str key, const entries_t *taken)
 {
@@ -129,15 +105,10 @@ zmpop(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
     entries_t  taken;
     int64_t    keys, n;
     bool       highest;
-    int        rc = args_range(ctx, argv[1], 1, INT64_MAX,
-                               "numkeys should be greater than 0", &keys);
+    int        rc = args_pop_keys(ctx, argc, argv, &keys);
 
     if (rc != FERROKV_OK) {
         return rc;
-    }
-
-    if ((uint64_t) keys > argc - 3) {
-        return args_syntax(ctx);
     }
 
     highest = args_is(argv[2 + keys], "MAX");
@@ -146,7 +117,7 @@ zmpop(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
         return args_syntax(ctx);
     }
 
-    rc = count_read(ctx, argc, argv, (size_t) keys + 3, &n);
+    rc = args_pop_count(ctx, argc, argv, (size_t) keys + 3, &n);
 
     for (int64_t i = 0; i < keys && rc == FERROKV_OK; i++) {
         rc = members_open_write(&m, &zset_kind, ctx, argv[2 + i]);
