@@ -5,6 +5,7 @@
 #include "commands/element.h"
 #include "commands/own.h"
 #include "base/hash.h"
+#include "base/bytes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +42,7 @@ element_is(const fkv__element_t *element, unsigned at, uint64_t stamp,
     fkv_str_t name)
 {
     return element->at == at && element->stamp == stamp
-           && element->name.len == name.len
-           && memcmp(element->name.data, name.data, name.len) == 0;
+           && fkv__str_eq(element->name, name);
 }
 
 

@@ -164,21 +164,13 @@ fkv__looks_done(fkv__txn_t *txn)
 
 
 static bool
-str_same(fkv_str_t a, fkv_str_t b)
-{
-    return a.len == b.len
-           && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
-}
-
-
-static bool
 look_is(const fkv__look_t *look, const fkv__look_t *as)
 {
     return look->kind == as->kind && look->ns == as->ns && look->n == as->n
            && look->wants == as->wants
            && (look->wants == NULL || look->call.argv == as->call.argv)
-           && str_same(look->prefix, as->prefix)
-           && str_same(look->after, as->after);
+           && fkv__str_eq(look->prefix, as->prefix)
+           && fkv__str_eq(look->after, as->after);
 }
 
 
@@ -215,19 +207,9 @@ look_find(fkv__txn_t *txn, const fkv__look_t *as)
 
 
 static int
-str_compare(fkv_str_t a, fkv_str_t b)
-{
-    size_t  len = fkv__min(a.len, b.len);
-    int     rc = (len > 0) ? memcmp(a.data, b.data, len) : 0;
-
-    return (rc != 0) ? rc : (a.len > b.len) - (a.len < b.len);
-}
-
-
-static int
 keys_compare(const void *a, const void *b)
 {
-    return str_compare(*(const fkv_str_t *) a, *(const fkv_str_t *) b);
+    return fkv__str_cmp(*(const fkv_str_t *) a, *(const fkv_str_t *) b);
 }
 
 
@@ -248,8 +230,8 @@ own_wanted(const fkv__look_t *look, const fkv__txn_key_t *key)
     return key->ns == look->ns && there
            && key->key.len >= look->prefix.len
            && memcmp(key->key.data, look->prefix.data, look->prefix.len) == 0
-           && (look->after.len == 0 || str_compare(key->key, look->after) > 0)
-           && (look->complete || str_compare(key->key, last) <= 0)
+           && (look->after.len == 0 || fkv__str_cmp(key->key, look->after) > 0)
+           && (look->complete || fkv__str_cmp(key->key, last) <= 0)
            && (look->wants == NULL || look->wants(&look->call, key->key,
                                                    value.type));
 }
@@ -328,7 +310,7 @@ look_give(const fkv__look_t *look, fkv_call_t *call,
     bool        more = met_next(look, &at, &met);
 
     while (more || i < n) {
-        bool  mine = !more || (i < n && str_compare(own[i], met) < 0);
+        bool  mine = !more || (i < n && fkv__str_cmp(own[i], met) < 0);
         int   rc = on_key(call, mine ? own[i] : met, data);
 
         if (rc != FKV_OK) {

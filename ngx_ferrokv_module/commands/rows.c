@@ -74,20 +74,10 @@ fkv__rows_done(fkv__txn_t *txn)
 
 
 static int
-str_compare(fkv_str_t a, fkv_str_t b)
-{
-    size_t  len = fkv__min(a.len, b.len);
-    int     rc = (len > 0) ? memcmp(a.data, b.data, len) : 0;
-
-    return (rc != 0) ? rc : (a.len > b.len) - (a.len < b.len);
-}
-
-
-static int
 entry_compare(const void *a, const void *b)
 {
-    return str_compare(((const entry_t *) a)->name,
-                       ((const entry_t *) b)->name);
+    return fkv__str_cmp(((const entry_t *) a)->name,
+                        ((const entry_t *) b)->name);
 }
 
 
@@ -208,8 +198,8 @@ static bool
 rows_is(const fkv__rows_t *rows, const fkv__rows_t *as)
 {
     return rows->at == as->at && rows->stamp == as->stamp && rows->n == as->n
-           && str_compare(rows->from, as->from) == 0
-           && str_compare(rows->to, as->to) == 0;
+           && fkv__str_cmp(rows->from, as->from) == 0
+           && fkv__str_cmp(rows->to, as->to) == 0;
 }
 
 
@@ -266,8 +256,8 @@ own_entries(fkv_call_t *call, const fkv__rows_t *as, size_t *n)
 
         if (wrote->what == FKV__WROTE_NOTHING || element->at != as->at
             || element->stamp != as->stamp
-            || str_compare(element->name, as->from) < 0
-            || (as->to.len > 0 && str_compare(element->name, as->to) >= 0))
+            || fkv__str_cmp(element->name, as->from) < 0
+            || (as->to.len > 0 && fkv__str_cmp(element->name, as->to) >= 0))
         {
             continue;
         }
@@ -299,7 +289,7 @@ rows_give(fkv_call_t *call, const fkv__rows_t *rows, const entry_t *own,
 
     while (more || i < own_n) {
         int             order = !more ? -1 : (i == own_n) ? 1
-                                : str_compare(own[i].name, met.name);
+                                : fkv__str_cmp(own[i].name, met.name);
         const entry_t   entry = (order <= 0) ? own[i] : met;
 
         i += (order <= 0);

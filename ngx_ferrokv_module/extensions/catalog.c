@@ -3,6 +3,7 @@
 #include "extensions/type.h"
 #include "extensions/set.h"
 #include "rules/field.h"
+#include "base/bytes.h"
 
 #include <string.h>
 
@@ -13,13 +14,6 @@ static fkv_str_t
 str_of(const char *text)
 {
     return (fkv_str_t) { (const uint8_t *) text, strlen(text) };
-}
-
-
-static bool
-str_same(fkv_str_t a, fkv_str_t b)
-{
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
 
@@ -57,7 +51,7 @@ fkv_catalog_find(const fkv_catalog_t *catalog, fkv_str_t name)
 
         fkv_catalog_entry_t  *entry = &catalog->records.entries[i];
 
-        if (str_same(entry->in.name, name)) {
+        if (fkv__str_eq(entry->in.name, name)) {
             return entry;
         }
     }
@@ -79,7 +73,7 @@ encver_behind(const fkv_installed_t *in, const fkv_extension_t *extension)
             const ferrokv_type  *type = &extension->types[j].type;
 
             if (def->kind == FERROKV_KIND_TYPE
-                && str_same(def->name, str_of(type->name))
+                && fkv__str_eq(def->name, str_of(type->name))
                 && type->encver < def->encver)
             {
                 return true;
@@ -201,7 +195,7 @@ type_of(const fkv_catalog_entry_t *entry, fkv_str_t name)
     const fkv_extension_t  *extension = entry->extension;
 
     for (unsigned i = 0; extension != NULL && i < extension->types_n; i++) {
-        if (str_same(str_of(extension->types[i].type.name), name)) {
+        if (fkv__str_eq(str_of(extension->types[i].type.name), name)) {
             return &extension->types[i];
         }
     }
@@ -255,7 +249,7 @@ type_forget(fkv_catalog_t *catalog, const fkv_installed_def_t *def)
     static const char   digits[] = "0123456789";
     unsigned            n = (unsigned) def->id;
 
-    if (known == NULL || !str_same(str_of(known->name), def->name)) {
+    if (known == NULL || !fkv__str_eq(str_of(known->name), def->name)) {
         return;
     }
 
@@ -394,7 +388,7 @@ found_apply(fkv_catalog_t *catalog)
         const fkv_catalog_entry_t  *was = NULL;
 
         for (unsigned j = 0; j < old.n; j++) {
-            if (str_same(old.entries[j].in.name, entry->in.name)) {
+            if (fkv__str_eq(old.entries[j].in.name, entry->in.name)) {
                 was = &old.entries[j];
             }
         }

@@ -2,6 +2,7 @@
 #include "extensions/answer.h"
 #include "extensions/hook.h"
 #include "commands/types.h"
+#include "base/bytes.h"
 
 #include <string.h>
 
@@ -408,16 +409,6 @@ typedef struct {
 } walk_t;
 
 
-static int
-compare(fkv_str_t a, fkv_str_t b)
-{
-    size_t  n = fkv__min(a.len, b.len);
-    int     c = (n > 0) ? memcmp(a.data, b.data, n) : 0;
-
-    return (c != 0) ? c : (a.len > b.len) - (a.len < b.len);
-}
-
-
 /*
  * Any code but FKV_OK ends it.  When the first value is missing no more rows
  * are given, but all values behind it are asked for: then all come at once.
@@ -432,7 +423,8 @@ walk_key(fkv_call_t *call, fkv_str_t key, void *data)
 
     (void) call;
 
-    if (walk->left == 0 || (walk->to.len > 0 && compare(elem, walk->to) >= 0))
+    if (walk->left == 0
+        || (walk->to.len > 0 && fkv__str_cmp(elem, walk->to) >= 0))
     {
         return FKV_END;
     }

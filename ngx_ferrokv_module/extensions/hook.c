@@ -3,6 +3,7 @@
 #include "commands/listen.h"
 #include "commands/txn.h"
 #include "commands/types.h"
+#include "base/bytes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -612,12 +613,7 @@ static fkv_change_t *
 more_change(fkv_hook_more_t *more, fkv_str_t key)
 {
     for (unsigned i = 0; i < more->n; i++) {
-
-        fkv_str_t  known = more->changes[i].key;
-
-        if (known.len == key.len
-            && memcmp(known.data, key.data, key.len) == 0)
-        {
+        if (fkv__str_eq(more->changes[i].key, key)) {
             return &more->changes[i];
         }
     }

@@ -1,4 +1,5 @@
 #include "extensions/installed.h"
+#include "base/bytes.h"
 
 #include <string.h>
 
@@ -37,13 +38,6 @@ static fkv_str_t
 str_of(const char *text)
 {
     return (fkv_str_t) { (const uint8_t *) text, strlen(text) };
-}
-
-
-static bool
-str_same(fkv_str_t a, fkv_str_t b)
-{
-    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
 
@@ -432,7 +426,7 @@ type_find(const fkv_installed_t *in, fkv_str_t name)
 
         const fkv_installed_def_t  *def = &in->defs[i];
 
-        if (def->kind == FERROKV_KIND_TYPE && str_same(def->name, name)) {
+        if (def->kind == FERROKV_KIND_TYPE && fkv__str_eq(def->name, name)) {
             return def;
         }
     }
@@ -567,10 +561,10 @@ fkv_installed_take(fkv_installed_t *in, const fkv_extension_t *extension,
 static bool
 def_same(const fkv_installed_def_t *a, const fkv_installed_def_t *b)
 {
-    return a->kind == b->kind && str_same(a->name, b->name)
+    return a->kind == b->kind && fkv__str_eq(a->name, b->name)
            && a->id == b->id && a->encver == b->encver
            && a->event == b->event && a->phase == b->phase
-           && str_same(a->prefix, b->prefix) && a->flags == b->flags;
+           && fkv__str_eq(a->prefix, b->prefix) && a->flags == b->flags;
 }
 
 
@@ -592,7 +586,8 @@ fkv_installed_same(const fkv_installed_t *in,
     }
 
     same = (fkv_installed_take(&as, extension, &next) == FKV_OK)
-           && str_same(as.version, in->version) && str_same(as.file, in->file)
+           && fkv__str_eq(as.version, in->version)
+           && fkv__str_eq(as.file, in->file)
            && as.defs_n == in->defs_n;
 
     for (unsigned i = 0; same && i < in->defs_n; i++) {

@@ -3,6 +3,7 @@
 #include "extensions/host.h"
 #include "extensions/set.h"
 #include "commands/text.h"
+#include "base/bytes.h"
 
 #include <string.h>
 
@@ -16,13 +17,6 @@ static fkv_str_t
 str_of(const char *text)
 {
     return (fkv_str_t) { (const uint8_t *) text, strlen(text) };
-}
-
-
-static bool
-str_same(fkv_str_t a, fkv_str_t b)
-{
-    return a.len == b.len && memcmp(a.data, b.data, a.len) == 0;
 }
 
 
@@ -527,7 +521,7 @@ required_by(fkv_call_t *call, const fkv_catalog_t *catalog, fkv_str_t name)
         }
 
         for (unsigned j = 0; j < other->control.requires_n; j++) {
-            if (str_same(str_of(other->control.requires[j].name), name)) {
+            if (fkv__str_eq(str_of(other->control.requires[j].name), name)) {
                 return fkv_call_fail(call, "ERR extension \"%s\" requires it: "
                                      "drop that first", other->name);
             }
