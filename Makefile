@@ -3,7 +3,7 @@
 #
 # The rest: make (modules and extensions), contrib (extensions), install (into
 # nginx's modules and PREFIX), install-kit, deps, test-deps, test-module, unit,
-# check-asan, check-tsan, test-static, bench-http, bench-resp, bench-open, bench-blocks,
+# torture, check-asan, check-tsan, test-static, bench-http, bench-resp, bench-open, bench-blocks,
 # bench-engine, bench-engine-full, clean.
 # NGINX_SRC= names another nginx source tree,
 # NGINX_BIN= the binary that belongs to it.
@@ -86,6 +86,11 @@ run: deps
 test: test-deps
 	@$(MAKE) all test-module unit
 	t/run
+
+# Long forms of the tests that try to break it: make torture PARTS="sim power".
+torture: test-deps
+	@$(MAKE) all test-module unit
+	t/torture $(PARTS)
 
 check-asan:
 	@$(MAKE) $(jobs) -s -f t/lib/unit.mk B=build/asan \
