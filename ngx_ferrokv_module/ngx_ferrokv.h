@@ -26,6 +26,7 @@
 #include "commands/meter.h"
 #include "extensions/extension.h"
 #include "extensions/hook.h"
+#include "extensions/operator.h"
 #include "extensions/roll.h"
 #include "extensions/shared.h"
 
@@ -101,6 +102,7 @@ struct ngx_ferrokv_open_s {
     fkv_meter_t               *meter;       /* of commands */
     fkv_roll_t                *roll;        /* of processes that know types */
     fkv_shared_t              *shared;      /* of extensions */
+    fkv_operators_t           *operators;   /* theirs, of this process */
     fkv_hook_list_t           *hooks;       /* this process's; or NULL */
     ngx_str_t                  path;        /* null-terminated */
 

@@ -82,6 +82,7 @@ ngx_ferrokv_begin_extensions(ngx_cycle_t *cycle, ngx_ferrokv_store_t *store,
     install->catalog.loaded = fcf->extensions;
     install->catalog.log = &open->log;
     install->catalog.roll = open->roll;
+    install->catalog.operators = open->operators;
 
     install->installer.catalog = &install->catalog;
     install->installer.helper = helper;

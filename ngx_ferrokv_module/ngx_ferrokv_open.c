@@ -132,6 +132,10 @@ ngx_ferrokv_open_free(ngx_ferrokv_open_t *open)
         fkv_shared_close(open->shared);
     }
 
+    if (open->operators) {
+        fkv_operators_free(open->operators);
+    }
+
     ngx_free(open);
 }
 
@@ -164,8 +168,11 @@ ngx_ferrokv_open_new(ngx_ferrokv_store_t *store, char *error)
     open->meter = ngx_ferrokv_open_meter();
     open->roll = fkv_roll_open();
     open->shared = fkv_shared_open();
+    open->operators = fkv_operators_new();
 
-    if (open->meter == NULL || open->roll == NULL || open->shared == NULL) {
+    if (open->meter == NULL || open->roll == NULL || open->shared == NULL
+        || open->operators == NULL)
+    {
         ngx_cpystrn((u_char *) error, (u_char *) "out of memory",
                     FKV_ERROR_BYTES);
         ngx_ferrokv_open_free(open);
@@ -183,6 +190,8 @@ ngx_ferrokv_open_new(ngx_ferrokv_store_t *store, char *error)
         ngx_ferrokv_open_free(open);
         return NULL;
     }
+
+    fkv_merge_set(open->fkv, &fkv_operators_merge, open->operators);
 
     /* the engine's copy lives as long as the store */
     open->options.checkpoints = fkv_options(open->fkv)->checkpoints;

@@ -276,7 +276,7 @@ merge_known(fkv_call_t *call, fkv__txn_key_t *known,
         memcpy(copy, data.data, data.len);
     }
 
-    free((void *) (uintptr_t) data.data);
+    fkv__free((void *) (uintptr_t) data.data);
 
     wrote.data = (fkv_str_t) { copy, data.len };
     wrote.encver = type->encver;

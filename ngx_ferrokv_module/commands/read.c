@@ -19,8 +19,8 @@ read_ended(fkv__exec_t *own, fkv__read_t *read, int rc, bool keep)
     key->rc = rc;
     key->known = true;
 
-    if (rc == FKV_OK) {
-        fkv__txn_committed(key, value);
+    if (rc == FKV_OK || rc == FKV_EMISSING) {
+        fkv__txn_committed(key, value);     /* its type says what is missing */
     }
 
     read->open = true;

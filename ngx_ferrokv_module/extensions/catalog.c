@@ -204,12 +204,26 @@ type_of(const fkv_catalog_entry_t *entry, fkv_str_t name)
 }
 
 
+/* FKV_OK · FKV_ENOMEM */
+static int
+operator_set(fkv_catalog_t *catalog, const fkv_type_t *type)
+{
+    const fkv_host_store_t  *at = (type->owner != NULL)
+                                  ? fkv_host_at(type->owner, catalog->store)
+                                  : NULL;
+
+    return (catalog->operators != NULL)
+           ? fkv_operators_set(catalog->operators, type, at) : FKV_OK;
+}
+
+
 static void
 type_set(fkv_catalog_t *catalog, const fkv_type_t *type)
 {
     if (fkv_types_set(catalog->store, type) != FKV_OK
         || (catalog->also != NULL
-            && fkv_types_set(catalog->also, type) != FKV_OK))
+            && fkv_types_set(catalog->also, type) != FKV_OK)
+        || operator_set(catalog, type) != FKV_OK)
     {
         fkv__log(catalog->log, FKV_LOG_ERROR, "type \"%s\" of store \"%s\" "
                  "is not known to this process: out of memory, or its id %u "
@@ -625,6 +639,10 @@ fkv_catalog_close(fkv_catalog_t *catalog)
     fkv__list_remove(&catalog->link);
     fkv_roll_detach(catalog->roll);
     fkv_types_done(catalog->store);
+
+    if (catalog->operators != NULL) {
+        fkv_operators_clear(catalog->operators);
+    }
 
     if (catalog->also != NULL) {
         fkv_types_done(catalog->also);

@@ -19,6 +19,7 @@
 #define FKV_EXTENSIONS_CATALOG_H
 
 #include "extensions/installed.h"
+#include "extensions/operator.h"
 #include "extensions/roll.h"
 
 typedef struct fkv_catalog_s  fkv_catalog_t;
@@ -59,6 +60,7 @@ struct fkv_catalog_s {
     const fkv_extensions_t *loaded;     /* or NULL */
     const fkv_log_t        *log;
     fkv_roll_t             *roll;
+    fkv_operators_t        *operators;  /* or NULL */
 
     bool                    read;       /* at least once */
     fkv_catalog_records_t   records;

@@ -381,18 +381,42 @@ fkv_data_del(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem)
 }
 
 
-/* There are no operators yet: the engine is to learn of them. */
 int
 fkv_data_merge(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
-    const ferrokv_type *type, ferrokv_str operand)
+    const ferrokv_type *def, ferrokv_str operand)
 {
-    (void) ctx;
-    (void) key;
-    (void) elem;
-    (void) type;
-    (void) operand;
+    fkv_host_t        *host = fkv_host_of(ctx);
+    const fkv_type_t  *type;
+    int                rc;
 
-    return FERROKV_EPLACE;
+    if (!host->writes) {
+        return FERROKV_EPLACE;
+    }
+
+    type = type_own(host, def);
+
+    if (type == NULL || type->full == NULL
+        || (key.data != NULL && elem.data != NULL)
+        || (operand.data == NULL && operand.len != 0))
+    {
+        return FERROKV_EARG;
+    }
+
+    if (key.data == NULL && operand.len > MAP_ELEMENT_MAX) {
+        return FERROKV_ETOOBIG;
+    }
+
+    if (operand.len <= fkv_call_value_max(host->call)) {
+        operand = fkv_host_out(put_copy(host, operand));
+    }
+
+    rc = (key.data == NULL)
+         ? fkv_call_merge(host->call, FKV_NAMESPACE_CATALOG,
+                          map_key(host, elem), type->id, fkv_host_in(operand))
+         : fkv_call_merge(host->call, host->call->ns, fkv_host_in(key),
+                          type->id, fkv_host_in(operand));
+
+    return data_code(host, rc);
 }
 
 

@@ -160,8 +160,10 @@ enum {
     FERROKV_WRITE    = 0x02,        /* HTTP: POST only */
     FERROKV_ADMIN    = 0x04,        /* only where nginx.conf opens it */
     FERROKV_SLOW     = 0x08,        /* not O(1): not for ferrokv_call */
-    FERROKV_ELEMENTS = 0x10         /* looks at elements: they are read before
+    FERROKV_ELEMENTS = 0x10,        /* looks at elements: they are read before
                                        the write is decided, not during it */
+    FERROKV_BLIND    = 0x20         /* of WRITE: mostly needs nothing of its
+                                       keys; they are read when it asks */
 };
 
 
@@ -240,7 +242,8 @@ typedef struct {
     uint32_t             reserved;
     ferrokv_str          key;       /* ON_CALL: the first, or empty */
     const ferrokv_value *old;       /* NULL: none, or it was not read */
-    ferrokv_value       *val;       /* NULL: it is deleted */
+    ferrokv_value       *val;       /* NULL: it is deleted; its data NULL:
+                                       merged, or it came bit by bit */
     uint64_t             version;   /* ON_COMMIT: of the write */
     const char          *command;   /* ON_CALL: its name */
     uint64_t             micros;    /*   and what it took, to a tick */

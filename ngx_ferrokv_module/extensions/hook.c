@@ -160,6 +160,10 @@ value_of(const fkv_hook_list_t *list, const fkv_change_t *change)
         value.data.len = 0;             /* it came bit by bit */
     }
 
+    if (change->action == FKV_MERGE) {
+        value.data = (ferrokv_str) { NULL, 0 };     /* nobody has read it */
+    }
+
     return value;
 }
 
@@ -270,7 +274,7 @@ write_ask(const fkv_hook_list_t *list, const listed_t *listed,
     fkv_host_t     host;
     int            rc;
 
-    if (change->action == FKV_PUT) {
+    if (change->action != FKV_DELETE) {
         ask.event.val = &value;
     }
 
@@ -307,6 +311,8 @@ concerns(const listed_t *listed, unsigned event, const fkv_change_t *change)
 {
     return listed->hook.event == event && change->ns < FKV_NAMESPACE_USERS
            && change->action != FKV_KEEP
+           && (change->action != FKV_MERGE
+               || listed->hook.phase != FERROKV_REWRITE)
            && prefix_concerns(listed, change->key, change->prefix);
 }
 
@@ -434,7 +440,7 @@ on_commit(void *data, const fkv_update_t *update)
                                              .version = change->version } };
 
             if (concerns(&list->hooks[i], FERROKV_ON_COMMIT, change)) {
-                ask.event.val = (change->action == FKV_PUT) ? &value : NULL;
+                ask.event.val = (change->action != FKV_DELETE) ? &value : NULL;
                 tell(list, &list->hooks[i], &ask, update->now_ms);
             }
         }

@@ -11,6 +11,8 @@
  *            while it is dormant
  * Prefix     the delete of all keys that begin so: shown if one of that and the
  *            hook's prefix begins with the other: key is the prefix, val NULL
+ * Operands   nobody has read what they make of a key: val is of their type and
+ *            has no bytes, and REWRITE is passed over
  * Others'    a value of another extension's type has that type, whose address
  *            says nothing to who does not know it; it cannot be rewritten
  */

@@ -301,7 +301,7 @@ fkv_host_set(fkv_extension_t *extension, const fkv_t *store,
     }
 
     at->state = state;
-    at->schema = schema;
+    __atomic_store_n(&at->schema, schema, __ATOMIC_RELAXED);
 
     return FKV_OK;
 }
@@ -352,6 +352,14 @@ fkv_host_attach(fkv_extension_t *extension, const fkv_t *store,
 }
 
 
+bool
+fkv_host_quarantined(const fkv_host_store_t *at)
+{
+    return at != NULL && at->shared != NULL
+           && fkv_shared_quarantined(at->shared, at->place);
+}
+
+
 static fkv_host_state_e
 state_of(const fkv_extension_t *extension, const fkv_host_store_t *at)
 {
@@ -363,7 +371,7 @@ state_of(const fkv_extension_t *extension, const fkv_host_store_t *at)
         return FKV_HOST_READY;
     }
 
-    if (at->shared != NULL && fkv_shared_quarantined(at->shared, at->place)) {
+    if (fkv_host_quarantined(at)) {
         return FKV_HOST_QUARANTINED;
     }
 
@@ -378,24 +386,28 @@ fkv_host_state(const fkv_extension_t *extension, const fkv_t *store)
 }
 
 
-void
-fkv_host_init(fkv_host_t *host, fkv_extension_t *extension, fkv_call_t *call,
-    uint32_t place, fkv__memory_t *memory)
+/* The schema may be another one from now on. */
+static uint32_t
+schema_of(const fkv_extension_t *extension, const fkv_host_store_t *at)
 {
-    fkv_host_store_t  *at = (call != NULL)
-                            ? fkv_host_at(extension, call->store)
-                            : extension->host.stores;
-    bool               own = (place == FERROKV_IN_COMMAND
-                              || place == FERROKV_IN_HELPER
-                              || place == FERROKV_IN_STEP);
+    return (at != NULL) ? __atomic_load_n(&at->schema, __ATOMIC_RELAXED)
+                        : extension->schema;
+}
+
+
+static void
+init(fkv_host_t *host, fkv_extension_t *extension, fkv_call_t *call,
+    const fkv_host_store_t *at, uint32_t place, fkv__memory_t *memory)
+{
+    bool  own = (place == FERROKV_IN_COMMAND || place == FERROKV_IN_HELPER
+                 || place == FERROKV_IN_STEP);
 
     host->ctx = (ferrokv_ctx) {
         .api = &host_api,
-        .self = extension->self,
         .now = (call != NULL) ? call->now_ms : 0,
         .random = (call != NULL) ? call->random : 0,
         .place = place,
-        .schema = (at != NULL) ? at->schema : extension->schema
+        .schema = schema_of(extension, at)
     };
 
     host->extension = extension;
@@ -421,12 +433,33 @@ fkv_host_init(fkv_host_t *host, fkv_extension_t *extension, fkv_call_t *call,
 
 
 void
+fkv_host_init(fkv_host_t *host, fkv_extension_t *extension, fkv_call_t *call,
+    uint32_t place, fkv__memory_t *memory)
+{
+    const fkv_host_store_t  *at = (call != NULL)
+                                  ? fkv_host_at(extension, call->store)
+                                  : extension->host.stores;
+
+    init(host, extension, call, at, place, memory);
+    host->ctx.self = extension->self;
+}
+
+
+void
+fkv_host_init_pure(fkv_host_t *host, fkv_extension_t *extension,
+    const fkv_host_store_t *at, fkv__memory_t *memory)
+{
+    init(host, extension, NULL, at, FERROKV_IN_PURE, memory);
+}
+
+
+void
 fkv_host_in_store(fkv_host_t *host, const fkv_t *store)
 {
     host->at = fkv_host_at(host->extension, store);
 
     if (host->at != NULL) {
-        host->ctx.schema = host->at->schema;
+        host->ctx.schema = schema_of(host->extension, host->at);
     }
 }
 

@@ -36,7 +36,7 @@ typedef struct fkv_hook_more_s  fkv_hook_more_t;    /* hook.h */
 struct fkv_host_s {
     ferrokv_ctx          ctx;           /* the first: what the extension sees */
     fkv_extension_t     *extension;
-    fkv_host_store_t    *at;            /* in this store; NULL: nothing is
+    const fkv_host_store_t *at;         /* in this store; NULL: nothing is
                                            known of it */
     fkv_call_t          *call;          /* NULL: there is no store */
     fkv__memory_t       *memory;        /* of alloc() */
@@ -81,6 +81,13 @@ fkv_host_of(ferrokv_ctx *ctx)
 void fkv_host_init(fkv_host_t *host, fkv_extension_t *extension,
     fkv_call_t *call, uint32_t place, fkv__memory_t *memory);
 
+/*
+ * In the place PURE, without a call, in any thread: of the process's it sees
+ * nothing, not even what start() has set.  at: where it is watched, or NULL.
+ */
+void fkv_host_init_pure(fkv_host_t *host, fkv_extension_t *extension,
+    const fkv_host_store_t *at, fkv__memory_t *memory);
+
 /* There is no call, but it is about this store. */
 void fkv_host_in_store(fkv_host_t *host, const fkv_t *store);
 
@@ -108,6 +115,9 @@ typedef enum {
     FKV_HOST_QUARANTINED,       /* it has crashed too often */
     FKV_HOST_FAILED             /* its start() has */
 } fkv_host_state_e;
+
+/* In any thread; at may be NULL. */
+bool fkv_host_quarantined(const fkv_host_store_t *at);
 
 /* NULL: nothing is known of it there. */
 fkv_host_store_t *fkv_host_at(const fkv_extension_t *extension,

@@ -134,6 +134,7 @@ command_add(fkv_extension_t *ext, const void *def, const void *copy,
     command->flags |= (own->def.flags & FERROKV_SLOW) ? FKV_COMMAND_SLOW : 0;
     command->flags |= (own->def.flags & FERROKV_ELEMENTS)
                       ? FKV_COMMAND_ELEMENTS : 0;
+    command->flags |= (own->def.flags & FERROKV_BLIND) ? FKV_COMMAND_BLIND : 0;
 
     ext->commands_n++;
     return FKV_OK;
@@ -331,7 +332,8 @@ metric_add(fkv_extension_t *ext, const void *def, const void *copy,
 static const kind_t  kinds[FKV__KINDS] = {
     [FERROKV_KIND_COMMAND] = { "command", sizeof(ferrokv_command),
                                FERROKV_READ | FERROKV_WRITE | FERROKV_ADMIN
-                               | FERROKV_SLOW | FERROKV_ELEMENTS,
+                               | FERROKV_SLOW | FERROKV_ELEMENTS
+                               | FERROKV_BLIND,
                                command_add },
     [FERROKV_KIND_TYPE] = { "type", sizeof(ferrokv_type), 0, type_add },
     [FERROKV_KIND_MERGE] = { "merge operator", sizeof(ferrokv_merge), 0,

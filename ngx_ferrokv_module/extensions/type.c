@@ -211,13 +211,59 @@ type_weight(const fkv_type_t *type, const fkv_call_value_t *value)
 }
 
 
+/* What an older encoding wrote is recoded first. */
+static int
+base_today(fkv_host_t *host, const ask_t *ask, ferrokv_value *base)
+{
+    ask_t  old = { .def = ask->def, .bytes = base->data,
+                   .encver = ask->encver };
+
+    if (base->type == NULL || ask->encver == ask->def->type.encver) {
+        return FERROKV_OK;
+    }
+
+    if (ask->def->type.recode == NULL
+        || recode_run(host, &old) != FERROKV_OK
+        || out_check(&old, FKV_VALUE_MAX_MAX) != FKV_OK)
+    {
+        return FERROKV_ECORRUPT;
+    }
+
+    base->data = old.out.data;
+
+    return FERROKV_OK;
+}
+
+
 static int
 full_run(fkv_host_t *host, void *data)
 {
+    ask_t          *ask = data;
+    ferrokv_value   base;
+    int             rc;
+
+    if (ask->value == NULL) {
+        return ask->def->merge->full(&host->ctx, ask->key, NULL, ask->ops,
+                                     ask->ops_n, &ask->out);
+    }
+
+    base = *ask->value;
+    rc = base_today(host, ask, &base);
+
+    return (rc == FERROKV_OK)
+           ? ask->def->merge->full(&host->ctx, ask->key, &base, ask->ops,
+                                   ask->ops_n, &ask->out)
+           : rc;
+}
+
+
+static int
+partial_run(fkv_host_t *host, void *data)
+{
     ask_t  *ask = data;
 
-    return ask->def->merge->full(&host->ctx, ask->key, ask->value, ask->ops,
-                                 ask->ops_n, &ask->out);
+    return ask->def->merge->partial(&host->ctx, ask->key, ask->ops, ask->ops_n,
+                                    &ask->out.data);
 }
 
 
@@ -241,38 +287,84 @@ out_copy(const ask_t *ask, fkv_str_t *data)
 }
 
 
-/* In any thread, without a call: whoever reads gets the failure. */
+/* Without a call: whoever reads gets the failure. */
 static int
-type_full(const fkv_type_t *type, fkv_str_t key, const fkv_call_value_t *base,
-    const fkv_str_t *ops, unsigned n, fkv_str_t *data)
+merged(const fkv_type_t *type, const fkv_host_store_t *at, fkv_host_pt fn,
+    ask_t *ask, fkv_str_t *data)
+{
+    fkv__memory_t  memory = { NULL, NULL, NULL };
+    fkv_host_t     host;
+    int            rc;
+
+    fkv_host_init_pure(&host, owner_of(type), at, &memory);
+    rc = fkv_host_run(&host, fn, ask);
+
+    if (rc == FERROKV_OK && out_check(ask, FKV_VALUE_MAX_MAX) == FKV_OK) {
+        rc = out_copy(ask, data);
+
+    } else {
+        rc = (host.rc == FKV_ENOMEM) ? FKV_ENOMEM : FKV_ECORRUPT;
+    }
+
+    fkv__memory_done(&memory);
+
+    return rc;
+}
+
+
+int
+fkv_type_full(const fkv_type_t *type, const fkv_host_store_t *at,
+    fkv_str_t key, const fkv_call_value_t *base, const fkv_str_t *ops,
+    unsigned n, fkv_str_t *data)
 {
     ferrokv_value  in;
     ask_t          ask = { .def = def_of(type), .what = "full",
                            .key = fkv_host_out(key),
                            .ops = (const ferrokv_str *) (const void *) ops,
                            .ops_n = n };
-    fkv__memory_t  memory = { NULL, NULL, NULL };
-    fkv_host_t     host;
-    int            rc;
+
+    if (ask.def->merge == NULL) {
+        return FKV_EMISSING;
+    }
 
     if (base != NULL) {
+
+        if (base->type != 0 && base->type != type->id) {
+            return FKV_ECORRUPT;
+        }
+
         in = value_of(type, base);
         ask.value = &in;
+        ask.encver = base->encver;
     }
 
-    fkv_host_init(&host, owner_of(type), NULL, FERROKV_IN_PURE, &memory);
-    rc = fkv_host_run(&host, full_run, &ask);
+    return merged(type, at, full_run, &ask, data);
+}
 
-    if (rc == FERROKV_OK && out_check(&ask, FKV_VALUE_MAX_MAX) == FKV_OK) {
-        rc = out_copy(&ask, data);
 
-    } else {
-        rc = (rc == FERROKV_EMEMORY) ? FKV_ENOMEM : FKV_ECORRUPT;
+int
+fkv_type_partial(const fkv_type_t *type, const fkv_host_store_t *at,
+    fkv_str_t key, const fkv_str_t *ops, unsigned n, fkv_str_t *data)
+{
+    ask_t  ask = { .def = def_of(type), .what = "partial",
+                   .key = fkv_host_out(key),
+                   .ops = (const ferrokv_str *) (const void *) ops,
+                   .ops_n = n };
+
+    if (ask.def->merge == NULL || ask.def->merge->partial == NULL) {
+        return FKV_EMISSING;
     }
 
-    fkv__memory_done(&memory);
+    return merged(type, at, partial_run, &ask, data);
+}
 
-    return rc;
+
+static int
+type_full(const fkv_type_t *type, fkv_str_t key, const fkv_call_value_t *base,
+    const fkv_str_t *ops, unsigned n, fkv_str_t *data)
+{
+    return fkv_type_full(type, owner_of(type)->host.stores, key, base, ops, n,
+                         data);
 }
 
 

@@ -10,7 +10,7 @@
 #ifndef FKV_EXTENSIONS_TYPE_H
 #define FKV_EXTENSIONS_TYPE_H
 
-#include "extensions/extension.h"
+#include "extensions/host.h"
 #include "commands/types.h"
 
 /*
@@ -19,6 +19,18 @@
  */
 void fkv_type_is(fkv_type_t *type, fkv_extension_t *extension,
     const fkv_extension_type_t *def);
+
+/*
+ * Its merge operator, in any thread; at is where its extension stands, or NULL.
+ * *data is memory of fkv__alloc().
+ * FKV_OK · FKV_EMISSING there is none (or no partial()) · FKV_ECORRUPT it has
+ * failed, or base is of another type · FKV_ENOMEM
+ */
+int fkv_type_full(const fkv_type_t *type, const fkv_host_store_t *at,
+    fkv_str_t key, const fkv_call_value_t *base, const fkv_str_t *ops,
+    unsigned n, fkv_str_t *data);
+int fkv_type_partial(const fkv_type_t *type, const fkv_host_store_t *at,
+    fkv_str_t key, const fkv_str_t *ops, unsigned n, fkv_str_t *data);
 
 
 #endif /* FKV_EXTENSIONS_TYPE_H */

@@ -58,7 +58,7 @@ type_full(const fkv_type_t *type, fkv_str_t key, const fkv_call_value_t *base,
     (void) type;
     (void) key;
     (void) append_all(base ? base->data : nothing, ops, n, data);
-    copy = malloc(data->len + 1);
+    copy = fkv__alloc(data->len + 1);
     memcpy(copy, data->data, data->len);
     data->data = copy;
 

@@ -36,6 +36,7 @@ test_command(test_extension_t *t, const ferrokv_command *def)
         .name = def->name, .arity = def->arity,
         .flags = (def->flags & (FERROKV_READ | FERROKV_WRITE))
                  | ((def->flags & FERROKV_ELEMENTS) ? FKV_COMMAND_ELEMENTS : 0)
+                 | ((def->flags & FERROKV_BLIND) ? FKV_COMMAND_BLIND : 0)
                  | FKV_COMMAND_EXTENSION,
         .first_key = def->first_key, .last_key = def->last_key,
         .key_step = def->key_step, .call = fkv_host_call,
