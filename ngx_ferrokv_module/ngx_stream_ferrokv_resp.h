@@ -208,6 +208,9 @@ typedef enum {
 ngx_stream_ferrokv_state_e ngx_stream_ferrokv_pipeline_run(
     ngx_stream_ferrokv_resp_t *resp, ngx_uint_t *burst);
 
+/* The client has gone: what is suspended ends unheard.  How many there were. */
+ngx_uint_t ngx_stream_ferrokv_pipeline_leave(ngx_stream_ferrokv_resp_t *resp);
+
 /* "+LINE", between two replies. */
 void ngx_stream_ferrokv_pipeline_say(ngx_stream_ferrokv_resp_t *resp,
     const u_char *line, size_t len);

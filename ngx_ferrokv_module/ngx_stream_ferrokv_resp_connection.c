@@ -87,6 +87,8 @@ ngx_stream_ferrokv_gone(void *data)
         ngx_delete_posted_event(&resp->next);
     }
 
+    (void) ngx_stream_ferrokv_pipeline_leave(resp);
+
     resp->session = NULL;
 
     if (ngx_queue_empty(&resp->turns)) {
@@ -227,6 +229,52 @@ ngx_stream_ferrokv_read(ngx_stream_ferrokv_resp_t *resp)
 }
 
 
+/* Nothing is read while a command goes on. */
+
+static ngx_uint_t
+ngx_stream_ferrokv_has_left(ngx_connection_t *c)
+{
+    u_char   byte;
+    ssize_t  n;
+
+    if (!c->read->ready) {
+        return 0;
+    }
+
+#if (NGX_HAVE_EPOLLRDHUP)
+
+    /* also behind bytes that nobody has read */
+
+    if ((ngx_event_flags & NGX_USE_EPOLL_EVENT) && ngx_use_epoll_rdhup) {
+        return c->read->pending_eof;
+    }
+
+#endif
+
+    n = recv(c->fd, &byte, 1, MSG_PEEK);
+
+    return n == 0 || (n == -1 && ngx_socket_errno != NGX_EAGAIN);
+}
+
+
+/*
+ * A client that has closed its side still gets its replies, but nobody waits
+ * for it: it could be gone.
+ */
+
+static void
+ngx_stream_ferrokv_look_client(ngx_stream_ferrokv_resp_t *resp)
+{
+    if ((resp->eof || ngx_stream_ferrokv_has_left(resp->session->connection))
+        && ngx_stream_ferrokv_pipeline_leave(resp))
+    {
+        resp->eof = 1;
+        resp->ending = 1;
+        ngx_post_event(&resp->work, &ngx_posted_events);
+    }
+}
+
+
 static void
 ngx_stream_ferrokv_go(ngx_stream_ferrokv_resp_t *resp)
 {
@@ -254,6 +302,10 @@ ngx_stream_ferrokv_go(ngx_stream_ferrokv_resp_t *resp)
         if (ngx_stream_ferrokv_read(resp) != NGX_OK) {
             break;
         }
+    }
+
+    if (state == NGX_STREAM_FERROKV_WAITING) {
+        ngx_stream_ferrokv_look_client(resp);
     }
 
     if (state == NGX_STREAM_FERROKV_BUSY) {

@@ -264,6 +264,41 @@ ngx_stream_ferrokv_on_done(fkv_op_t *op)
 }
 
 
+ngx_uint_t
+ngx_stream_ferrokv_pipeline_leave(ngx_stream_ferrokv_resp_t *resp)
+{
+    ngx_uint_t                  n;
+    ngx_queue_t                *q;
+    ngx_stream_ferrokv_turn_t  *turn;
+
+    n = 0;
+
+    for (q = ngx_queue_head(&resp->turns);
+         q != ngx_queue_sentinel(&resp->turns);
+         q = ngx_queue_next(q))
+    {
+        turn = ngx_queue_data(q, ngx_stream_ferrokv_turn_t, queue);
+
+        if (turn->done || !fkv_exec_waits(&turn->turn.exec)) {
+            continue;
+        }
+
+        fkv_exec_done(&turn->turn.exec);
+
+        ngx_stream_ferrokv_turn_placed(turn);
+        ngx_stream_ferrokv_turn_done(turn);
+        turn->turn.mute = 1;
+        n++;
+    }
+
+    if (n) {
+        ngx_stream_ferrokv_release(resp);
+    }
+
+    return n;
+}
+
+
 /* Its bytes and argv are its own as long as it goes on. */
 
 static void

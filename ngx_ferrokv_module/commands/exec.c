@@ -600,6 +600,13 @@ fkv_exec(fkv_exec_t *exec)
 }
 
 
+bool
+fkv_exec_waits(const fkv_exec_t *exec)
+{
+    return exec->own != NULL && exec->own->suspended.parked;
+}
+
+
 void
 fkv_exec_done(fkv_exec_t *exec)
 {

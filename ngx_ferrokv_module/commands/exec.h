@@ -74,6 +74,9 @@ struct fkv_exec_s {
  */
 int  fkv_exec(fkv_exec_t *exec);
 
+/* Is its command suspended?  Then nothing is under way but the wait. */
+bool fkv_exec_waits(const fkv_exec_t *exec);
+
 /* At any time: what goes on ends unheard.  The reply is freed. */
 void fkv_exec_done(fkv_exec_t *exec);
 

@@ -137,7 +137,7 @@ C
 C
 
 build_extension($dir, 'wait',
-                provides => '&never, &later, &twice, &again, &wrote',
+                provides => '&never, &later, &twice, &again, &unheard, &wrote',
                 code => <<'C'
 static void
 tick(ferrokv_ctx *ctx, void *data)
@@ -153,6 +153,14 @@ go_on(ferrokv_ctx *ctx, void *data, int rc)
     ctx->api->say_str(ctx, (ferrokv_str) { data, 4 });
 
     return ctx->api->say_int(ctx, rc);
+}
+
+static int
+go_on_loudly(ferrokv_ctx *ctx, void *data, int rc)
+{
+    ctx->api->log(ctx, 5, "it goes on with %d", rc);
+
+    return go_on(ctx, data, rc);
 }
 
 static int
@@ -197,6 +205,13 @@ C
     ferrokv_wait  *wait = ctx->api->suspend(ctx, 60000, go_on_again, text(ctx));
 
     ctx->api->timer(ctx, 10, tick, wait);
+    return FERROKV_AGAIN;
+C
+    . command_source('unheard', 'WAIT.UNHEARD', <<'C')
+    ferrokv_wait  *wait = ctx->api->suspend(ctx, 60000, go_on_loudly,
+                                            text(ctx));
+
+    ctx->api->timer(ctx, 300, tick, wait);
     return FERROKV_AGAIN;
 C
     . <<'C');
@@ -285,6 +300,18 @@ subtest 'commands that wait' => sub {
     $client->close;
     is_deeply($other->cmd('WAIT.LATER'), ['abcd', -11],
               'and when a client has gone');
+
+    my $gone = client();
+
+    $gone->write(Ferrokv::Resp::request('WAIT.UNHEARD')
+                 . Ferrokv::Resp::request('SET', 'behind', 'it'));
+    $gone->close;
+    is_deeply($other->cmd('WAIT.UNHEARD'), ['abcd', -11], 'one that waits');
+
+    my @lines = $nginx->error_log =~ /it goes on with/g;
+
+    is(@lines, 1, 'for one that has gone nothing goes on');
+    is($other->cmd('EXISTS', 'behind'), 0, 'nor does what it sent behind that');
     undef $other;
     $nginx->stop;
 };
