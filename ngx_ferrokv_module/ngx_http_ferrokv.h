@@ -221,6 +221,12 @@ ngx_int_t ngx_http_ferrokv_limit_add_variables(ngx_conf_t *cf);
 ngx_int_t ngx_http_ferrokv_extensions_status(ngx_pool_t *pool,
     ngx_ferrokv_store_t *store, ngx_str_t *text);
 
+/* What a store needs room for. */
+size_t ngx_http_ferrokv_extensions_status_size(ngx_ferrokv_store_t *store);
+
+u_char *ngx_http_ferrokv_extensions_status_prometheus(u_char *p, u_char *end,
+    ngx_ferrokv_store_t **store, ngx_uint_t n);
+
 size_t ngx_http_ferrokv_commands_status_size(ngx_ferrokv_store_t *store);
 
 u_char *ngx_http_ferrokv_commands_status_json(u_char *p, u_char *end,

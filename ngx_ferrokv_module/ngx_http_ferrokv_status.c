@@ -414,6 +414,9 @@ ngx_http_ferrokv_print_prometheus(ngx_http_ferrokv_status_t *st)
                                                            st->store,
                                                            st->stats, st->n);
 
+    st->last = ngx_http_ferrokv_extensions_status_prometheus(st->last, st->end,
+                                                             st->store, st->n);
+
     st->last = ngx_http_ferrokv_limit_status_prometheus(st->last, st->end,
                                                         st->fmcf);
 
@@ -533,6 +536,7 @@ ngx_http_ferrokv_status_collect(ngx_http_request_t *r,
         }
 
         size += st->store[i]->name.len * 128 + st->extensions[i].len
+                + ngx_http_ferrokv_extensions_status_size(st->store[i])
                 + ngx_http_ferrokv_commands_status_size(st->store[i]);
     }
 

@@ -1,12 +1,45 @@
 
 /*
  * ngx_http_ferrokv_status_extensions.c - extensions of a store in the status:
- * what FERROKV.EXTENSION LIST says, as this process has read it last.
+ * what FERROKV.EXTENSION LIST says, as this process has read it last, and
+ * figures for Prometheus.
  */
 
 #include "ngx_http_ferrokv.h"
 #include "ngx_ferrokv_json.h"
+#include "extensions/host.h"
 #include "extensions/manage.h"
+#include "extensions/set.h"
+
+
+/* Of one line, or of the two in front of a metric's: its fixed words. */
+#define NGX_HTTP_FERROKV_EXTENSION_SIZE  512
+
+
+typedef struct {
+    const char                *name;
+    const char                *type;
+    const char                *text;
+    size_t                     offset;
+    size_t                     size;
+} ngx_http_ferrokv_extension_figure_t;
+
+
+#define ngx_http_ferrokv_extension_figure(field, name, type, text)            \
+    { name, type, text, offsetof(fkv_shared_state_t, field),                  \
+      sizeof(((fkv_shared_state_t *) 0)->field) }
+
+static ngx_http_ferrokv_extension_figure_t  ngx_http_ferrokv_ext_sums[] = {
+    ngx_http_ferrokv_extension_figure(crashes, "crashes_total", "counter",
+                                      "processes that died in it"),
+    ngx_http_ferrokv_extension_figure(slow, "slow_calls_total", "counter",
+                                      "calls that held up others too long"),
+    ngx_http_ferrokv_extension_figure(kept, "memory_bytes", "gauge",
+                                      "what it keeps in all processes"),
+    ngx_http_ferrokv_extension_figure(quarantined, "quarantined", "gauge",
+                                      "1: it has crashed too often"),
+    { NULL, NULL, NULL, 0, 0 }
+};
 
 
 static void ngx_http_ferrokv_status_value(ngx_ferrokv_json_t *json,
@@ -55,6 +88,11 @@ ngx_http_ferrokv_status_value(ngx_ferrokv_json_t *json, fkv_reply_t *reply,
     switch (token.type) {
 
     case FKV_REPLY_INT:
+        if (token.n < 0) {
+            ngx_ferrokv_json_text(json, "-");
+            token.n = -token.n;
+        }
+
         ngx_ferrokv_json_uint(json, (uint64_t) token.n);
         return;
 
@@ -109,4 +147,161 @@ ngx_http_ferrokv_extensions_status(ngx_pool_t *pool,
     text->len = ngx_ferrokv_json_size(&json);
 
     return json.failed ? NGX_ERROR : NGX_OK;
+}
+
+
+static fkv_extensions_t *
+ngx_http_ferrokv_extensions(void)
+{
+    ngx_ferrokv_conf_t  *fcf;
+
+    fcf = (ngx_ferrokv_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                              ngx_ferrokv_module);
+
+    return fcf->extensions;
+}
+
+
+size_t
+ngx_http_ferrokv_extensions_status_size(ngx_ferrokv_store_t *store)
+{
+    size_t             lines;
+    ngx_uint_t         i;
+    fkv_extensions_t  *set;
+
+    set = ngx_http_ferrokv_extensions();
+    lines = 4;
+
+    for (i = 0; i < set->n; i++) {
+        lines += 4 + 2 * set->list[i]->metrics_n;
+    }
+
+    return lines * (NGX_HTTP_FERROKV_EXTENSION_SIZE + store->name.len);
+}
+
+
+static uint64_t
+ngx_http_ferrokv_extension_value(fkv_shared_state_t *state,
+    ngx_http_ferrokv_extension_figure_t *f)
+{
+    u_char  *p;
+
+    p = (u_char *) state + f->offset;
+
+    return (f->size == sizeof(bool)) ? *(bool *) p : *(uint64_t *) p;
+}
+
+
+static u_char *
+ngx_http_ferrokv_extension_sum(u_char *p, u_char *end,
+    ngx_ferrokv_store_t **store, ngx_uint_t n,
+    ngx_http_ferrokv_extension_figure_t *f)
+{
+    ngx_uint_t           i, k;
+    fkv_extensions_t    *set;
+    fkv_shared_state_t   state;
+
+    set = ngx_http_ferrokv_extensions();
+
+    p = ngx_slprintf(p, end, "# HELP ferrokv_extension_%s %s\n"
+                             "# TYPE ferrokv_extension_%s %s\n",
+                     f->name, f->text, f->name, f->type);
+
+    for (i = 0; i < n; i++) {
+        for (k = 0; k < set->n; k++) {
+
+            if (!fkv_host_figures(set->list[k], store[i]->fkv, &state)) {
+                continue;
+            }
+
+            p = ngx_slprintf(p, end, "ferrokv_extension_%s{store=\"%V\","
+                                     "extension=\"%s\"} %uL\n",
+                             f->name, &store[i]->name, set->list[k]->name,
+                             ngx_http_ferrokv_extension_value(&state, f));
+        }
+    }
+
+    return p;
+}
+
+
+/* "stat.hits" is ferrokv_ext_stat_hits_total. */
+
+static void
+ngx_http_ferrokv_extension_metric_name(u_char name[FKV_SHARED_NAME_MAX],
+    ferrokv_metric *metric)
+{
+    u_char  *p;
+
+    ngx_cpystrn(name, (u_char *) metric->name, FKV_SHARED_NAME_MAX);
+
+    for (p = name; *p; p++) {
+        if (!((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9'))) {
+            *p = '_';
+        }
+    }
+}
+
+
+static u_char *
+ngx_http_ferrokv_extension_metric(u_char *p, u_char *end,
+    ngx_ferrokv_store_t **store, ngx_uint_t n, fkv_extension_t *extension,
+    ngx_uint_t k)
+{
+    u_char                name[FKV_SHARED_NAME_MAX];
+    ngx_uint_t            i;
+    const char           *suffix;
+    ferrokv_metric       *metric;
+    fkv_shared_figure_t   figure;
+
+    metric = &extension->metrics[k];
+    suffix = metric->gauge ? "" : "_total";
+
+    ngx_http_ferrokv_extension_metric_name(name, metric);
+
+    p = ngx_slprintf(p, end, "# HELP ferrokv_ext_%s%s a figure of extension "
+                             "\"%s\"\n# TYPE ferrokv_ext_%s%s %s\n",
+                     name, suffix, extension->name, name, suffix,
+                     metric->gauge ? "gauge" : "counter");
+
+    for (i = 0; i < n; i++) {
+
+        if (!fkv_host_metric(extension, store[i]->fkv, k, &figure)) {
+            continue;
+        }
+
+        p = ngx_slprintf(p, end, "ferrokv_ext_%s%s{store=\"%V\"} %L\n",
+                         name, suffix, &store[i]->name, figure.value);
+    }
+
+    return p;
+}
+
+
+u_char *
+ngx_http_ferrokv_extensions_status_prometheus(u_char *p, u_char *end,
+    ngx_ferrokv_store_t **store, ngx_uint_t n)
+{
+    ngx_uint_t                            i, k;
+    fkv_extensions_t                     *set;
+    ngx_http_ferrokv_extension_figure_t  *f;
+
+    set = ngx_http_ferrokv_extensions();
+
+    if (set->n == 0) {
+        return p;
+    }
+
+    for (f = ngx_http_ferrokv_ext_sums; f->name; f++) {
+        p = ngx_http_ferrokv_extension_sum(p, end, store, n, f);
+    }
+
+    for (i = 0; i < set->n; i++) {
+        for (k = 0; k < set->list[i]->metrics_n; k++) {
+            p = ngx_http_ferrokv_extension_metric(p, end, store, n,
+                                                  set->list[i], k);
+        }
+    }
+
+    return p;
 }

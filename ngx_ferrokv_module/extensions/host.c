@@ -92,6 +92,20 @@ host_alloc(ferrokv_ctx *ctx, size_t size)
 }
 
 
+/* It is of the process: each of its stores shows all of it. */
+static void
+kept_show(const fkv_extension_t *extension)
+{
+    for (const fkv_host_store_t *at = extension->host.stores; at != NULL;
+         at = at->next)
+    {
+        if (at->shared != NULL) {
+            fkv_shared_keep(at->shared, at->place, extension->host.kept);
+        }
+    }
+}
+
+
 static void *
 host_keep(ferrokv_ctx *ctx, size_t size)
 {
@@ -111,6 +125,7 @@ host_keep(ferrokv_ctx *ctx, size_t size)
 
     *kept = (kept_t) { .extension = extension, .size = size, .mark = KEPT };
     extension->host.kept += size;
+    kept_show(extension);
 
     return kept + 1;
 }
@@ -131,6 +146,7 @@ host_drop(ferrokv_ctx *ctx, void *p)
 
     kept->mark = 0;
     extension->host.kept -= kept->size;
+    kept_show(extension);
     fkv__free(kept);
 }
 
@@ -347,8 +363,41 @@ fkv_host_attach(fkv_extension_t *extension, const fkv_t *store,
 
     at->place = fkv_shared_extension(shared, extension->name);
     at->shared = shared;
+    kept_show(extension);
 
     return FKV_OK;
+}
+
+
+/* NULL: it is not watched there. */
+static const fkv_host_store_t *
+watched_at(const fkv_extension_t *extension, const fkv_t *store)
+{
+    const fkv_host_store_t  *at = fkv_host_at(extension, store);
+
+    return (at != NULL && at->shared != NULL) ? at : NULL;
+}
+
+
+bool
+fkv_host_figures(const fkv_extension_t *extension, const fkv_t *store,
+    fkv_shared_state_t *state)
+{
+    const fkv_host_store_t  *at = watched_at(extension, store);
+
+    return at != NULL
+           && fkv_shared_state(at->shared, store, at->place, state);
+}
+
+
+bool
+fkv_host_metric(const fkv_extension_t *extension, const fkv_t *store,
+    unsigned i, fkv_shared_figure_t *figure)
+{
+    const fkv_host_store_t  *at = watched_at(extension, store);
+
+    return at != NULL && i < extension->metrics_n
+           && fkv_shared_figure(at->shared, store, at->metrics[i], figure);
 }
 
 

@@ -119,6 +119,15 @@ typedef enum {
 /* In any thread; at may be NULL. */
 bool fkv_host_quarantined(const fkv_host_store_t *at);
 
+/*
+ * Its figures in a store, of all processes; i counts its metrics.  False: it is
+ * not watched there, or there is no i-th.
+ */
+bool fkv_host_figures(const fkv_extension_t *extension, const fkv_t *store,
+    fkv_shared_state_t *state);
+bool fkv_host_metric(const fkv_extension_t *extension, const fkv_t *store,
+    unsigned i, fkv_shared_figure_t *figure);
+
 /* NULL: nothing is known of it there. */
 fkv_host_store_t *fkv_host_at(const fkv_extension_t *extension,
     const fkv_t *store);

@@ -161,6 +161,48 @@ describe_library(fkv_reply_t *reply, const fkv_extension_t *extension)
 }
 
 
+/* Of all processes, since the store was opened. */
+static void
+describe_figures(fkv_reply_t *reply, const fkv_catalog_t *catalog,
+    const fkv_extension_t *extension)
+{
+    fkv_shared_state_t   state;
+    fkv_shared_figure_t  figure;
+    unsigned             n = 0;
+
+    fkv_reply_cstr(reply, "figures");
+
+    if (extension == NULL
+        || !fkv_host_figures(extension, catalog->store, &state))
+    {
+        fkv_reply_null(reply);
+        return;
+    }
+
+    fkv_reply_map(reply, 4);
+    fkv_reply_cstr(reply, "crashes");
+    fkv_reply_int(reply, (int64_t) state.crashes);
+    fkv_reply_cstr(reply, "slow");
+    fkv_reply_int(reply, (int64_t) state.slow);
+    fkv_reply_cstr(reply, "memory");
+    fkv_reply_int(reply, (int64_t) state.kept);
+    fkv_reply_cstr(reply, "metrics");
+
+    for (unsigned i = 0; i < extension->metrics_n; i++) {
+        n += fkv_host_metric(extension, catalog->store, i, &figure);
+    }
+
+    fkv_reply_map(reply, n);
+
+    for (unsigned i = 0; i < extension->metrics_n; i++) {
+        if (fkv_host_metric(extension, catalog->store, i, &figure)) {
+            fkv_reply_cstr(reply, figure.name);
+            fkv_reply_int(reply, figure.value);
+        }
+    }
+}
+
+
 void
 fkv_manage_describe(fkv_reply_t *reply, const fkv_catalog_t *catalog,
     const fkv_installed_t *in, const fkv_extension_t *extension)
@@ -168,7 +210,7 @@ fkv_manage_describe(fkv_reply_t *reply, const fkv_catalog_t *catalog,
     static const fkv_installed_t  nothing;
     const fkv_installed_t        *as = (in != NULL) ? in : &nothing;
 
-    fkv_reply_map(reply, 11);
+    fkv_reply_map(reply, 12);
     fkv_reply_cstr(reply, "name");
     fkv_reply_str(reply, in != NULL ? in->name : str_of(extension->name));
     fkv_reply_cstr(reply, "version");
@@ -187,6 +229,7 @@ fkv_manage_describe(fkv_reply_t *reply, const fkv_catalog_t *catalog,
     fkv_reply_cstr(reply, "problem");
     fkv_reply_str(reply, as->problem);
     describe_library(reply, extension);
+    describe_figures(reply, catalog, extension);
 }
 
 

@@ -280,11 +280,16 @@ fkv_shared_attach(fkv_shared_t *shared, const fkv_t *store,
     }
 
     shared->own = &shared->shm->rows[own];
+    __atomic_store_n(&shared->own->pid, shared->pid, __ATOMIC_RELAXED);
 
     for (unsigned i = 0; i < metrics_n(shared); i++) {
         if (shared->shm->metrics[i].gauge) {
             __atomic_store_n(&shared->own->figures[i], 0, __ATOMIC_RELAXED);
         }
+    }
+
+    for (unsigned i = 0; i < FKV_SHARED_EXTENSIONS; i++) {
+        __atomic_store_n(&shared->own->kept[i], 0, __ATOMIC_RELAXED);
     }
 }
 
@@ -353,6 +358,27 @@ fkv_shared_slow(fkv_shared_t *shared, unsigned extension)
 }
 
 
+void
+fkv_shared_keep(fkv_shared_t *shared, unsigned extension, uint64_t bytes)
+{
+    if (shared->own != NULL && extension < FKV_SHARED_EXTENSIONS) {
+        __atomic_store_n(&shared->own->kept[extension], bytes,
+                         __ATOMIC_RELAXED);
+    }
+}
+
+
+static bool
+row_lives(const fkv_shared_t *shared, const fkv_t *store, unsigned slot)
+{
+    uint64_t  pid = __atomic_load_n(&shared->shm->rows[slot].pid,
+                                    __ATOMIC_RELAXED);
+
+    return pid != 0 && fkv_slot_used(store, slot)
+           && (kill((pid_t) pid, 0) == 0 || errno != ESRCH);
+}
+
+
 bool
 fkv_shared_figure(const fkv_shared_t *shared, const fkv_t *store, unsigned i,
     fkv_shared_figure_t *figure)
@@ -365,7 +391,7 @@ fkv_shared_figure(const fkv_shared_t *shared, const fkv_t *store, unsigned i,
     }
 
     for (unsigned slot = 0; slot < FKV_SLOTS; slot++) {
-        if (!metric->gauge || fkv_slot_used(store, slot)) {
+        if (!metric->gauge || row_lives(shared, store, slot)) {
             sum += __atomic_load_n(&shared->shm->rows[slot].figures[i],
                                    __ATOMIC_RELAXED);
         }
@@ -380,7 +406,7 @@ fkv_shared_figure(const fkv_shared_t *shared, const fkv_t *store, unsigned i,
 
 
 bool
-fkv_shared_state(const fkv_shared_t *shared, unsigned i,
+fkv_shared_state(const fkv_shared_t *shared, const fkv_t *store, unsigned i,
     fkv_shared_state_t *state)
 {
     const fkv_shared_extension_shm_t  *extension = &shared->shm->extensions[i];
@@ -396,8 +422,13 @@ fkv_shared_state(const fkv_shared_t *shared, unsigned i,
     };
 
     for (unsigned slot = 0; slot < FKV_SLOTS; slot++) {
-        state->slow += __atomic_load_n(&shared->shm->rows[slot].slow[i],
-                                       __ATOMIC_RELAXED);
+        const fkv_shared_row_shm_t  *row = &shared->shm->rows[slot];
+
+        state->slow += __atomic_load_n(&row->slow[i], __ATOMIC_RELAXED);
+
+        if (row_lives(shared, store, slot)) {
+            state->kept += __atomic_load_n(&row->kept[i], __ATOMIC_RELAXED);
+        }
     }
 
     return true;

@@ -22,7 +22,8 @@
  *            one relaxed word that every call reads.  The next configuration
  *            clears it
  * Figures    a row has one writer; who sums reads relaxed, so figures may be
- *            some calls apart.  A gauge counts in rows of living processes
+ *            some calls apart.  A gauge counts in rows of living processes: a
+ *            handle without extensions may have the slot of a dead one
  * If killed  the master: names are added behind n, which is stored last; a
  *            worker: its word stays, and so do its figures.  A death that is
  *            taken by somebody who dies before it is counted is not counted
@@ -54,8 +55,10 @@ typedef struct {
 } fkv_shared_metric_shm_t;
 
 typedef struct {
+    uint64_t  pid;                      /* whose row it was last */
     uint64_t  words[FKV_SHARED_WORDS];
     uint64_t  slow[FKV_SHARED_EXTENSIONS];
+    uint64_t  kept[FKV_SHARED_EXTENSIONS];      /* bytes of a living process */
     uint64_t  figures[FKV_SHARED_METRICS];
 } fkv_shared_row_shm_t;
 
@@ -127,6 +130,9 @@ fkv_shared_quarantined(const fkv_shared_t *shared, unsigned at)
 void fkv_shared_count(fkv_shared_t *shared, unsigned metric, int64_t n);
 void fkv_shared_slow(fkv_shared_t *shared, unsigned extension);
 
+/* So many bytes it keeps in this process now. */
+void fkv_shared_keep(fkv_shared_t *shared, unsigned extension, uint64_t bytes);
+
 /* Of all processes.  The i-th of those that there are; false: no i-th. */
 typedef struct {
     const char  *name;
@@ -138,13 +144,14 @@ typedef struct {
     const char  *name;
     uint64_t     crashes;
     uint64_t     slow;
+    uint64_t     kept;
     bool         quarantined;
 } fkv_shared_state_t;
 
 bool fkv_shared_figure(const fkv_shared_t *shared, const fkv_t *store,
     unsigned i, fkv_shared_figure_t *figure);
-bool fkv_shared_state(const fkv_shared_t *shared, unsigned i,
-    fkv_shared_state_t *state);
+bool fkv_shared_state(const fkv_shared_t *shared, const fkv_t *store,
+    unsigned i, fkv_shared_state_t *state);
 
 
 #endif /* FKV_EXTENSIONS_SHARED_H */

@@ -131,7 +131,7 @@ state_of(unsigned i)
 {
     fkv_shared_state_t  state;
 
-    assert_true(fkv_shared_state(shared, i, &state));
+    assert_true(fkv_shared_state(shared, live.store, i, &state));
 
     return state;
 }
