@@ -79,7 +79,7 @@ sub expiry {
     return one_of('0', -1, 'abc', '', $i64_max, $i64_min, '9223372036854775',
                   '1.5', '9223372036854776')
         if chance(5);
-    return 1000 + up_to(100_000);
+    return 100_000 + up_to(100_000);
 }
 
 sub moment { return chance(2) ? expiry() : 4_000_000_000 + up_to(1000) }
