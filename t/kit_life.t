@@ -76,6 +76,7 @@ life_cycle('throttle', keys => ['a', 'b'], own => 'CL.PEEK a 0 1 3600',
 for (['hash', 'HSET %s a 1 b 2', 'HGETALL a'], ['set', 'SADD %s a', 'SMEMBERS a'],
      ['zset', 'ZADD %s 1 a 2 b', 'ZRANGE a 0 -1'],
      ['list', 'RPUSH %s a b', 'LRANGE a 0 -1'],
+     ['bloom', 'BF.ADD %s x', 'BF.MEXISTS a x y'],
      ['hll', 'PFADD %s x y', 'PFCOUNT a'])
 {
     my ($name, $write, $read) = @$_;

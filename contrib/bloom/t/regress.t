@@ -1,0 +1,8 @@
+# The commands of t/regress/*.cmd answer what *.out says, through every face.
+
+use strict;
+use warnings;
+
+use Ferrokv::Regress;
+
+regress('bloom');

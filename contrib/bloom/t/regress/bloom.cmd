@@ -1,0 +1,122 @@
+# Added, or not.
+BF.ADD a one
+BF.ADD a one
+BF.EXISTS a one
+BF.EXISTS a two
+BF.EXISTS missing one
+BF.MADD a one two three two
+BF.MEXISTS a one two three four ''
+BF.MEXISTS missing one two
+BF.ADD a ''
+BF.ADD a "\x00\r\n\xff"
+BF.MEXISTS a '' "\x00\r\n\xff"
+BF.CARD a
+BF.CARD missing
+EXISTS missing
+
+# As it was reserved.
+BF.RESERVE r 0.001 1000
+BF.INFO r
+BF.RESERVE r 0.001 1000
+BF.RESERVE e 0.01 1 EXPANSION 4
+BF.MADD e a b c d e f
+BF.INFO e
+BF.INFO e capacity
+BF.INFO e SIZE
+BF.INFO e Filters
+BF.INFO e items
+BF.INFO e expansion
+BF.MEXISTS e a b c d e f
+BF.RESERVE n 0.000001 2 nonscaling
+BF.ADD n a
+BF.MADD n b c
+BF.MEXISTS n a b c
+BF.ADD n b
+BF.ADD n c
+BF.ADD n a
+BF.INFO n
+BF.INFO n EXPANSION
+
+# Nothing is kept for blocks without items.
+BF.RESERVE huge 0.000001 10000000000
+BF.ADD huge a
+BF.EXISTS huge a
+BF.EXISTS huge b
+BF.INFO huge
+DEL huge
+
+# Made when it is needed.
+BF.INSERT i ITEMS a b a
+BF.INSERT j CAPACITY 1000 ERROR 0.1 EXPANSION 3 items a
+BF.INFO j
+BF.INSERT k NONSCALING CAPACITY 1 ITEMS a
+BF.INSERT k ITEMS b
+BF.INSERT l NOCREATE ITEMS a
+EXISTS l
+BF.INSERT i NOCREATE ITEMS c
+
+# It is a key as all others are.
+TYPE a
+GET a
+RENAME a moved
+COPY moved copied
+BF.ADD moved later
+BF.MEXISTS moved one later
+BF.MEXISTS copied one later
+EXPIRE copied 1000
+BF.ADD copied even.later
+~ TTL copied
+DEL moved
+BF.EXISTS moved one
+BF.ADD moved two
+BF.MEXISTS moved one two
+
+# Other values.
+SET s bytes
+BF.ADD s a
+BF.EXISTS s a
+BF.MEXISTS s a
+BF.INSERT s ITEMS a
+BF.RESERVE s 0.01 10
+BF.CARD s
+BF.INFO s
+
+# Bad arguments.
+BF.RESERVE x 0 10
+BF.RESERVE x 1 10
+BF.RESERVE x -0.1 10
+BF.RESERVE x abc 10
+BF.RESERVE x nan 10
+BF.RESERVE x 0.1 0
+BF.RESERVE x 0.1 -1
+BF.RESERVE x 0.1 1.5
+BF.RESERVE x 0.1 9223372036854775807
+BF.RESERVE x 0.1 10 EXPANSION
+BF.RESERVE x 0.1 10 EXPANSION 0
+BF.RESERVE x 0.1 10 EXPANSION abc
+BF.RESERVE x 0.1 10 EXPANSION 4294967296
+BF.RESERVE x 0.1 10 EXPANSION 2 NONSCALING
+BF.RESERVE x 0.1 10 NONSENSE
+BF.RESERVE x 0.1 10 NONSCALING 1 2 3
+BF.RESERVE x 0.1
+BF.INSERT x a b
+BF.INSERT x ITEMS
+BF.INSERT x NOCREATE NONSCALING
+BF.INSERT x CAPACITY 10 ERROR
+BF.INSERT x CAPACITY 0 ITEMS a
+BF.INSERT x CAPACITY abc ITEMS a
+BF.INSERT x ERROR 1 ITEMS a
+BF.INSERT x ERROR abc ITEMS a
+BF.INSERT x EXPANSION 0 ITEMS a
+BF.INSERT x EXPANSION abc ITEMS a
+BF.INFO missing
+BF.INFO r nonsense
+BF.INFO r items more
+BF.ADD x
+BF.ADD x a b
+BF.MADD x
+BF.EXISTS x
+BF.EXISTS x a b
+BF.MEXISTS x
+BF.CARD
+EXISTS x
