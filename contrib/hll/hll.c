@@ -1,6 +1,6 @@
 /*
  * hll.c - PFADD, PFCOUNT, PFMERGE: how many different elements were seen, in
- * 12 KiB at most.
+ * 12 KiB at most; and HLL.PUT, which counts without asking what is there.
  */
 
 #include <ferrokv_extension.h>
@@ -219,6 +219,19 @@ pfmerge(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 }
 
 
+static int
+put(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
+{
+    registers_t  *r = registers_new(ctx);
+    int           rc;
+
+    add_all(r, argc - 2, argv + 2);
+    rc = ctx->api->merge(ctx, argv[1], head, &type, bytes_of(ctx, r));
+
+    return (rc < 0) ? rc : ctx->api->say_status(ctx, "OK");
+}
+
+
 static const ferrokv_command  pfadd_command = {
     FERROKV_COMMAND, FERROKV_WRITE, "PFADD", -2, 1, 1, 1, pfadd,
     "key [element [element ...]]",
@@ -237,8 +250,15 @@ static const ferrokv_command  pfmerge_command = {
     "Counts in the first key what was counted in the others."
 };
 
+static const ferrokv_command  put_command = {
+    FERROKV_COMMAND, FERROKV_WRITE, "HLL.PUT", -3, 1, 1, 1, put,
+    "key element [element ...]",
+    "Counts elements without reading what is there."
+};
+
 static const void *const  provides[] = {
-    &type, &max, &pfadd_command, &pfcount_command, &pfmerge_command, NULL
+    &type, &max, &pfadd_command, &pfcount_command, &pfmerge_command,
+    &put_command, NULL
 };
 
 static const ferrokv_extension  extension = {

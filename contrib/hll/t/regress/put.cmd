@@ -1,0 +1,19 @@
+# Counted without being read.
+HLL.PUT a x y
+PFCOUNT a
+HLL.PUT a x z
+PFCOUNT a
+PFADD a z
+PFADD b 1
+EXPIRE b 1000
+HLL.PUT b 1 2
+PFCOUNT b
+~ TTL b
+TYPE a
+PFMERGE b a
+PFCOUNT b
+DEL a
+PFCOUNT a
+HLL.PUT a x
+PFCOUNT a
+HLL.PUT a
