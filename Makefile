@@ -89,6 +89,7 @@ test: test-deps
 
 # Long forms of the tests that try to break it: make torture PARTS="sim power".
 torture: test-deps
+	@contrib/run/deps xfsprogs
 	@$(MAKE) all test-module unit
 	t/torture $(PARTS)
 

@@ -7,7 +7,6 @@ use strict;
 use warnings;
 
 use lib 't/lib', 't/crash/lib';
-use File::Find qw(find);
 use File::Path qw(remove_tree);
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -16,6 +15,7 @@ use Ferrokv::Http;
 use Ferrokv::Load;
 use Ferrokv::Model;
 use Ferrokv::Nginx;
+use Ferrokv::Steps;
 
 # FKV_STEPS=commit,reap.1 t/crash/steps.t: only those.
 my @only = split /,/, $ENV{FKV_STEPS} // '';
@@ -88,17 +88,7 @@ done_testing();
 
 # A step without a passage in here would be noticed: all are looked for.
 sub steps {
-    my (%found, @files);
-
-    find({ no_chdir => 1, wanted => sub { push @files, $_ if /\.c$/ } },
-         'engine', 'ngx_ferrokv_module');
-
-    for my $file (@files) {
-        local (@ARGV, $/) = $file;
-        my $text = <>;
-
-        $found{$1}++ while $text =~ /FKV_STEP\("([^"]+)"\)/g;
-    }
+    my %found = %{ Ferrokv::Steps::found() };
 
     is(join(' ', grep { $found{$_} > 1 } sort keys %found), '',
         'no two steps have one name');

@@ -17,6 +17,7 @@ package Ferrokv::Model;
 #           sequence  seq:00000001, seq:00000002 ..., through all workers in
 #                     turn, each begun when the one before is acknowledged
 #           batch     three keys that change together
+#           large     values of 64 KiB to 1 MiB
 # Options   keys (of a writer, 40), bytes (of a value, at most, 6000), counters
 #           (names, hot:0 .. hot:2), others (keys that are none of ours),
 #           keepalive (1), resend (what a kept connection did not answer)
@@ -24,6 +25,11 @@ package Ferrokv::Model;
 # What a client knows of a key is the list of its possible values: that of the
 # last acknowledged operation, then those of operations begun later whose answer
 # never came.  A value that was read was durable, so it drops those before it.
+# And it knows in which order it wrote: where writes may be lost, what is left
+# is what the first so many of them made, wrong(lost => time).
+#
+# begin(cut => 1) is for a round in which the disk goes: a client that is answered
+# by a failure, or not at all, has nothing more to say.
 
 use strict;
 use warnings;
@@ -38,7 +44,7 @@ use constant SOON => 0.15;      # seconds; a TTL that ends before the check
 
 my $json = JSON::PP->new->utf8;
 my %client = (writer => \&_writer, count => \&_count,
-              sequence => \&_sequence, batch => \&_batch);
+              sequence => \&_sequence, batch => \&_batch, large => \&_large);
 
 
 sub new {
@@ -53,8 +59,11 @@ sub new {
         counters => [map { "hot:$_" } 0 .. 2],
         sequence => { acked => 0, begun => 0 },
         known    => {},         # key => [possible values]
+        start    => {},         # key => value, when last compared
+        did      => {},         # client => [[when acknowledged, key => value]]
         acked    => {},         # counter => sum
         begun    => {},
+        base     => {},         # counter => sum, when last compared
         odd      => [],         # answers that nothing explains
         unknown  => [],         # why answers never came
         keepalive => 1,
@@ -65,10 +74,12 @@ sub new {
 
 
 sub begin {
-    my ($self) = @_;
+    my ($self, %opt) = @_;
 
     # Values of different rounds differ.
     $self->{n} += 1_000_000;
+    $self->{cut} = $opt{cut};
+    delete $self->{failed};
 
     $self->{load} = Ferrokv::Load->start(scalar @{ $self->{clients} }, sub {
         my ($i, $stop) = @_;
@@ -79,16 +90,17 @@ sub begin {
             keepalive => $self->{keepalive}) } 0 .. 1];
         $self->{$_} = {} for qw(acked begun);
         $self->{$_} = [] for qw(odd unknown);
+        $self->{did} = { $i => [] };
         $self->{ops} = 0;
 
         # What the others own they know better.
-        delete @{ $self->{known} }{ grep { !/^(?:w|batch)$i:/ }
+        delete @{ $self->{known} }{ grep { !/^[a-z]+$i:/ }
                                     keys %{ $self->{known} } };
 
         $client{ $self->{clients}[$i] }->($self) until $stop->();
 
-        my %said = map { $_ => $self->{$_} } qw(known acked begun odd
-                                                unknown ops sequence);
+        my %said = map { $_ => $self->{$_} } qw(known did acked begun odd
+                                                unknown ops sequence failed);
         $said{mine} = $self->{clients}[$i];
         return \%said;
     });
@@ -105,6 +117,10 @@ sub end {
         push @{ $self->{$_} }, @{ $said->{$_} } for qw(odd unknown);
         $self->{sequence} = $said->{sequence} if $client eq 'sequence';
         $self->{ops} += $said->{ops};
+        push @{ $self->{did}{$_} }, @{ $said->{did}{$_} }
+            for keys %{ $said->{did} };
+        $self->{failed} = $said->{failed}
+            if ($said->{failed} // 9e9) < ($self->{failed} // 9e9);
 
         for my $what (qw(acked begun)) {
             $self->{$what}{$_} += $said->{$what}{$_}
@@ -132,7 +148,13 @@ sub _ask {
 
     return $r if $r->status =~ /^(?:$wanted)$/;
 
-    if ($r->status != 0) {
+    if ($self->{cut} && $r->status =~ /^(?:0|5..)$/) {
+        $self->{failed} = time;
+        push @{ $self->{unknown} }, "$request[0] $request[1]: "
+            . ($r->error // $r->status);
+        sleep 0.01 until $self->{stop}->();
+
+    } elsif ($r->status != 0) {
         push @{ $self->{odd} }, "$request[0] $request[1]: "
             . $r->status . ' ' . substr $r->body, 0, 200;
 
@@ -197,8 +219,20 @@ sub _seen {
 }
 
 
-sub _begin { push @{ $_[0]{known}{$_[1]} //= [''] }, $_[2] }
-sub _acked { $_[0]{known}{$_[1]} = [$_[2]] }
+# A write: what its keys will be, then as _ask.  True when it is acknowledged.
+sub _write {
+    my ($self, $made, @ask) = @_;
+
+    push @{ $self->{known}{$_} //= [''] }, $made->{$_} for keys %$made;
+    push @{ $self->{did}{ $self->{i} } }, [0, %$made];
+    my $r = $self->_ask(@ask);
+
+    return 0 if !$r->status;
+
+    $self->{known}{$_} = [$made->{$_}] for keys %$made;
+    $self->{did}{ $self->{i} }[-1][0] = time;
+    return 1;
+}
 
 
 sub _writer {
@@ -213,16 +247,11 @@ sub _writer {
         $self->_delete_prefix($key =~ /^(w\d+:.?)/);
 
     } elsif ($what < 0.1) {
-        my $r = $self->_ask('200|404', 'GET', "/kv/$key");
-
-        $self->_seen($key, _value($r->status == 404 ? '' : $r->body))
-            if $r->status;
+        $self->_read($key);
 
     } elsif ($what < 0.25) {
-        $self->_begin($key, '');
-        my $r = $self->_ask('204|404', 'DELETE', "/kv/$key");
-
-        $r->status ? $self->_acked($key, '') : ($self->{again} = $key);
+        $self->_write({ $key => '' }, '204|404', 'DELETE', "/kv/$key")
+            or $self->{again} = $key;
 
     } else {
         my ($ttl, $mark) =
@@ -230,11 +259,17 @@ sub _writer {
             : $what < 0.5 ? ('?ttl=1h', '0') : ('', '1');
 
         $value .= $mark;
-        $self->_begin($key, $value);
-        my $r = $self->_ask('201|204', 'PUT', "/kv/$key$ttl", _text($value));
-
-        $r->status ? $self->_acked($key, $value) : ($self->{again} = $key);
+        $self->_write({ $key => $value }, '201|204', 'PUT', "/kv/$key$ttl",
+                      _text($value)) or $self->{again} = $key;
     }
+}
+
+
+sub _read {
+    my ($self, $key) = @_;
+    my $r = $self->_ask('200|404', 'GET', "/kv/$key");
+
+    $self->_seen($key, _value($r->status == 404 ? '' : $r->body)) if $r->status;
 }
 
 
@@ -243,15 +278,25 @@ sub _delete_prefix {
     my ($self, $prefix) = @_;
     my @keys = grep { /^\Q$prefix/ } keys %{ $self->{known} };
 
-    $self->_begin($_, '') for @keys;
-    my $r = $self->_ask('200', 'DELETE', "/kv/?prefix=$prefix");
+    $self->_write({ map { $_ => '' } @keys }, '200', 'DELETE',
+                  "/kv/?prefix=$prefix") or $self->{again} = $keys[0];
+}
 
-    if ($r->status) {
-        $self->_acked($_, '') for @keys;
 
-    } else {
-        $self->{again} = $keys[0];
-    }
+# Files of their own on disk.
+sub _large {
+    my ($self) = @_;
+    my $key = "large$self->{i}:" . int rand 8;
+    my $what = rand;
+    my $value = ++$self->{n} . ' ' . (6554 + int rand 98000) . '1';
+
+    return $self->_read($key) if $what < 0.2;
+    return $self->_write({ $key => '' }, '204|404', 'DELETE', "/kv/$key")
+        if $what < 0.3;
+
+    $self->_write({ $key => $value }, '201|204', 'PUT', "/kv/$key",
+                  _text($value));
+    sleep 0.02;
 }
 
 
@@ -288,7 +333,7 @@ sub _sequence {
     $sequence->{acked} = $sequence->{begun};
 
     # When, now and then: wrong(lost => time) wants to know.
-    my $at = $sequence->{at} //= [[0, 0]];
+    my $at = $sequence->{at} //= [[$sequence->{acked} - 1, 0]];
 
     push @$at, [$sequence->{acked}, time] if time > $at->[-1][1] + 0.02;
 }
@@ -317,15 +362,11 @@ sub _batch {
         return;
     }
 
-    $self->_begin($_, $value) for @keys;
-    my $r = $self->_ask('200', 'POST', '/kv/?batch&atomic',
+    $self->_write({ map { $_ => $value } @keys },
+        '200', 'POST', '/kv/?batch&atomic',
         $json->encode([map { { op => 'set', key => $_,
                                value => _text($value) } } @keys]),
         'Content-Type' => 'application/json');
-
-    if ($r->status) {
-        $self->_acked($_, $value) for @keys;
-    }
 }
 
 
@@ -371,11 +412,16 @@ sub wrong {
         $self->_wrong_counters($is, $opt{lost});
     delete @$is{ keys %{ $self->{begun} }, grep { /^seq:/ } keys %$is };
 
-    push @wrong, $opt{lost} ? $self->_wrong_batches($is)
+    push @wrong, $opt{lost} ? $self->_wrong_prefixes($is, $opt{lost})
                             : $self->_wrong_values($http, $is);
 
     # It is what the next round begins with.
-    $self->{known}{$_} = [_value($is->{$_})] for keys %{ $self->{known} };
+    for my $key (keys %{ $self->{known} }) {
+        $self->{start}{$key} = _value($is->{$key});
+        $self->{known}{$key} = [$self->{start}{$key}];
+    }
+
+    $self->{did} = {};
 
     # Not a screen full of consequences.
     splice @wrong, 20, @wrong, '...' if @wrong > 20;
@@ -388,9 +434,8 @@ sub _wrong_sequence {
     my ($acked, $begun, $at) = @{ $self->{sequence} }{qw(acked begun at)};
     my ($n, @wrong) = (0);
 
-    if ($lost) {
-        $acked = 0;
-        $acked = $_->[0] for grep { $_->[1] < $lost } @{ $at // [] };
+    if ($lost && $at) {
+        $acked = $_->[0] for grep { $_->[1] < $lost } @$at;
     }
 
     for my $key (sort grep { /^seq:/ } keys %$is) {
@@ -421,12 +466,12 @@ sub _wrong_counters {
         my ($acked, $begun) = ($self->{acked}{$key} // 0, $self->{begun}{$key});
         my $sum = $is->{$key} // 0;
 
-        $acked = 0 if $lost;
+        $acked = $self->{base}{$key} // 0 if $lost;
 
         push @wrong, "$key is $sum, not $acked (acknowledged) to $begun (begun)"
             if $sum < $acked || $sum > $begun;
 
-        $self->{acked}{$key} = $self->{begun}{$key} = $sum;
+        $self->{$_}{$key} = $sum for qw(acked begun base);
     }
 
     return @wrong;
@@ -455,6 +500,47 @@ sub _wrong_values {
 
     push @wrong, map { "$_ is there, nobody made it" }
         grep { !$self->{known}{$_} && $_ !~ $self->{others} } sort keys %$is;
+    return @wrong, $self->_wrong_batches($is);
+}
+
+
+# What a client's first so many writes made, and all that were acknowledged
+# before they may be lost are among them.
+sub _wrong_prefixes {
+    my ($self, $is, $lost) = @_;
+    my @wrong;
+
+    for my $client (sort keys %{ $self->{did} }) {
+        my @did = @{ $self->{did}{$client} };
+        my %made = map { $_ => $self->{start}{$_} // '' }
+            grep { /^[a-z]+$client:/ } keys %{ $self->{known} };
+        my %differs = map { $_ => 1 }
+            grep { $made{$_} ne _value($is->{$_}) } keys %made;
+        my ($n, $kept, $best) = (0, 0, join ' ', sort keys %differs);
+
+        $kept = $_ for grep { $did[$_ - 1][0] && $did[$_ - 1][0] < $lost }
+            1 .. @did;
+
+        while (%differs || $n < $kept) {
+            last if $n == @did;
+            my ($when, %to) = @{ $did[$n++] };
+
+            for my $key (keys %to) {
+                delete $differs{$key};
+                $differs{$key} = 1
+                    if ($to{$key} =~ /soon$/ ? '' : $to{$key})
+                        ne _value($is->{$key});
+            }
+
+            $best = join ' ', sort keys %differs
+                if keys %differs < (() = $best =~ / /g) + 1;
+        }
+
+        push @wrong, "client $client: what is there is no prefix of its "
+            . @did . " writes that has the first $kept; at best these differ: "
+            . $best if %differs;
+    }
+
     return @wrong, $self->_wrong_batches($is);
 }
 

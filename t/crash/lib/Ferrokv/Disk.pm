@@ -1,0 +1,169 @@
+package Ferrokv::Disk;
+
+# Ferrokv::Disk - a filesystem of a test's own, whose power can be cut.
+#
+#   use Ferrokv::Disk;                # before Ferrokv::Nginx: its END comes last
+#   plan skip_all => $why if $why = Ferrokv::Disk->missing('ext4');
+#   my $disk = Ferrokv::Disk->new('ext4', megabytes => 64);
+#   ... something writes below $disk->path ...
+#   $disk->cut;                       # from now on nothing reaches the disk
+#   ... kill who writes ...
+#   $disk->restore;                   # as after a boot: the journal is replayed
+#
+# Cut       the filesystem's own shutdown (FS_IOC_SHUTDOWN), which does not write
+#           its log: what was not synced, a name, a length or dirty pages, is
+#           gone, and every later write fails
+# Not cut   what lay in a drive's volatile cache: a direct write stays, synced
+#           or not
+# Device    the loop device is this mount's own and goes with it
+
+use strict;
+use warnings;
+
+use POSIX ();
+use File::Temp qw(tempdir);
+use Time::HiRes qw(sleep time);
+
+use constant {
+    SHUTDOWN => 0x8004587d,     # ext4's and XFS's, _IOR('X', 125, __u32)
+    NO_LOG_FLUSH => 2,
+};
+
+my %mkfs = (
+    ext4 => [qw(mkfs.ext4 -q -F -J size=4 -E),
+             'lazy_itable_init=0,lazy_journal_init=0'],
+    xfs => [qw(mkfs.xfs -q -f)],
+);
+my %smallest = (ext4 => 64, xfs => 300);        # MB
+my @all;
+
+
+# Why there can be none of this type here; '' when there can.
+sub missing {
+    my ($class, $type) = @_;
+
+    return "$type: only root mounts" if $> != 0;
+    return "$type: no $mkfs{$type}[0]"
+        if !grep { -x "$_/$mkfs{$type}[0]" } split(/:/, $ENV{PATH}), '/sbin',
+            '/usr/sbin';
+    return "$type: no loop device" if system('losetup -f >/dev/null 2>&1') != 0;
+
+    my $disk = $class->new($type, may_fail => 1);
+    my $why = $disk->{why} ? "$type: $disk->{why}" : '';
+
+    $disk->end;
+    return $why;
+}
+
+
+# Options: megabytes (of a sparse file).
+sub new {
+    my ($class, $type, %opt) = @_;
+    my $dir = tempdir('ferrokv-disk-XXXXXX', CLEANUP => 0,
+                      DIR => $ENV{FKV_TMP} // '/var/tmp');
+    my $self = bless {
+        type => $type, dir => $dir, image => "$dir/image",
+        path => "$dir/mnt", owner => $$, cuts => 0,
+        megabytes => $smallest{$type}, %opt,
+    }, $class;
+
+    local $ENV{PATH} = "$ENV{PATH}:/sbin:/usr/sbin";
+
+    push @all, $self;
+    chmod 0755, $dir;
+    mkdir $self->{path} or die "$self->{path}: $!";
+    open my $image, '>', $self->{image} or die "$self->{image}: $!";
+    truncate $image, $self->{megabytes} << 20 or die "truncate: $!";
+
+    $self->_run(@{ $mkfs{$type} }, $self->{image}) && $self->_mount;
+    return $self;
+}
+
+
+sub path { return $_[0]{path} }
+sub cuts { return $_[0]{cuts} }
+
+
+# A command, quietly; what it says is for whoever asks why it failed.
+sub _run {
+    my ($self, @command) = @_;
+    my $pid = open(my $out, '-|') // die "fork: $!";
+
+    if ($pid == 0) {
+        open STDERR, '>&', \*STDOUT;
+        exec @command or POSIX::_exit(127);
+    }
+
+    my $said = do { local $/; <$out> } // '';
+
+    return 1 if close $out;
+    $self->{why} = "$command[0]: " . ($said =~ s/\s+/ /gr || 'fails');
+    die "$self->{why}\n" if !$self->{may_fail};
+    return 0;
+}
+
+
+# With -o loop, umount frees the device.
+sub _mount {
+    my ($self) = @_;
+
+    $self->_run('mount', '-t', $self->{type}, '-o', 'loop,noatime',
+                $self->{image}, $self->{path}) or return;
+    $self->{mounted} = 1;
+    chmod 0755, $self->{path};
+}
+
+
+sub cut {
+    my ($self) = @_;
+    my $how = pack 'L', NO_LOG_FLUSH;
+
+    open my $root, '<', $self->{path} or die "$self->{path}: $!";
+    ioctl $root, SHUTDOWN, $how or die "shutdown: $!";
+    $self->{cuts}++;
+}
+
+
+# Who had files open there is gone, or will be in a moment.
+sub restore {
+    my ($self) = @_;
+
+    $self->_umount or die "$self->{path} cannot be unmounted\n";
+    $self->_mount;
+}
+
+
+sub _umount {
+    my ($self) = @_;
+    my $end = time + 20;
+
+    while (system("umount '$self->{path}' 2>/dev/null") != 0) {
+        return 0 if time > $end;
+        sleep 0.02;
+    }
+
+    $self->{mounted} = 0;
+    return 1;
+}
+
+
+sub end {
+    my ($self) = @_;
+
+    # A lazy one at last: the device goes with whoever still holds it.
+    $self->_umount || system "umount -l '$self->{path}'" if $self->{mounted};
+    unlink $self->{image};
+    rmdir $self->{path};
+    rmdir $self->{dir};
+    @all = grep { $_ != $self } @all;
+}
+
+
+END {
+    my $status = $?;
+
+    $_->end for grep { $_->{owner} == $$ } @all;
+    $? = $status;
+}
+
+1;
