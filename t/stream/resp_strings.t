@@ -44,7 +44,7 @@ sub cut {
     my @args = @_;
 
     pop @args if @args > 1 && chance(60);
-    push @args, one_of('more', 1) if chance(60);
+    push @args, one_of('more', 100_000) if chance(60);
     return [@args];
 }
 
