@@ -144,11 +144,11 @@ sub _fill {
     while (1) {
         my $left = $self->{end} - time;
 
-        # TLS may hold bytes that no select sees
-        die "no reply in time\n"
-            if $left <= 0
-            || (!($socket->can('pending') && $socket->pending)
-                && !IO::Select->new($socket)->can_read($left));
+        die "no reply in time\n" if $left <= 0;
+
+        # TLS may hold bytes that no select sees; a signal ends a select.
+        next if !($socket->can('pending') && $socket->pending)
+            && !IO::Select->new($socket)->can_read($left);
 
         my $n = sysread $socket, $self->{buffer}, 65536,
             length $self->{buffer};
