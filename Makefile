@@ -2,7 +2,7 @@
 # make test    prove it
 #
 # The rest: make (modules and extensions), contrib (extensions), install (into
-# nginx's modules and PREFIX), install-kit, deps, test-deps, test-module, unit,
+# nginx's modules and PREFIX), install-kit, fsck, deps, test-deps, test-module, unit,
 # torture, check-asan, check-tsan, test-static, bench-http, bench-resp, bench-open, bench-blocks,
 # bench-engine, bench-engine-full, clean.
 # NGINX_SRC= names another nginx source tree,
@@ -62,6 +62,14 @@ install-kit:
 	@$(kit)/ferrokv-config --version | sed 's/.*/version = "&"/' \
 	    > $(kit_to)/version
 
+# Is a store undamaged?  make fsck DIR=/var/lib/nginx/ferrokv, while no nginx
+# has it open.
+fsck: deps build/fsck/fsck
+	@build/fsck/fsck $(if $(DIR),"$(DIR)")
+
+build/fsck/fsck: FORCE
+	@$(MAKE) $(jobs) -s -f contrib/fsck/build.mk
+
 test-module: build/test/$(MODULE)
 
 unit:
@@ -84,13 +92,13 @@ run: deps
 	@contrib/run/start
 
 test: test-deps
-	@$(MAKE) all test-module unit
+	@$(MAKE) all test-module unit build/fsck/fsck
 	t/run
 
 # Long forms of the tests that try to break it: make torture PARTS="sim power".
 torture: test-deps
 	@contrib/run/deps xfsprogs
-	@$(MAKE) all test-module unit
+	@$(MAKE) all test-module unit build/fsck/fsck
 	t/torture $(PARTS)
 
 check-asan:
@@ -193,6 +201,6 @@ build/modules/$(MODULE) build/test/$(MODULE): build/%/$(MODULE): \
 	    $(addprefix -f $(CURDIR)/,$< $(wildcard $(@D)/addon/*/*.d)) modules
 
 .NOTPARALLEL:
-.PHONY: all contrib install install-kit test-module unit deps test-deps bench-deps run test check-asan \
+.PHONY: all contrib install install-kit fsck test-module unit deps test-deps bench-deps run test check-asan \
     check-tsan test-static bench-http bench-resp bench-open bench-blocks \
     bench-engine-deps bench-engine bench-engine-full clean FORCE

@@ -228,6 +228,10 @@ chain_spill_run(void *data)
     chain_spill_t  *spill = data;
     fkv__replay_t  *replay = &spill->replay;
 
+    if (spill->target == NULL) {
+        return NULL;
+    }
+
     spill->rc = fkv__spill_write(&replay->spill, replay->mem,
                                  replay->mem + replay->bytes,
                                  replay->file->header.base, spill->target);
@@ -304,6 +308,11 @@ chain_read(fkv__chain_t *chain, const fkv__log_file_t *file,
     spill->open = true;
 
     rc = fkv__replay_read(replay, from);
+
+    if (rc == FKV_OK && chain->on_read != NULL) {
+        rc = chain->on_read(chain->data, replay);
+    }
+
     if (rc != FKV_OK) {
         return chain_failed(error, rc, "reading", file);
     }

@@ -18,7 +18,12 @@ typedef struct {
     const fkv__directory_t     *directory;
     const fkv__log_files_t     *files;
     const fkv_log_t            *log;
-    const fkv__spill_target_t  *target;     /* where the records go */
+    const fkv__spill_target_t  *target;     /* where the records go; NULL =
+                                               nowhere, ... */
+    int                       (*on_read)(void *data,
+                                    const fkv__replay_t *replay);
+    void                       *data;       /* ... but on_read may look at
+                                               those of each file */
 
     /*
      * Frames that say so much was durable make no promise: it is where their
@@ -38,7 +43,8 @@ typedef struct {
 } fkv__chain_t;
 
 /*
- * Replays all that is behind the floor into tables.
+ * Replays all that is behind the floor into tables.  What on_read, which may be
+ * NULL, answers but FKV_OK ends it, with errno.
  * FKV_OK end is set, damage or not · FKV_EIO · FKV_EFULL · FKV_ENOMEM; error
  * holds one sentence
  */

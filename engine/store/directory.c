@@ -376,17 +376,10 @@ done:
 
 
 static int
-directory_lock(fkv__directory_t *d, const char *path, uid_t uid, gid_t gid,
-    char *error)
+directory_take_lock(fkv__directory_t *d, const char *path, char *error)
 {
     int   rc;
     char  holders[HOLDERS_MAX * 12 + 16];
-
-    d->lock = d->fs->open(d->fs, d->dir, "LOCK", O_RDWR | O_CREAT, 0600);
-
-    if (d->lock < 0) {
-        return directory_cause(error, d->lock, "open", path, "/LOCK");
-    }
 
     rc = fkv__file_lock_take(d->lock, LOCK_BYTE);
 
@@ -414,12 +407,30 @@ directory_lock(fkv__directory_t *d, const char *path, uid_t uid, gid_t gid,
         return directory_cause(error, -errno, "lock", path, "/LOCK");
     }
 
-    if (fkv__directory_own(d->lock, uid, gid) != FKV_OK) {
+    return FKV_OK;
+}
+
+
+static int
+directory_lock(fkv__directory_t *d, const char *path, uid_t uid, gid_t gid,
+    char *error)
+{
+    int  rc;
+
+    d->lock = d->fs->open(d->fs, d->dir, "LOCK", O_RDWR | O_CREAT, 0600);
+
+    if (d->lock < 0) {
+        return directory_cause(error, d->lock, "open", path, "/LOCK");
+    }
+
+    rc = directory_take_lock(d, path, error);
+
+    if (rc == FKV_OK && fkv__directory_own(d->lock, uid, gid) != FKV_OK) {
         return directory_cause(error, -errno, "change the owner of", path,
                                "/LOCK");
     }
 
-    return FKV_OK;
+    return rc;
 }
 
 
@@ -456,6 +467,83 @@ fkv__directory_open(fkv__directory_t *directory, const fkv__fs_t *fs,
 
     if (rc == FKV_OK && fkv__file_sync_dir(fs, d.dir) != FKV_OK) {
         rc = directory_cause(error, -errno, "sync", path, "");
+    }
+
+    if (rc != FKV_OK) {
+        fkv__directory_close(&d);
+        return rc;
+    }
+
+    *directory = d;
+
+    return FKV_OK;
+}
+
+
+/* Opens what exists; lock stays -1 where nobody can hold one. */
+static int
+directory_look_lock(fkv__directory_t *d, const char *path, char *error)
+{
+    d->lock = d->fs->open(d->fs, d->dir, "LOCK", O_RDWR, 0);
+
+    if (d->lock == -ENOENT || d->lock == -EROFS) {
+        d->lock = -1;
+        return FKV_OK;
+    }
+
+    return (d->lock < 0)
+           ? directory_cause(error, d->lock, "open", path, "/LOCK")
+           : directory_take_lock(d, path, error);
+}
+
+
+static int
+directory_look_subs(fkv__directory_t *d, const char *path, char *error)
+{
+    static const char *const  names[] = { "log", "sst", "blob" };
+    int                      *fds[] = { &d->log_dir, &d->sst_dir,
+                                        &d->blob_dir };
+
+    for (unsigned i = 0; i < 3; i++) {
+        *fds[i] = d->fs->open(d->fs, d->dir, names[i], O_RDONLY | O_DIRECTORY,
+                              0);
+
+        if (*fds[i] == -ENOENT) {
+            return fkv__error(error, FKV_ECORRUPT, "\"%.256s\" is damaged: "
+                              "its directory %s/ is missing", path, names[i]);
+        }
+
+        if (*fds[i] < 0) {
+            return directory_cause(error, *fds[i], "open", path, "");
+        }
+    }
+
+    return FKV_OK;
+}
+
+
+int
+fkv__directory_look(fkv__directory_t *directory, const fkv__fs_t *fs,
+    const char *path, char *error)
+{
+    int               rc;
+    bool              empty;
+    fkv__directory_t  d = {
+        .fs = fs, .log_dir = -1, .sst_dir = -1, .blob_dir = -1, .lock = -1
+    };
+
+    d.dir = fs->open(fs, AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+
+    if (d.dir < 0) {
+        return directory_cause(error, d.dir, "open", path, "");
+    }
+
+    rc = directory_suits(d.dir, &empty) && !empty
+         ? directory_look_lock(&d, path, error)
+         : fkv__error(error, FKV_EIO, "\"%.256s\" holds no store", path);
+
+    if (rc == FKV_OK) {
+        rc = directory_look_subs(&d, path, error);
     }
 
     if (rc != FKV_OK) {

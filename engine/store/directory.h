@@ -39,6 +39,16 @@ typedef struct {
 int fkv__directory_open(fkv__directory_t *directory, const fkv__fs_t *fs,
     const char *path, uid_t uid, gid_t gid, char *error);
 
+/*
+ * The same of a store that is there and stays as it is: nothing is made or
+ * given to anybody.  Where there is no LOCK (somebody's copy), or none can be
+ * taken as nobody can write there, nobody has the store open.
+ * FKV_OK · FKV_EBUSY · FKV_ECORRUPT a directory of it is missing · FKV_EIO
+ * also: it holds no store · FKV_ENOMEM
+ */
+int fkv__directory_look(fkv__directory_t *directory, const fkv__fs_t *fs,
+    const char *path, char *error);
+
 void fkv__directory_close(fkv__directory_t *directory);
 
 /*

@@ -240,6 +240,43 @@ fkv__log_files_done(fkv__log_files_t *files)
 }
 
 
+void
+fkv__log_files_check(const fkv__log_files_t *files, uint64_t manifest,
+    uint64_t edit, char *damage, bool *edits_lost)
+{
+    damage[0] = '\0';
+    *edits_lost = false;
+
+    for (size_t i = 0; i < files->n; i++) {
+        char                    name[NAME_BYTES], text[FKV__LOG_DAMAGE_BYTES];
+        const fkv__log_file_t  *file = &files->files[i];
+
+        fkv__log_name(name, file->number);
+        text[0] = '\0';
+
+        if (file->state == FKV__LOG_FILE_BAD) {
+            (void) snprintf(text, sizeof(text), "log/%s is damaged: its "
+                            "header at offset 0 is not valid", name);
+
+        } else if (file->state == FKV__LOG_FILE_VALID
+                   && file->header.edit > edit)
+        {
+            *edits_lost = true;
+            (void) snprintf(text, sizeof(text), "MANIFEST-%06llu is damaged: "
+                            "it ends with edit %llu, but log/%s was written "
+                            "after edit %llu", (unsigned long long) manifest,
+                            (unsigned long long) edit, name,
+                            (unsigned long long) file->header.edit);
+        }
+
+        /* The first is the one that is told. */
+        if (damage[0] == '\0') {
+            memcpy(damage, text, sizeof(text));
+        }
+    }
+}
+
+
 /* Zeros from the end of the file on; written, for writes into space that was
  * only allocated are slow. */
 static int

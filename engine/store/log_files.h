@@ -47,6 +47,17 @@ int fkv__log_files_find(fkv__log_files_t *files,
 void fkv__log_files_done(fkv__log_files_t *files);
 
 /*
+ * What is wrong with the headers: one that is neither zero nor valid, or knows
+ * of a later edit than the manifest of this number, which ends with this edit.
+ *   damage       room for FKV__LOG_DAMAGE_BYTES: one sentence, or empty
+ *   edits_lost   the manifest once said more
+ */
+#define FKV__LOG_DAMAGE_BYTES  256
+
+void fkv__log_files_check(const fkv__log_files_t *files, uint64_t manifest,
+    uint64_t edit, char *damage, bool *edits_lost);
+
+/*
  * Makes the FKV__ARENAS files of a new life, all synced.  Nothing that is in
  * them is needed any more: headers are cleared first, files beyond are
  * unlinked.  The first file is written with zeros to its full length; the

@@ -132,28 +132,13 @@ recover_load(recover_t *r)
 static void
 recover_check_headers(recover_t *r)
 {
-    char  name[NAME_BYTES];
+    char  damage[FKV__LOG_DAMAGE_BYTES];
 
-    for (size_t i = 0; i < r->files.n; i++) {
-        const fkv__log_file_t  *file = &r->files.files[i];
+    fkv__log_files_check(&r->files, r->manifest, r->version->edit, damage,
+                         &r->edits_lost);
 
-        fkv__log_name(name, file->number);
-
-        if (file->state == FKV__LOG_FILE_BAD) {
-            recover_damaged(r, "log/%s is damaged: its header at offset 0 is "
-                            "not valid", name);
-        }
-
-        if (file->state == FKV__LOG_FILE_VALID
-            && file->header.edit > r->version->edit)
-        {
-            r->edits_lost = true;
-            recover_damaged(r, "MANIFEST-%06llu is damaged: it ends with edit "
-                            "%llu, but log/%s was written after edit %llu",
-                            (unsigned long long) r->manifest,
-                            (unsigned long long) r->version->edit, name,
-                            (unsigned long long) file->header.edit);
-        }
+    if (damage[0] != '\0') {
+        recover_damaged(r, "%s", damage);
     }
 }
 
