@@ -24,6 +24,7 @@
 
 #include "fkv.h"
 #include "commands/meter.h"
+#include "commands/text.h"
 #include "extensions/extension.h"
 #include "extensions/hook.h"
 #include "extensions/operator.h"
@@ -179,8 +180,7 @@ ngx_int_t ngx_ferrokv_parse_int(const u_char *p, size_t len, int64_t *n);
  * bytes above 126 as \xHH, "..." if it was cut.  Returns out, which lies in
  * buf[NGX_FERROKV_LOG_KEY_SIZE]; print it with "%V".
  */
-#define NGX_FERROKV_LOG_KEY_BYTES  64
-#define NGX_FERROKV_LOG_KEY_SIZE   (NGX_FERROKV_LOG_KEY_BYTES * 4 + 3)
+#define NGX_FERROKV_LOG_KEY_SIZE  FKV_TEXT_KEY_BYTES
 
 ngx_str_t *ngx_ferrokv_log_key(ngx_str_t *out,
     u_char *buf, const void *key, size_t len);

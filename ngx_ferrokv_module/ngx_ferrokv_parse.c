@@ -108,29 +108,10 @@ ngx_ferrokv_parse_int(const u_char *p, size_t len, int64_t *n)
 ngx_str_t *
 ngx_ferrokv_log_key(ngx_str_t *out, u_char *buf, const void *key, size_t len)
 {
-    u_char        *d;
-    size_t         i;
-    const u_char  *p;
-
-    p = key;
-    d = buf;
-
-    for (i = 0; i < len && i < NGX_FERROKV_LOG_KEY_BYTES; i++) {
-
-        if (p[i] < 0x20 || p[i] > 0x7e || p[i] == '"' || p[i] == '\\') {
-            d = ngx_sprintf(d, "\\x%02Xd", (uint32_t) p[i]);
-            continue;
-        }
-
-        *d++ = p[i];
-    }
-
-    if (i < len) {
-        d = ngx_cpymem(d, "...", 3);
-    }
+    fkv_str_t  str = { key, len };
 
     out->data = buf;
-    out->len = d - buf;
+    out->len = fkv_text_key((char *) buf, str);
 
     return out;
 }

@@ -188,6 +188,13 @@ int fkv_call_scan(fkv_call_t *call, unsigned ns, fkv_str_t prefix,
     fkv_str_t after, uint64_t n, fkv_call_wants_pt wants,
     fkv_call_on_key_pt on_key, void *data, fkv_str_t *last);
 
+/*
+ * The first keys of a database that wants() wants, so many of them at most.
+ * FKV_END there are no more · FKV_OK there may be · else as scan
+ */
+int fkv_call_find(fkv_call_t *call, unsigned ns, uint64_t most,
+    fkv_call_wants_pt wants, fkv_call_on_key_pt on_key, void *data);
+
 /* How many keys a database has.  Exact; FKV_AGAIN: as get. */
 int fkv_call_count(fkv_call_t *call, unsigned ns, uint64_t *n);
 

@@ -41,6 +41,7 @@ static int
 on_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
 {
     fkv__look_t  *look = scan->op.data;
+    int           rc;
 
     if (look->call.txn->given_up) {
         return FKV_ECANCELED;           /* wants() would look at argv */
@@ -56,7 +57,19 @@ on_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
         return FKV_OK;
     }
 
-    return key_keep(look, key);
+    look->kept++;
+    rc = key_keep(look, key);
+
+    return (rc == FKV_OK && look->kept == look->most) ? FKV_END : rc;
+}
+
+
+/* FKV_END: it has all that it is to keep. */
+static void
+scan_ended(fkv__look_t *look, int rc)
+{
+    look->complete = (rc == FKV_OK && look->scan.complete);
+    look_ended(look, (rc == FKV_END) ? FKV_OK : rc);
 }
 
 
@@ -65,8 +78,7 @@ on_scan_done(fkv_op_t *op)
 {
     fkv__look_t  *look = op->data;
 
-    look->complete = look->scan.complete;
-    look_ended(look, op->rc);
+    scan_ended(look, op->rc);
     look->on_done(look);
 }
 
@@ -100,6 +112,7 @@ scan_begin(fkv__look_t *look, uint64_t snapshot)
         .on_entry = on_entry
     };
 
+    look->kept = 0;
     look->keys.len = 0;
     look->last.len = 0;
 
@@ -133,9 +146,13 @@ fkv__look_begin(fkv__look_t *look, uint64_t snapshot)
         return FKV_AGAIN;
     }
 
-    look->complete = scan && look->scan.complete;
-    look->count = scan ? 0 : look->job.result;
-    look_ended(look, rc);
+    if (scan) {
+        scan_ended(look, rc);
+
+    } else {
+        look->count = look->job.result;
+        look_ended(look, rc);
+    }
 
     return FKV_OK;
 }
@@ -167,7 +184,7 @@ static bool
 look_is(const fkv__look_t *look, const fkv__look_t *as)
 {
     return look->kind == as->kind && look->ns == as->ns && look->n == as->n
-           && look->wants == as->wants
+           && look->most == as->most && look->wants == as->wants
            && (look->wants == NULL || look->call.argv == as->call.argv)
            && fkv__str_eq(look->prefix, as->prefix)
            && fkv__str_eq(look->after, as->after);
@@ -328,23 +345,19 @@ look_give(const fkv__look_t *look, fkv_call_t *call,
 }
 
 
-int
-fkv_call_scan(fkv_call_t *call, unsigned ns, fkv_str_t prefix,
-    fkv_str_t after, uint64_t n, fkv_call_wants_pt wants,
-    fkv_call_on_key_pt on_key, void *data, fkv_str_t *last)
+static int
+look_scan(fkv_call_t *call, const fkv__look_t *as, fkv_call_on_key_pt on_key,
+    void *data, fkv_str_t *last)
 {
-    const fkv__look_t  as = { .kind = FKV__LOOK_SCAN, .ns = ns,
-                              .prefix = prefix, .after = after, .n = n,
-                              .wants = wants, .call = *call };
-    fkv__look_t        *look = look_find(call->txn, &as);
+    fkv__look_t  *look = look_find(call->txn, as);
 
     if (look == NULL) {
         return FKV_ENOMEM;
     }
 
-    if (fkv__txn_cleared(call->txn, ns)) {
-        const fkv__look_t  empty = { .ns = ns, .prefix = look->prefix,
-                                     .after = look->after, .wants = wants,
+    if (fkv__txn_cleared(call->txn, as->ns)) {
+        const fkv__look_t  empty = { .ns = as->ns, .prefix = look->prefix,
+                                     .after = look->after, .wants = as->wants,
                                      .call = *call, .complete = true };
 
         return look_give(&empty, call, on_key, data);
@@ -363,6 +376,30 @@ fkv_call_scan(fkv_call_t *call, unsigned ns, fkv_str_t prefix,
     }
 
     return look_give(look, call, on_key, data);
+}
+
+
+int
+fkv_call_scan(fkv_call_t *call, unsigned ns, fkv_str_t prefix,
+    fkv_str_t after, uint64_t n, fkv_call_wants_pt wants,
+    fkv_call_on_key_pt on_key, void *data, fkv_str_t *last)
+{
+    const fkv__look_t  as = { .kind = FKV__LOOK_SCAN, .ns = ns,
+                              .prefix = prefix, .after = after, .n = n,
+                              .wants = wants, .call = *call };
+
+    return look_scan(call, &as, on_key, data, last);
+}
+
+
+int
+fkv_call_find(fkv_call_t *call, unsigned ns, uint64_t most,
+    fkv_call_wants_pt wants, fkv_call_on_key_pt on_key, void *data)
+{
+    const fkv__look_t  as = { .kind = FKV__LOOK_SCAN, .ns = ns, .most = most,
+                              .wants = wants, .call = *call };
+
+    return look_scan(call, &as, on_key, data, NULL);
 }
 
 

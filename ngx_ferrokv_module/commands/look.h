@@ -30,10 +30,12 @@ struct fkv__look_s {
     fkv_str_t            prefix;
     fkv_str_t            after;
     uint64_t             n;
+    uint64_t             most;      /* that are kept; 0: all that there are */
     fkv_call_wants_pt    wants;
     fkv_call_t           call;      /* for wants */
 
     fkv_scan_t           scan;
+    uint64_t             kept;
     fkv__buf_t           keys;      /* length 4, bytes; and so on */
     fkv__buf_t           last;
     bool                 complete;

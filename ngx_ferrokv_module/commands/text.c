@@ -42,6 +42,30 @@ fkv_text_add_lower(fkv_text_t *text, const char *word)
 }
 
 
+size_t
+fkv_text_key(char out[FKV_TEXT_KEY_BYTES], fkv_str_t key)
+{
+    char    *p = out;
+    size_t   i;
+
+    for (i = 0; i < key.len && i < FKV_TEXT_KEY_LEN; i++) {
+
+        uint8_t  c = key.data[i];
+
+        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\') {
+            p += snprintf(p, 5, "\\x%02X", c);
+
+        } else {
+            *p++ = (char) c;
+        }
+    }
+
+    p += snprintf(p, 4, "%s", (i < key.len) ? "..." : "");
+
+    return (size_t) (p - out);
+}
+
+
 void
 fkv_text_human(char out[FKV_TEXT_HUMAN_BYTES], uint64_t bytes)
 {

@@ -19,6 +19,12 @@ void fkv_text_add(fkv_text_t *text, const char *fmt, ...)
 /* Lower case. */
 void fkv_text_add_lower(fkv_text_t *text, const char *word);
 
+/* A key in a sentence: what is not plain is escaped, what is long is cut. */
+#define FKV_TEXT_KEY_LEN    64
+#define FKV_TEXT_KEY_BYTES  (FKV_TEXT_KEY_LEN * 4 + 4)
+
+size_t fkv_text_key(char out[FKV_TEXT_KEY_BYTES], fkv_str_t key);
+
 /* "1.50M", as Redis has it. */
 #define FKV_TEXT_HUMAN_BYTES  32
 

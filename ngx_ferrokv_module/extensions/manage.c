@@ -1,4 +1,5 @@
 #include "extensions/manage.h"
+#include "extensions/drop.h"
 #include "extensions/edit.h"
 #include "extensions/host.h"
 #include "extensions/set.h"
@@ -11,6 +12,14 @@ typedef struct {
     const fkv_catalog_t  *catalog;
     size_t                n;
 } list_t;
+
+/* Of the types of an extension that is to be dropped. */
+typedef struct {
+    uint64_t    n;
+    fkv_str_t   first;
+    unsigned    db;             /* of the first */
+    unsigned    ns;             /* that is looked at */
+} values_t;
 
 
 static fkv_str_t
@@ -528,12 +537,32 @@ update_edit(fkv_call_t *call, fkv_edit_t *edit,
 }
 
 
+/* Is there a step to do that older workers could not live with? */
+static bool
+update_waits(const fkv_catalog_t *catalog, const fkv_installed_t *in,
+    const fkv_extension_t *extension)
+{
+    if (in->state != FKV_UPDATING || fkv_roll_newest_only(catalog->roll)) {
+        return false;
+    }
+
+    for (uint64_t i = in->schema; i < extension->schema; i++) {
+        if (extension->steps[i].flags & FERROKV_EXCLUSIVE) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
 static int
 update_call(fkv_call_t *call)
 {
     const fkv_catalog_t  *catalog;
     fkv_extension_t      *extension;
     fkv_edit_t            edit;
+    bool                  waits;
     int                   rc;
 
     rc = loaded_of(call, call->argv[2], &catalog, &extension);
@@ -544,8 +573,20 @@ update_call(fkv_call_t *call)
 
     rc = fkv_edit_begin(call, &edit, call->argv[2]);
 
-    return edit_end(call, &edit, rc == FKV_OK
-                                 ? update_edit(call, &edit, extension) : rc);
+    if (rc == FKV_OK) {
+        rc = update_edit(call, &edit, extension);
+    }
+
+    waits = (rc == FKV_OK && update_waits(catalog, &edit.in, extension));
+    rc = edit_end(call, &edit, rc);
+
+    if (rc == FKV_OK && waits) {
+        fkv_reply_cut(call->reply, 0);
+        fkv_reply_status(call->reply, "UPDATING, as soon as the workers with "
+                         "the older configuration have ended");
+    }
+
+    return rc;
 }
 
 
@@ -575,6 +616,78 @@ required_by(fkv_call_t *call, const fkv_catalog_t *catalog, fkv_str_t name)
 }
 
 
+static bool
+is_its_value(const fkv_call_t *call, fkv_str_t key, unsigned id)
+{
+    const fkv_type_t  *type = fkv_types_by_id(fkv_types_of(call->store), id);
+
+    (void) key;
+
+    return type != NULL
+           && fkv__str_eq(str_of(type->extension), call->argv[2]);
+}
+
+
+static int
+on_value(fkv_call_t *call, fkv_str_t key, void *data)
+{
+    values_t  *values = data;
+
+    (void) call;
+
+    if (values->n++ == 0) {
+        values->first = key;
+        values->db = values->ns;
+    }
+
+    return FKV_OK;
+}
+
+
+/* FKV_OK · FKV_AGAIN · FKV_EINVAL replied: there are values of its types */
+static int
+values_none(fkv_call_t *call)
+{
+    values_t  values = { .n = 0 };
+    char      key[FKV_TEXT_KEY_BYTES];
+    bool      again = false;
+
+    for (; values.ns < FKV_NAMESPACE_USERS; values.ns++) {
+
+        int  rc = fkv_call_find(call, values.ns, FKV_DROP_FOUND_MAX + 1,
+                                is_its_value, on_value, &values);
+
+        again |= (rc == FKV_AGAIN);
+
+        if (rc != FKV_OK && rc != FKV_END && rc != FKV_AGAIN) {
+            return rc;
+        }
+    }
+
+    if (again) {
+        return FKV_AGAIN;
+    }
+
+    if (values.n == 0) {
+        return FKV_OK;
+    }
+
+    (void) fkv_text_key(key, values.first);
+
+    return fkv_call_fail(call, "ERR cannot drop extension \"%.*s\": %s%llu "
+                         "value%s of its types depend%s on it, the first is "
+                         "\"%s\" in database %u; delete what there is, or say "
+                         "CASCADE",
+                         name_int(call->argv[2]),
+                         (const char *) call->argv[2].data,
+                         values.n > FKV_DROP_FOUND_MAX ? "more than " : "",
+                         (unsigned long long) fkv__min(values.n,
+                                              (uint64_t) FKV_DROP_FOUND_MAX),
+                         values.n > 1 ? "s" : "", values.n > 1 ? "" : "s",
+                         key, values.db);
+}
+
+
 static int
 drop_edit(fkv_call_t *call, fkv_edit_t *edit, const fkv_catalog_t *catalog)
 {
@@ -592,6 +705,10 @@ drop_edit(fkv_call_t *call, fkv_edit_t *edit, const fkv_catalog_t *catalog)
 
     if (rc == FKV_OK) {
         rc = required_by(call, catalog, edit->in.name);
+    }
+
+    if (rc == FKV_OK && call->argc == 3) {
+        rc = values_none(call);
     }
 
     if (rc == FKV_OK) {

@@ -3,7 +3,9 @@
  *
  * A command changes the record and answers; the helper does the rest, which
  * LIST shows: so CREATE of what has steps answers INSTALLING, and UPDATE and
- * DROP likewise.
+ * DROP likewise.  DROP without CASCADE looks for values first, and refuses;
+ * those that are written until the helper begins are found by that, and LIST
+ * says so.
  */
 
 #ifndef FKV_EXTENSIONS_MANAGE_H

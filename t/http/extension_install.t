@@ -222,7 +222,9 @@ subtest 'an update that somebody asks for' => sub {
         (listed('step')->{library}{schema} // 0) == 2 }), 'a new library');
     state_is('installed', 'works with the old data');
     is(counted('pieces'), 300, 'and its commands do');
-    like(manage('update', 'step'), qr/UPDATING/, 'UPDATE');
+    like(manage('update', 'step'),
+         qr/"UPDATING, as soon as the workers with the older configuration/,
+         'UPDATE says what it waits for');
     state_is('updating', 'it goes on');
     ok($nginx->wait_log(qr/a step waits for the end of older workers/),
        'an exclusive step waits');
