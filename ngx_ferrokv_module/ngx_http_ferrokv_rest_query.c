@@ -40,6 +40,7 @@ static ngx_http_ferrokv_param_t  ngx_http_ferrokv_params[] = {
     { ngx_string("start"), 0 },
     { ngx_string("sync"), 0 },
     { ngx_string("ttl"), 0 },
+    { ngx_string("type"), 0 },
     { ngx_string("values"), 1 }
 };
 

@@ -6,7 +6,7 @@
  */
 
 #include "ngx_http_ferrokv_rest.h"
-#include "commands/output.h"
+#include "commands/document.h"
 
 
 typedef struct {
@@ -165,7 +165,7 @@ static ngx_int_t
 ngx_http_ferrokv_read_typed(ngx_http_ferrokv_read_t *read)
 {
     int                          rc;
-    char                         error[FKV_OUTPUT_ERROR];
+    char                         error[FKV_DOCUMENT_ERROR];
     ngx_int_t                    sent;
     fkv_get_t                   *get;
     fkv__buf_t                   document;
@@ -179,8 +179,8 @@ ngx_http_ferrokv_read_typed(ngx_http_ferrokv_read_t *read)
 
     ngx_memzero(&document, sizeof(fkv__buf_t));
 
-    rc = fkv_output_json(get->store, &get->value, get->now_ms, &document,
-                         error);
+    rc = fkv_document_get(get->store, &get->value, get->now_ms, &document,
+                          error);
 
     if (rc == FKV_OK) {
         sent = ngx_http_ferrokv_read_document(read, &document);

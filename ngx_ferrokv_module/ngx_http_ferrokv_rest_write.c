@@ -6,12 +6,14 @@
  */
 
 #include "ngx_http_ferrokv_rest.h"
+#include "commands/document.h"
 
 
 typedef struct {
     ngx_http_ferrokv_target_t  target;
     ngx_http_ferrokv_body_t    body;
     ngx_http_ferrokv_expiry_t  expiry;
+    ngx_str_t                  type;        /* of values, or null: bytes */
 
     fkv_update_t               update;
     fkv_change_t               change;
@@ -51,6 +53,10 @@ static ngx_int_t ngx_http_ferrokv_put_upload(ngx_http_ferrokv_write_t *write);
 static void ngx_http_ferrokv_put_cleanup(void *data);
 static ngx_int_t ngx_http_ferrokv_put_body(ngx_http_request_t *r,
     ngx_http_ferrokv_body_t *body, ngx_http_ferrokv_problem_t *problem);
+static ngx_int_t ngx_http_ferrokv_put_typed(ngx_http_ferrokv_write_t *write,
+    ngx_http_ferrokv_problem_t *problem);
+static ngx_int_t ngx_http_ferrokv_put_value(ngx_http_ferrokv_write_t *write,
+    fkv__buf_t *value, ngx_http_ferrokv_problem_t *problem);
 static ngx_int_t ngx_http_ferrokv_put_type(ngx_http_ferrokv_write_t *write,
     ngx_http_ferrokv_problem_t *problem);
 
@@ -86,7 +92,8 @@ ngx_http_ferrokv_rest_put(ngx_http_ferrokv_target_t *target)
                                      ngx_http_ferrokv_bit(TTL)
                                      |ngx_http_ferrokv_bit(EXPIRES_AT)
                                      |ngx_http_ferrokv_bit(KEEPTTL)
-                                     |ngx_http_ferrokv_bit(SYNC),
+                                     |ngx_http_ferrokv_bit(SYNC)
+                                     |ngx_http_ferrokv_bit(TYPE),
                                      &problem)
         != NGX_OK
         || ngx_http_ferrokv_write_key(write, &problem) != NGX_OK
@@ -98,7 +105,11 @@ ngx_http_ferrokv_rest_put(ngx_http_ferrokv_target_t *target)
     write->body.max = target->store->options.value_max;
     write->body.on_body = ngx_http_ferrokv_put_body;
 
-    if (ngx_http_ferrokv_put_upload(write) != NGX_OK) {
+    if (ngx_http_ferrokv_given(&query, TYPE)) {
+        write->type = query.value[NGX_HTTP_FERROKV_TYPE];
+        write->change.content_type = FKV_STR_NULL;
+
+    } else if (ngx_http_ferrokv_put_upload(write) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -160,7 +171,8 @@ static ngx_int_t
 ngx_http_ferrokv_put_body(ngx_http_request_t *r, ngx_http_ferrokv_body_t *body,
     ngx_http_ferrokv_problem_t *problem)
 {
-    ngx_http_ferrokv_write_t  *write;
+    ngx_http_ferrokv_write_t    *write;
+    ngx_http_ferrokv_problem_t   wrong;
 
     if (problem) {
         return ngx_http_ferrokv_send_problem(r, problem);
@@ -173,7 +185,84 @@ ngx_http_ferrokv_put_body(ngx_http_request_t *r, ngx_http_ferrokv_body_t *body,
     write->change.value.len = body->len;
     write->change.upload = body->upload;
 
+    if (write->type.data
+        && ngx_http_ferrokv_put_typed(write, &wrong) != NGX_OK)
+    {
+        return ngx_http_ferrokv_send_problem(r, &wrong);
+    }
+
     return ngx_http_ferrokv_write_start(write);
+}
+
+
+/* The body is a document, of which its type makes the value. */
+static ngx_int_t
+ngx_http_ferrokv_put_typed(ngx_http_ferrokv_write_t *write,
+    ngx_http_ferrokv_problem_t *problem)
+{
+    ngx_int_t   rc;
+    fkv__buf_t  value;
+
+    ngx_memzero(&value, sizeof(fkv__buf_t));
+
+    rc = ngx_http_ferrokv_put_value(write, &value, problem);
+
+    fkv__buf_done(&value);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_ferrokv_put_value(ngx_http_ferrokv_write_t *write, fkv__buf_t *value,
+    ngx_http_ferrokv_problem_t *problem)
+{
+    int            rc;
+    char           error[FKV_DOCUMENT_ERROR];
+    u_char        *data;
+    fkv_t         *store;
+    fkv_change_t  *change;
+
+    store = write->target.store->fkv;
+    change = &write->change;
+
+    rc = fkv_document_put(store, ngx_ferrokv_str(&write->type), change->value,
+                          fkv_now_ms(store), change, value, error);
+
+    switch (rc) {
+
+    case FKV_OK:
+        break;
+
+    case FKV_NOTFOUND:
+    case FKV_WRONGTYPE:
+        return ngx_http_ferrokv_fail(problem, NGX_HTTP_BAD_REQUEST,
+                                     "bad_type", "%s", error);
+
+    case FKV_EINVAL:
+        return ngx_http_ferrokv_fail(problem, NGX_HTTP_BAD_REQUEST,
+                                     "bad_value", "%s", error);
+
+    case FKV_EMISSING:
+        return ngx_http_ferrokv_fail(problem, NGX_HTTP_NOT_IMPLEMENTED,
+                                     "extension_missing", "%s", error);
+
+    default:
+        ngx_http_ferrokv_fail_code(problem, rc);
+        return NGX_ERROR;
+    }
+
+    data = ngx_pnalloc(write->target.request->pool, value->len + 1);
+    if (data == NULL) {
+        ngx_http_ferrokv_fail_code(problem, FKV_ENOMEM);
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(data, value->data, value->len);
+    change->value.data = data;
+    change->value.len = value->len;
+
+    return NGX_OK;
 }
 
 

@@ -172,7 +172,9 @@ enum {
  * so keys of this type expire, are deleted, listed, dumped and compacted also
  * where the extension is not.
  *
- *   input    text to a value, of PUT ?type=; or NULL
+ *   input    text to a value, of PUT ?type=NAME, the whole name of the type,
+ *            which replaces what is there; out: data.  NULL: there is no such
+ *            PUT
  *   output   a value as a reply, of GET; or NULL: GET is WRONGTYPE
  *   recode   a value that an older encver wrote, in today's; needed if encver
  *            is not 0.  Called when it is read, and in compaction

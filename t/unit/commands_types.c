@@ -3,7 +3,7 @@
  */
 
 #include "perform.h"
-#include "commands/output.h"
+#include "commands/document.h"
 #include "commands/types.h"
 
 #define NIL    "$-1\r\n"
@@ -249,29 +249,29 @@ keys_of_a_type_are_listed(void **state)
 static void
 documents_are_json(void **state)
 {
-    char         error[FKV_OUTPUT_ERROR];
+    char         error[FKV_DOCUMENT_ERROR];
     fkv__buf_t   out = { NULL, 0, 0 };
     fkv_value_t  value = { .data = FKV_STR("d\"oc"), .size = 4, .type = DOC };
 
     (void) state;
 
-    assert_int_equal(fkv_output_json(live.store, &value, NOW, &out, error),
+    assert_int_equal(fkv_document_get(live.store, &value, NOW, &out, error),
                      FKV_OK);
     assert_int_equal(out.len, 9);
     assert_memory_equal(out.data, "[\"d\\\"oc\"]", 9);
     out.len = 0;
 
     value.type = HASH;
-    assert_int_equal(fkv_output_json(live.store, &value, NOW, &out, error),
+    assert_int_equal(fkv_document_get(live.store, &value, NOW, &out, error),
                      FKV_WRONGTYPE);
     assert_string_equal(error, "the key holds a value of type \"hash\"");
     value.type = GONE;
-    assert_int_equal(fkv_output_json(live.store, &value, NOW, &out, error),
+    assert_int_equal(fkv_document_get(live.store, &value, NOW, &out, error),
                      FKV_EMISSING);
     assert_string_equal(error, "extension \"json\" 1.2.0 is needed for the "
                         "key");
     value.type = NOBODY;
-    assert_int_equal(fkv_output_json(live.store, &value, NOW, &out, error),
+    assert_int_equal(fkv_document_get(live.store, &value, NOW, &out, error),
                      FKV_EMISSING);
     assert_int_equal(out.len, 0);
     fkv__buf_done(&out);
