@@ -3,7 +3,7 @@
 #
 # The rest: make (modules and extensions), contrib (extensions), install (into
 # nginx's modules and PREFIX), install-kit, fsck, deps, test-deps, test-module, unit,
-# torture, check-asan, check-tsan, test-static, bench-http, bench-resp, bench-open, bench-blocks,
+# torture, fuzz, check-asan, check-tsan, test-static, bench-http, bench-resp, bench-open, bench-blocks,
 # bench-engine, bench-engine-full, clean.
 # NGINX_SRC= names another nginx source tree,
 # NGINX_BIN= the binary that belongs to it.
@@ -96,15 +96,30 @@ test: test-deps
 	t/run
 
 # Long forms of the tests that try to break it: make torture PARTS="sim power".
-torture: test-deps
+torture: test-deps fuzz-deps
 	@contrib/run/deps xfsprogs
 	@$(MAKE) all test-module unit build/fsck/fsck
 	t/torture $(PARTS)
 
+# Fuzzers of t/fuzz, for t/torture and by hand: see t/README.md.
+# (An empty string is NULL + 0, which clang calls an overflow.)
+fuzz:
+	@$(MAKE) $(jobs) -s -f t/lib/unit.mk B=build/fuzz CC=clang \
+	    SAN="-fsanitize=fuzzer-no-link,address,undefined \
+	        -fno-sanitize=pointer-overflow \
+	        -fno-sanitize-recover=undefined" MAIN=-fsanitize=fuzzer fuzz
+
+fuzz-deps: deps
+	@contrib/run/deps clang libclang-rt-dev
+
+# What was found and reaches more joins the corpus.
+fuzz-corpus: fuzz
+	t/fuzz/merge
+
 check-asan:
 	@$(MAKE) $(jobs) -s -f t/lib/unit.mk B=build/asan \
 	    SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
-	ASAN_OPTIONS=allocator_may_return_null=1 UNIT=build/asan t/run build/asan/
+	ASAN_OPTIONS=allocator_may_return_null=1 UNIT=build/asan t/run build/asan/ t/fuzz/
 
 check-tsan:
 	@$(MAKE) $(jobs) -s -f t/lib/unit.mk B=build/tsan \
@@ -202,5 +217,5 @@ build/modules/$(MODULE) build/test/$(MODULE): build/%/$(MODULE): \
 
 .NOTPARALLEL:
 .PHONY: all contrib install install-kit fsck test-module unit deps test-deps bench-deps run test check-asan \
-    check-tsan test-static bench-http bench-resp bench-open bench-blocks \
+    check-tsan fuzz fuzz-deps fuzz-corpus test-static bench-http bench-resp bench-open bench-blocks \
     bench-engine-deps bench-engine bench-engine-full clean FORCE

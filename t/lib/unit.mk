@@ -1,6 +1,7 @@
 # Unit tests: every t/unit/NAME.c is one program, build/unit/t/NAME, linked with
 # the whole engine and what of the module knows no nginx.  A second B= and SAN= give a second
-# set (see check-asan).
+# set (see check-asan).  A target t/fuzz/NAME.c is build/unit/fuzz/NAME,
+# which main.c gives its corpus; with another MAIN= it is a fuzzer (see fuzz).
 
 B       ?= build/unit
 SAN     ?=
@@ -17,8 +18,16 @@ objects := $(patsubst engine/%.c,$B/%.o,$(wildcard engine/*/*.c)) \
                    ngx_ferrokv_module/commands/*.c \
                    ngx_ferrokv_module/extensions/*.c))
 tests   := $(patsubst t/unit/%.c,$B/t/%,$(wildcard t/unit/*.c))
+fuzz    := $(patsubst t/fuzz/%.c,$B/fuzz/%, \
+               $(filter-out t/fuzz/main.c t/fuzz/seeds.c,$(wildcard t/fuzz/*.c)))
+MAIN    ?= $B/fuzz/main.o
 
-all: $B/libfkv.a $(tests)
+all: $B/libfkv.a $(tests) $(fuzz)
+
+fuzz: $(fuzz)
+
+# Writes the first inputs of formats that nobody types.
+seeds: $B/fuzz/seeds
 
 # Objects of files that are gone must leave the library: write it anew, and
 # whenever the list of objects changes.
@@ -49,6 +58,17 @@ $B/t/%: $B/unit/%.o $B/libfkv.a
 	@mkdir -p $(@D)
 	@$(CC) $(SAN) $< $B/libfkv.a -luring -llz4 -lzstd -lcmocka -lpthread -o $@
 
+$B/fuzz/%.o: t/fuzz/%.c t/lib/unit.mk
+	@mkdir -p $(@D)
+	@echo "cc $@"
+	@$(CC) $(FLAGS) $(STRICT) -c $< -o $@
+
+$B/fuzz/%: $B/fuzz/%.o $(filter %.o,$(MAIN)) $B/libfkv.a
+	@$(CC) $(SAN) $< $(MAIN) $B/libfkv.a -luring -llz4 -lzstd -lcmocka -lpthread -o $@
+
+$B/fuzz/seeds: $B/fuzz/seeds.o $B/libfkv.a
+	@$(CC) $(SAN) $^ -luring -llz4 -lzstd -lcmocka -lpthread -o $@
+
 -include $(wildcard $B/*/*.d)
 
-.PHONY: all FORCE
+.PHONY: all fuzz seeds FORCE
