@@ -9,8 +9,12 @@
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "format/key.h"
 
-/* The first 16 bytes of a key as two big-endian numbers, zeros behind it. */
+/*
+ * The first 16 bytes of a key, or of an element's name, as two big-endian
+ * numbers, zeros behind them.
+ */
 typedef struct {
     uint64_t  high;
     uint64_t  low;
@@ -26,7 +30,9 @@ typedef struct {
     uint32_t  versions;         /* newest version node */
     uint32_t  key_at;
     uint32_t  key_len;
-    uint32_t  height;
+    uint8_t   ns;               /* the key's first byte */
+    uint8_t   height;
+    uint16_t  unused;
     uint32_t  next[];           /* height words */
 } key_node_shm_t;
 
@@ -112,21 +118,51 @@ fkv__memtable_nodes(uint64_t hash, bool with_key)
 }
 
 
+/*
+ * What is looked for.  group is the length of what an element has in common with
+ * all of its key and stamp, 0 of a key.  Prefixes tell the order of keys, and of
+ * elements of one group.  Those of two groups are compared byte by byte, which
+ * misses the cache; so a search remembers whether it has met one of the group on
+ * either side: then all between are of it.
+ */
+typedef struct {
+    fkv_str_t     key;
+    size_t        group;
+    key_prefix_t  prefix;
+    uint8_t       ns;
+    bool          left;             /* passed: one of the group */
+    bool          right;            /* before one of the group */
+} target_t;
+
+
 static key_prefix_t
-key_prefix(fkv_str_t key)
+key_prefix(fkv_str_t key, size_t group)
 {
     uint8_t         bytes[PREFIX_BYTES] = { 0 };
-    const uint8_t  *p = key.data;
+    const uint8_t  *p = key.data + group;
+    size_t          len = key.len - group;
 
-    if (key.len < PREFIX_BYTES) {
-        p = bytes;
-
-        if (key.len > 0) {
-            memcpy(bytes, key.data, key.len);
+    if (len < PREFIX_BYTES) {
+        if (len > 0) {
+            memcpy(bytes, p, len);
         }
+
+        p = bytes;
     }
 
     return (key_prefix_t) { fkv__get_be64(p), fkv__get_be64(p + 8) };
+}
+
+
+static inline target_t
+target_of(fkv_str_t key)
+{
+    uint8_t  ns = (key.len > 0) ? key.data[0] : 0;
+    size_t   group = (ns >= FKV__NAMESPACE_ELEMENTS) ? fkv__key_group(key) : 0;
+
+    return (target_t) {
+        .key = key, .group = group, .prefix = key_prefix(key, group), .ns = ns
+    };
 }
 
 
@@ -137,34 +173,73 @@ node_key(const fkv__memtable_t *mt, const key_node_shm_t *node)
 }
 
 
-/* < 0 if the node's key sorts before key. */
+static bool
+node_of_group(const fkv__memtable_t *mt, const key_node_shm_t *node,
+    const target_t *target)
+{
+    return target->group > 0 && node->key_len >= target->group
+           && memcmp(mt->mem + node->key_at, target->key.data, target->group)
+              == 0;
+}
+
+
+/* Elements that may be of several groups. */
+static int
+node_cmp_apart(const fkv__memtable_t *mt, const key_node_shm_t *node,
+    target_t *target)
+{
+    int  rc = fkv__str_cmp(node_key(mt, node), target->key);
+
+    if (node_of_group(mt, node, target)) {
+        target->left |= (rc < 0);
+        target->right |= (rc >= 0);
+    }
+
+    return rc;
+}
+
+
+/* < 0 if the node's key sorts before the target's. */
 static inline int
 node_cmp(const fkv__memtable_t *mt, const key_node_shm_t *node,
-    key_prefix_t prefix, fkv_str_t key)
+    target_t *target)
 {
-    if (node->prefix_high != prefix.high) {
-        return node->prefix_high < prefix.high ? -1 : 1;
+    if (node->ns != target->ns) {
+        return (node->ns < target->ns) ? -1 : 1;
     }
 
-    if (node->prefix_low != prefix.low) {
-        return node->prefix_low < prefix.low ? -1 : 1;
+    if (target->ns >= FKV__NAMESPACE_ELEMENTS
+        && !(target->left && target->right))
+    {
+        return node_cmp_apart(mt, node, target);
     }
 
-    return fkv__str_cmp(node_key(mt, node), key);
+    if (node->prefix_high != target->prefix.high) {
+        return (node->prefix_high < target->prefix.high) ? -1 : 1;
+    }
+
+    if (node->prefix_low != target->prefix.low) {
+        return (node->prefix_low < target->prefix.low) ? -1 : 1;
+    }
+
+    return fkv__str_cmp(node_key(mt, node), target->key);
 }
 
 
 static inline bool
 node_has(const fkv__memtable_t *mt, const key_node_shm_t *node,
-    key_prefix_t prefix, fkv_str_t key)
+    const target_t *target)
 {
+    fkv_str_t  key = target->key;
+    size_t     skip = (target->ns < FKV__NAMESPACE_ELEMENTS) ? PREFIX_BYTES : 0;
+
     return node->key_len == key.len
-           && node->prefix_high == prefix.high
-           && node->prefix_low == prefix.low
-           && (key.len <= PREFIX_BYTES
-               || memcmp(mt->mem + node->key_at + PREFIX_BYTES,
-                         key.data + PREFIX_BYTES, key.len - PREFIX_BYTES)
-                  == 0);
+           && node->ns == target->ns
+           && node->prefix_high == target->prefix.high
+           && node->prefix_low == target->prefix.low
+           && (key.len <= skip
+               || memcmp(mt->mem + node->key_at + skip, key.data + skip,
+                         key.len - skip) == 0);
 }
 
 
@@ -192,15 +267,15 @@ chain_bit(uint64_t hash)
 static uint32_t
 hash_find(const fkv__memtable_t *mt, fkv_str_t key, uint64_t hash)
 {
-    uint32_t      bit = chain_bit(hash);
-    uint32_t      link = link_load(&mt->buckets[hash & mt->bucket_mask]);
-    key_prefix_t  prefix = key_prefix(key);
+    uint32_t  bit = chain_bit(hash);
+    uint32_t  link = link_load(&mt->buckets[hash & mt->bucket_mask]);
+    target_t  target = target_of(key);
 
     while (link & bit) {
         uint32_t               at = link & CHAIN_OFFSET;
         const key_node_shm_t  *node = key_node(mt, at);
 
-        if (node->hash == (uint32_t) hash && node_has(mt, node, prefix, key)) {
+        if (node->hash == (uint32_t) hash && node_has(mt, node, &target)) {
             return at;
         }
 
@@ -409,9 +484,9 @@ static uint32_t
 skip_find(const fkv__memtable_t *mt, fkv_str_t key, uint32_t *prev[],
     uint32_t next[])
 {
-    key_prefix_t   prefix = key_prefix(key);
-    uint32_t      *links = mt->shm->head;
-    uint32_t       behind = 0;      /* a node known to sort not before key */
+    target_t   target = target_of(key);
+    uint32_t  *links = mt->shm->head;
+    uint32_t   behind = 0;          /* a node known to sort not before key */
 
     for (int level = FKV__HEIGHT_MAX - 1; level >= 0; level--) {
         uint32_t  at = link_load(&links[level]);
@@ -423,7 +498,7 @@ skip_find(const fkv__memtable_t *mt, fkv_str_t key, uint32_t *prev[],
                 __builtin_prefetch(key_node(mt, link_load(&links[level - 1])));
             }
 
-            if (node_cmp(mt, node, prefix, key) >= 0) {
+            if (node_cmp(mt, node, &target) >= 0) {
                 break;
             }
 
@@ -436,7 +511,7 @@ skip_find(const fkv__memtable_t *mt, fkv_str_t key, uint32_t *prev[],
         behind = at;
     }
 
-    if (next[0] != 0 && node_has(mt, key_node(mt, next[0]), prefix, key)) {
+    if (next[0] != 0 && node_has(mt, key_node(mt, next[0]), &target)) {
         return next[0];
     }
 
@@ -531,8 +606,8 @@ walk_chain_step(const fkv__memtable_t *mt, fkv__memtable_walk_t *walk)
 bool
 fkv__memtable_walk_step(const fkv__memtable_t *mt, fkv__memtable_walk_t *walk)
 {
-    const key_node_shm_t      *node;
     const version_node_shm_t  *version;
+    target_t                   target;
 
     switch (walk->state) {
     case FKV__WALK_CHAIN:
@@ -546,9 +621,9 @@ fkv__memtable_walk_step(const fkv__memtable_t *mt, fkv__memtable_walk_t *walk)
         return false;
 
     case FKV__WALK_SKIP:
-        node = key_node(mt, walk->at);
+        target = target_of(walk->ikey);
 
-        if (node_cmp(mt, node, key_prefix(walk->ikey), walk->ikey) < 0) {
+        if (node_cmp(mt, key_node(mt, walk->at), &target) < 0) {
             walk->links = key_node(mt, walk->at)->next;
 
         } else {
@@ -626,15 +701,16 @@ static void
 key_node_fill(fkv__memtable_t *mt, uint32_t at, fkv_str_t ikey, uint64_t hash)
 {
     key_node_shm_t  *node = key_node(mt, at);
-    key_prefix_t     prefix = key_prefix(ikey);
+    target_t         key = target_of(ikey);
 
-    node->prefix_high = prefix.high;
-    node->prefix_low = prefix.low;
+    node->prefix_high = key.prefix.high;
+    node->prefix_low = key.prefix.low;
     node->hash = (uint32_t) hash;
     node->versions = 0;
     node->key_at = (uint32_t) (ikey.data - mt->mem);
     node->key_len = (uint32_t) ikey.len;
-    node->height = height_of(hash);
+    node->ns = key.ns;
+    node->height = (uint8_t) height_of(hash);
 }
 
 

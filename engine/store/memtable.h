@@ -3,8 +3,9 @@
  * order, a chain of versions at each key.
  *
  * Shape      node area, growing down from the arena's top:
- *              key node      hash 4 | hash_next 4 | versions 4 | key at 4
- *                            | key len 4 | height 4 | prefix 8 | next 4*h
+ *              key node      prefix 16 | hash 4 | hash_next 4 | versions 4
+ *                            | key at 4 | key len 4 | namespace 1 | height 1
+ *                            | unused 2 | next 4*h
  *              version node  older 4 | record at 4 | frame at 4 | unused 4
  *            Range tombstones are kept apart: version nodes in a list of their
  *            own, newest first, whose head is in the arena's header.  It stays

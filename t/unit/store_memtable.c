@@ -3,7 +3,9 @@
  */
 
 #include "check.h"
+#include "base/bytes.h"
 #include "base/hash.h"
+#include "format/key.h"
 #include "shared/arena.h"
 #include "store/memtable.h"
 
@@ -174,6 +176,105 @@ keys_come_in_order(void **state)
 }
 
 
+/* Keys, and elements of keys that begin alike, with stamps that do. */
+static fkv_str_t
+mixed_key(unsigned *random, uint8_t *room)
+{
+    static const fkv_str_t  keys[] = {
+        FKV_STR("h"), FKV_STR("h\0i"), FKV_STR("hash"),
+        FKV_STR("a key of more than sixteen bytes"),
+        FKV_STR("a key of more than sixteen bytez")
+    };
+    static const uint64_t   stamps[] = { 1, 0x100, 0x4000000000000000 };
+    char                    name[24];
+    size_t                  len = (size_t) rand_r(random) % sizeof(name);
+    fkv__space_t            space = {
+        .ns = (unsigned) rand_r(random) % 2,
+        .key = keys[rand_r(random) % 5],
+        .stamp = stamps[rand_r(random) % 3]
+    };
+
+    for (size_t i = 0; i < len; i++) {
+        name[i] = "a\xff\0"[rand_r(random) % 3];
+    }
+
+    if (rand_r(random) % 4 == 0) {
+        space.stamp = 0;
+    }
+
+    return (fkv_str_t) {
+        room, fkv__space_encode(room, &space,
+                                (fkv_str_t) { (uint8_t *) name, len })
+    };
+}
+
+
+static int
+strs_compare(const void *a, const void *b)
+{
+    return fkv__str_cmp(*(const fkv_str_t *) a, *(const fkv_str_t *) b);
+}
+
+
+static void
+elements_come_in_order_among_keys(void **state)
+{
+    static uint8_t        bytes[KEYS][128];
+    static fkv_str_t      sorted[KEYS];
+    unsigned              random = 20, n = 0;
+    fkv__memtable_iter_t  it;
+
+    (void) state;
+
+    for (unsigned i = 0; i < KEYS; i++) {
+        sorted[i] = mixed_key(&random, bytes[i]);
+        (void) put(sorted[i], FKV_STR("v"), true);
+    }
+
+    qsort(sorted, KEYS, sizeof(fkv_str_t), strs_compare);
+
+    for (unsigned i = 0; i < KEYS; i++) {
+        if (n == 0 || !fkv__str_eq(sorted[i], sorted[n - 1])) {
+            sorted[n++] = sorted[i];
+        }
+    }
+
+    fkv__memtable_iter_seek(&it, &mt, FKV_STR_NULL);
+
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_not_equal(it.node, 0);
+        check_str(fkv__memtable_iter_key(&it), sorted[i]);
+        fkv__memtable_iter_next(&it);
+    }
+
+    assert_int_equal(it.node, 0);
+
+    for (unsigned i = 0; i < KEYS; i++) {
+        fkv__memtable_pos_t  pos;
+        uint8_t              room[128];
+        fkv_str_t            key = mixed_key(&random, room);
+        unsigned             at = 0;
+
+        key.len -= (size_t) rand_r(&random) % 3;
+
+        while (at < n && fkv__str_cmp(sorted[at], key) < 0) {
+            at++;
+        }
+
+        fkv__memtable_iter_seek(&it, &mt, key);
+        assert_int_equal(it.node == 0, at == n);
+
+        if (at < n) {
+            check_str(fkv__memtable_iter_key(&it), sorted[at]);
+        }
+
+        assert_int_equal(fkv__memtable_find(&mt, key, fkv__hash(key),
+                                            UINT64_MAX, &pos),
+                         at < n && fkv__str_eq(sorted[at], key));
+    }
+}
+
+
 static void
 linking_again_links_nothing_twice(void **state)
 {
@@ -339,6 +440,7 @@ main(void)
         TEST(the_newest_version_below_the_bound_is_found),
         TEST(a_void_version_is_passed_over),
         TEST(keys_come_in_order),
+        TEST(elements_come_in_order_among_keys),
         TEST(linking_again_links_nothing_twice),
         TEST(linking_again_below_a_newer_version_changes_nothing),
         TEST(concurrent_inserts_of_different_keys_lose_none),
