@@ -119,11 +119,11 @@ fkv__memtable_nodes(uint64_t hash, bool with_key)
 
 
 /*
- * What is looked for.  group is the length of what an element has in common with
- * all of its key and stamp, 0 of a key.  Prefixes tell the order of keys, and of
- * elements of one group.  Those of two groups are compared byte by byte, which
- * misses the cache; so a search remembers whether it has met one of the group on
- * either side: then all between are of it.
+ * What is looked for.  group is the length of what an element has in common
+ * with all of its key and stamp, 0 of a key.  Prefixes tell the order of keys,
+ * and of elements of one group.  Those of two groups are compared byte by byte,
+ * which misses the cache; so a search remembers whether it has met one of the
+ * group on either side: then all between are of it.
  */
 typedef struct {
     fkv_str_t     key;
