@@ -451,6 +451,12 @@ fkv__directory_open(fkv__directory_t *directory, const fkv__fs_t *fs,
         rc = directory_lock(&d, path, uid, gid, error);
     }
 
+    /* First of all names: one that has others but no LOCK is not ours. */
+
+    if (rc == FKV_OK && fkv__file_sync_dir(fs, d.dir) != FKV_OK) {
+        rc = directory_cause(error, -errno, "sync", path, "");
+    }
+
     if (rc == FKV_OK) {
         FKV_STEP("directory.2");
         rc = directory_open_sub(&d, path, "/log", uid, gid, &d.log_dir, error);

@@ -311,6 +311,50 @@ a_failure_leaves_nothing_open(void **state)
 }
 
 
+/* fsyncs so far, and how many there were at the first mkdir in the store. */
+static unsigned  syncs, syncs_before;
+
+
+static int
+counting_fsync(const fkv__fs_t *fs, int fd)
+{
+    syncs += scratch_exists("store/LOCK");
+
+    return scratch_fs.fsync(fs, fd);
+}
+
+
+static int
+counting_mkdir(const fkv__fs_t *fs, int dir, const char *name, mode_t mode)
+{
+    if (strcmp(name, "log") == 0) {
+        syncs_before = syncs;
+    }
+
+    return scratch_fs.mkdir(fs, dir, name, mode);
+}
+
+
+static void
+a_cut_never_leaves_other_names_without_the_lock(void **state)
+{
+    fkv__fs_t  fs = scratch_fs;
+
+    (void) state;
+
+    fs.fsync = counting_fsync;
+    fs.mkdir = counting_mkdir;
+    syncs = 0;
+
+    assert_int_equal(fkv__directory_open(&directory, &fs, path, (uid_t) -1,
+                                         (gid_t) -1, scratch.error), FKV_OK);
+    assert_int_equal(syncs_before, 1);
+    assert_true(syncs > 1);
+
+    fkv__directory_close(&directory);
+}
+
+
 static int
 open_other(int *fd, const char *name)
 {
@@ -401,6 +445,7 @@ main(void)
         TEST(what_is_no_directory_is_refused),
         TEST(a_directory_that_we_may_not_write_is_refused),
         TEST(a_failure_leaves_nothing_open),
+        TEST(a_cut_never_leaves_other_names_without_the_lock),
         TEST(another_directory_is_made_if_it_is_missing),
         TEST(files_are_found_by_their_only_spelling)
     };
