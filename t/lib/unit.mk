@@ -69,6 +69,8 @@ $B/fuzz/%: $B/fuzz/%.o $(filter %.o,$(MAIN)) $B/libfkv.a
 $B/fuzz/seeds: $B/fuzz/seeds.o $B/libfkv.a
 	@$(CC) $(SAN) $^ -luring -llz4 -lzstd -lcmocka -lpthread -o $@
 
+include t/sim/build.mk
+
 -include $(wildcard $B/*/*.d)
 
 .PHONY: all fuzz seeds FORCE

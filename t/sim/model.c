@@ -1,0 +1,433 @@
+/*
+ * model.c - what was written, and what may be read.
+ *
+ * There is one thread, so the order of all calls and answers is known.  What is
+ * not known of a write is its version, until its update says so or a reader
+ * has met it; and of who has died before he was answered, whether it is there.
+ *
+ * 1  A read at a moment between the positions lo and hi finds the newest write
+ *    below lo, or something newer below hi.
+ * 2  A version belongs to one write.
+ * 3  A read-modify-write was made of its predecessor.
+ * 4  After a start there is a position below which everything is there and
+ *    nothing above; it lies behind all that was acknowledged as durable; an
+ *    update is there wholly or not.
+ * 5  What is not there after a start is never seen again.
+ */
+
+#include "sim.h"
+
+typedef struct {
+    uint32_t  *numbers;             /* not forgotten */
+    unsigned   n;
+    unsigned   room;
+} history_t;
+
+typedef struct {
+    bool       asked;
+    uint32_t   number;
+    uint64_t   version;
+} found_t;
+
+static sim_write_t  *writes;
+static uint32_t      writes_n, writes_room;
+static history_t     histories[SIM_KEYS];
+static found_t       found[SIM_KEYS];
+static uint64_t      time_max_ms;
+
+
+void
+sim_model_begin(void)
+{
+    writes_n = 0;
+}
+
+
+void
+sim_model_time(uint64_t now_ms)
+{
+    time_max_ms = fkv__max(time_max_ms, now_ms);
+}
+
+
+sim_write_t *
+sim_write(uint32_t number)
+{
+    return &writes[number];
+}
+
+
+uint32_t
+sim_write_new(unsigned key, uint32_t update, bool removes, uint64_t expire_at,
+    uint32_t len)
+{
+    history_t  *history = &histories[key];
+
+    if (writes_n == writes_room) {
+        writes_room = writes_room * 2 + 1024;
+        writes = realloc(writes, writes_room * sizeof(*writes));
+    }
+
+    if (history->n == history->room) {
+        history->room = history->room * 2 + 64;
+        history->numbers = realloc(history->numbers, history->room
+                                   * sizeof(*history->numbers));
+    }
+
+    writes[writes_n] = (sim_write_t) {
+        .key = key,
+        .update = update,
+        .removes = removes,
+        .expire_at = expire_at,
+        .len = len
+    };
+
+    history->numbers[history->n++] = writes_n;
+    sim_figures->writes++;
+
+    return writes_n++;
+}
+
+
+fkv_str_t
+sim_key(unsigned key, char *text)
+{
+    int  n = sprintf(text, "%c/key%02u%s", 'a' + (int) (key % 3), key,
+                     key % 7 == 0 ? "-with-a-longer-name" : "");
+
+    return (fkv_str_t) { (uint8_t *) text, (size_t) n };
+}
+
+
+int
+sim_key_of(fkv_str_t name)
+{
+    char       text[SIM_KEY_BYTES];
+    unsigned   key;
+    fkv_str_t  same;
+
+    if (name.len < 7 || name.len >= sizeof(text)) {
+        return -1;
+    }
+
+    memcpy(text, name.data, name.len);
+    text[name.len] = '\0';
+
+    if (sscanf(text + 2, "key%2u", &key) != 1 || key >= SIM_KEYS) {
+        return -1;
+    }
+
+    same = sim_key(key, text);
+
+    return (same.len == name.len && memcmp(same.data, name.data, same.len) == 0)
+           ? (int) key : -1;
+}
+
+
+static uint64_t
+pattern(uint32_t number, size_t at)
+{
+    return (number + 1) * 0x9e3779b97f4a7c15 + (at >> 6) * 0x1234567;
+}
+
+
+fkv_str_t
+sim_value(uint32_t number, uint8_t *bytes)
+{
+    size_t  len = writes[number].len;
+
+    for (size_t i = 0; i < len; i += 8) {
+        uint64_t  word = pattern(number, i);
+
+        memcpy(bytes + i, &word, fkv__min((size_t) 8, len - i));
+    }
+
+    memcpy(bytes, &number, sizeof(number));
+
+    return (fkv_str_t) { bytes, len };
+}
+
+
+uint32_t
+sim_value_check(unsigned key, fkv_str_t value, const char *who)
+{
+    static uint8_t  bytes[SIM_VALUE_MAX];
+    uint32_t        number;
+
+    if (value.len < sizeof(number)) {
+        sim_fail("%s: a value of %zu bytes", who, value.len);
+    }
+
+    memcpy(&number, value.data, sizeof(number));
+
+    if (number >= writes_n || writes[number].key != key
+        || writes[number].removes)
+    {
+        sim_fail("%s: key %u has the value of no write of it (%u)", who, key,
+                 number);
+    }
+
+    if (writes[number].len != value.len
+        || memcmp(sim_value(number, bytes).data, value.data, value.len) != 0)
+    {
+        sim_fail("%s: key %u has the value of write %u, but other bytes", who,
+                 key, number);
+    }
+
+    return number;
+}
+
+
+static bool
+expires_until(const sim_write_t *w, uint64_t now_ms)
+{
+    return w->expire_at != 0 && w->expire_at <= now_ms;
+}
+
+
+/* The newest write of the key that is known to lie below a position. */
+static const sim_write_t *
+newest_below(unsigned key, uint64_t lsn)
+{
+    const history_t    *history = &histories[key];
+    const sim_write_t  *newest = NULL;
+
+    for (unsigned i = 0; i < history->n; i++) {
+        const sim_write_t  *w = &writes[history->numbers[i]];
+
+        if (w->fate != SIM_GONE && w->version != 0 && w->version < lsn
+            && (newest == NULL || w->version > newest->version))
+        {
+            newest = w;
+        }
+    }
+
+    return newest;
+}
+
+
+/* Is there something from this version on that may hide the key? */
+static bool
+may_be_hidden(unsigned key, uint64_t from, uint64_t hi, uint64_t later_ms)
+{
+    const history_t  *history = &histories[key];
+
+    for (unsigned i = 0; i < history->n; i++) {
+        const sim_write_t  *w = &writes[history->numbers[i]];
+
+        if (w->fate != SIM_GONE
+            && (w->version == 0 || (w->version >= from && w->version < hi))
+            && (w->removes || expires_until(w, later_ms)))
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+static void
+found_is(unsigned key, uint32_t number, uint64_t version, uint64_t now_ms,
+    const char *who)
+{
+    sim_write_t  *w = &writes[number];
+
+    if (w->fate == SIM_GONE) {
+        sim_fail("%s: key %u: write %u is back, version %llu", who, key,
+                 number, (unsigned long long) version);
+    }
+
+    if (w->version == 0) {
+        w->version = version;
+    }
+
+    if (w->version != version) {
+        sim_fail("%s: key %u: write %u has version %llu, not %llu", who, key,
+                 number, (unsigned long long) version,
+                 (unsigned long long) w->version);
+    }
+
+    if (expires_until(w, now_ms)) {
+        sim_fail("%s: key %u: write %u has expired", who, key, number);
+    }
+}
+
+
+void
+sim_check_read(unsigned key, uint32_t number, uint64_t version, uint64_t lo,
+    uint64_t hi, uint64_t now_ms, uint64_t later_ms, const char *who)
+{
+    const sim_write_t  *floor = newest_below(key, lo);
+
+    sim_figures->checks++;
+    sim_model_time(later_ms);
+
+    if (number != SIM_NEVER) {
+        found_is(key, number, version, now_ms, who);
+
+        if (version >= hi) {
+            sim_fail("%s: key %u: write %u of version %llu is seen at %llu",
+                     who, key, number, (unsigned long long) version,
+                     (unsigned long long) hi);
+        }
+
+        if (floor != NULL && floor->version > version) {
+            sim_fail("%s: key %u: write %u of version %llu is seen, not the "
+                     "newer one of version %llu, at %llu", who, key, number,
+                     (unsigned long long) version,
+                     (unsigned long long) floor->version,
+                     (unsigned long long) lo);
+        }
+
+        return;
+    }
+
+    if (floor == NULL || floor->removes
+        || expires_until(floor, time_max_ms)
+        || may_be_hidden(key, floor->version, hi, time_max_ms))
+    {
+        return;
+    }
+
+    sim_fail("%s: key %u: nothing is seen, but write %u of version %llu is "
+             "there, at %llu", who, key, (unsigned) (floor - writes),
+             (unsigned long long) floor->version, (unsigned long long) lo);
+}
+
+
+void
+sim_recovered(unsigned key, uint32_t number, uint64_t version)
+{
+    found[key] = (found_t) { true, number, version };
+}
+
+
+/* Below this position everything must be there. */
+static uint64_t
+recovered_position(void)
+{
+    uint64_t  position = 0;
+
+    for (unsigned key = 0; key < SIM_KEYS; key++) {
+        const history_t  *history = &histories[key];
+
+        if (found[key].number != SIM_NEVER) {
+            position = fkv__max(position, found[key].version);
+        }
+
+        for (unsigned i = 0; i < history->n; i++) {
+            const sim_write_t  *w = &writes[history->numbers[i]];
+
+            if (w->durable && w->fate != SIM_GONE) {
+                position = fkv__max(position, w->version);
+            }
+        }
+    }
+
+    return position;
+}
+
+
+/* Of an update of which something was found nothing is missing. */
+static void
+check_whole(unsigned key, uint64_t now_ms)
+{
+    const sim_write_t  *w = &writes[found[key].number];
+
+    for (uint32_t i = 0; i < writes_n; i++) {
+        const sim_write_t  *other = &writes[i];
+        const found_t      *at = &found[other->key];
+
+        if (other->update != w->update || other->fate == SIM_GONE
+            || other == w || at->version > w->version || at->number == i)
+        {
+            continue;
+        }
+
+        if (other->version != 0 && at->version >= other->version) {
+            continue;
+        }
+
+        if (at->number == SIM_NEVER
+            && may_be_hidden(other->key, 0, UINT64_MAX, now_ms))
+        {
+            continue;
+        }
+
+        sim_fail("start: write %u of key %u is there, but not write %u of key "
+                 "%u, of the same update", found[key].number, key, i,
+                 other->key);
+    }
+}
+
+
+void
+sim_recovered_end(uint64_t now_ms)
+{
+    uint64_t  position = recovered_position();
+
+    for (unsigned key = 0; key < SIM_KEYS; key++) {
+        sim_check_read(key, found[key].number, found[key].version,
+                       position + 1, UINT64_MAX, now_ms, now_ms, "start");
+    }
+
+    for (unsigned key = 0; key < SIM_KEYS; key++) {
+        if (found[key].number != SIM_NEVER) {
+            check_whole(key, now_ms);
+        }
+    }
+
+    for (unsigned key = 0; key < SIM_KEYS; key++) {
+        history_t  *history = &histories[key];
+        uint32_t    number = found[key].number;
+
+        for (unsigned i = 0; i < history->n; i++) {
+            if (history->numbers[i] != number) {
+                writes[history->numbers[i]].fate = SIM_GONE;
+            }
+        }
+
+        history->n = 0;
+
+        if (number != SIM_NEVER) {
+            history->numbers[history->n++] = number;
+            writes[number].fate = SIM_ACKED;
+            writes[number].durable = true;
+        }
+    }
+}
+
+
+void
+sim_check_history(void)
+{
+    for (unsigned key = 0; key < SIM_KEYS; key++) {
+        const history_t  *history = &histories[key];
+
+        for (unsigned i = 0; i < history->n; i++) {
+            const sim_write_t  *w = &writes[history->numbers[i]];
+            const sim_write_t  *before;
+
+            if (w->fate != SIM_ACKED || !w->made_of || w->version == 0) {
+                continue;
+            }
+
+            before = newest_below(key, w->version);
+
+            if (before != NULL && before->version > w->seen
+                && !(w->seen == 0 && may_be_hidden(key, before->version,
+                                                   w->version, time_max_ms)))
+            {
+                sim_fail("key %u: write %u, version %llu, was made of version "
+                         "%llu, not of write %u, version %llu", key,
+                         history->numbers[i], (unsigned long long) w->version,
+                         (unsigned long long) w->seen,
+                         (unsigned) (before - writes),
+                         (unsigned long long) before->version);
+            }
+
+            sim_figures->checks++;
+        }
+    }
+}

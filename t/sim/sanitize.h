@@ -1,0 +1,171 @@
+/*
+ * sanitize.h - what the address and thread sanitizers must know of tasks.
+ */
+
+#ifndef FKV_SIM_SANITIZE_H
+#define FKV_SIM_SANITIZE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct {
+    void        *fiber;
+    const void  *stack;
+    size_t       bytes;
+    void        *fake;
+} sanitize_task_t;
+
+#if defined(SIM_ASAN)
+
+#include <sanitizer/common_interface_defs.h>
+
+static inline void
+sanitize_new(sanitize_task_t *task, void *stack, size_t bytes)
+{
+    task->stack = stack;
+    task->bytes = bytes;
+}
+
+
+static inline void
+sanitize_leave(sanitize_task_t *from, const sanitize_task_t *to, bool over)
+{
+    __sanitizer_start_switch_fiber(over ? NULL : &from->fake, to->stack,
+                                   to->bytes);
+}
+
+
+static inline void
+sanitize_entered(sanitize_task_t *task)
+{
+    const void  *stack;
+    size_t       bytes;
+
+    __sanitizer_finish_switch_fiber(task->fake, &stack, &bytes);
+    task->fake = NULL;
+}
+
+
+static inline void
+sanitize_free(sanitize_task_t *task)
+{
+    (void) task;
+}
+
+
+static inline void
+sanitize_acquire(const void *what)
+{
+    (void) what;
+}
+
+
+static inline void
+sanitize_release(const void *what)
+{
+    (void) what;
+}
+
+#elif defined(SIM_TSAN)
+
+#include <sanitizer/tsan_interface.h>
+
+static inline void
+sanitize_new(sanitize_task_t *task, void *stack, size_t bytes)
+{
+    (void) stack;
+    (void) bytes;
+    task->fiber = __tsan_create_fiber(0);
+}
+
+
+static inline void
+sanitize_leave(sanitize_task_t *from, const sanitize_task_t *to, bool over)
+{
+    (void) over;
+
+    if (from->fiber == NULL) {
+        from->fiber = __tsan_get_current_fiber();
+    }
+
+    __tsan_switch_to_fiber(to->fiber, __tsan_switch_to_fiber_no_sync);
+}
+
+
+static inline void
+sanitize_entered(sanitize_task_t *task)
+{
+    (void) task;
+}
+
+
+static inline void
+sanitize_free(sanitize_task_t *task)
+{
+    __tsan_destroy_fiber(task->fiber);
+}
+
+
+static inline void
+sanitize_acquire(const void *what)
+{
+    __tsan_acquire((void *) what);
+}
+
+
+static inline void
+sanitize_release(const void *what)
+{
+    __tsan_release((void *) what);
+}
+
+#else
+
+static inline void
+sanitize_new(sanitize_task_t *task, void *stack, size_t bytes)
+{
+    (void) task;
+    (void) stack;
+    (void) bytes;
+}
+
+
+static inline void
+sanitize_leave(sanitize_task_t *from, const sanitize_task_t *to, bool over)
+{
+    (void) from;
+    (void) to;
+    (void) over;
+}
+
+
+static inline void
+sanitize_entered(sanitize_task_t *task)
+{
+    (void) task;
+}
+
+
+static inline void
+sanitize_free(sanitize_task_t *task)
+{
+    (void) task;
+}
+
+
+static inline void
+sanitize_acquire(const void *what)
+{
+    (void) what;
+}
+
+
+static inline void
+sanitize_release(const void *what)
+{
+    (void) what;
+}
+
+#endif
+
+#endif /* FKV_SIM_SANITIZE_H */

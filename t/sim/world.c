@@ -1,0 +1,329 @@
+/*
+ * world.c - the lives of one store: each begins with a start, which must find
+ * what the last one left, and ends by a cut of the power, by the death of all
+ * processes, or in peace.
+ */
+
+#define _GNU_SOURCE
+#include "sim.h"
+
+#include "shared/segment.h"
+#include "store/store.h"
+
+#define WORKERS_MAX  4
+#define LIVES_MAX    6
+#define YIELDS_MAX   200000         /* of one life, about */
+
+typedef struct {
+    unsigned       workers;
+    unsigned       deaths_mean;     /* yields, or steps; 0 = nobody dies */
+    uint64_t       ops;             /* of one life that ends in peace */
+    fkv_options_t  options;
+    bool           last;
+} world_t;
+
+static world_t  world;
+
+
+static uint64_t
+any_of(unsigned n, const uint64_t *values)
+{
+    return values[sim_below(n)];
+}
+
+
+#define ANY_OF(...)                                                           \
+    any_of(sizeof((uint64_t[]) { __VA_ARGS__ }) / sizeof(uint64_t),           \
+           (uint64_t[]) { __VA_ARGS__ })
+
+
+/* As likely small as large. */
+static uint64_t
+any_below(uint64_t n)
+{
+    return 1 + sim_below(1ull << sim_below(64 - (unsigned) __builtin_clzll(n)));
+}
+
+
+static void
+plan_death(void)
+{
+    sim_plan.death = SIM_FOREVER;
+    sim_plan.death_at_step = sim_chance(2);
+
+    if (world.deaths_mean != 0) {
+        sim_plan.death = 1 + sim_below(2 * world.deaths_mean
+                                       / (sim_plan.death_at_step ? 8 : 1) + 1);
+    }
+}
+
+
+static sim_proc_t *
+proc_start(fkv_t *store, const char *name, void *(*body)(void *proc))
+{
+    sim_proc_t  *proc = sim_proc_new(name);
+
+    proc->store = fkv__twin_new(store);
+    (void) sim_spawn(proc, body, proc);
+
+    return proc;
+}
+
+
+/* Nobody is there any more: nothing may be anybody's. */
+static void
+check_nothing_left(fkv_t *store)
+{
+    fkv__segment_shm_t  *seg = store->seg;
+
+    if (seg->gate.owner != 0 || seg->log.leader != 0 || seg->state.helper != 0)
+    {
+        sim_fail("left behind: gate %u, leader %u, helper %u", seg->gate.owner,
+                 seg->log.leader, seg->state.helper);
+    }
+
+    for (unsigned i = 0; i < FKV__LATCHES; i++) {
+        if (fkv__segment_latches(seg)[i] != 0) {
+            sim_fail("latch %u is left to slot %u", i,
+                     fkv__segment_latches(seg)[i] - 1);
+        }
+    }
+
+    for (unsigned i = 0; i < FKV__SLOTS_MAX; i++) {
+        const fkv__slot_shm_t  *slot = &seg->slots[i];
+
+        if (slot->state != FKV__SLOT_FREE || slot->pin != 0
+            || slot->snapshot != 0 || slot->reading != 0)
+        {
+            sim_fail("slot %u is left: state %u, pin %llu, snapshot %llu, "
+                     "epoch %llu", i, slot->state,
+                     (unsigned long long) slot->pin,
+                     (unsigned long long) slot->snapshot,
+                     (unsigned long long) slot->reading);
+        }
+    }
+
+    for (unsigned i = 0; i < FKV__ARENAS; i++) {
+        if ((seg->arenas[i].state & 0xff) == FKV__ARENA_CLAIMED) {
+            sim_fail("arena %u is left claimed", i);
+        }
+    }
+}
+
+
+static void
+figures_add(fkv_t *store)
+{
+    fkv_stats_t  stats;
+
+    fkv_stats(store, &stats);
+    sim_figures->flushes += stats.flushes;
+    sim_figures->compactions += stats.compactions;
+}
+
+
+/* Asks all to leave; who is dead already is reaped by the others. */
+static void
+everybody_leaves(fkv_t *store, sim_proc_t **procs, unsigned n)
+{
+    sim_plan.death = SIM_FOREVER;
+
+    for (unsigned i = 0; i < n; i++) {
+        if (!procs[i]->alive) {
+            procs[i] = proc_start(store, "late", sim_worker);
+        }
+    }
+
+    /* Long enough for the helper to look at every slot. */
+    sim_sleep(SIM_SECOND);
+
+    for (unsigned i = n; i-- > 0; ) {
+        procs[i]->stop = true;
+
+        while (procs[i]->alive) {
+            sim_sleep(5 * SIM_MS);
+        }
+    }
+}
+
+
+static void *
+master(void *data)
+{
+    sim_proc_t  *procs[WORKERS_MAX + 1], *self = data;
+    uint64_t     respawn[WORKERS_MAX + 1] = { 0 };
+    unsigned     n = world.workers + 1;
+    uint64_t     begun = sim_figures->acked, yields = sim_figures->yields;
+    fkv_t       *store, *twin;
+    char         error[FKV_ERROR_BYTES];
+
+    if (fkv_open(&store, &world.options, &sim_log, error) != FKV_OK) {
+        sim_fail("the store does not open: %s", error);
+    }
+
+    sim_say("open");
+    twin = fkv__twin_new(store);
+    sim_verify(twin);
+    fkv__twin_free(twin);
+    self->store = store;
+
+    if (world.last) {
+        fkv_close(store);
+        sim_done();
+    }
+
+    plan_death();
+
+    for (unsigned i = 0; i < n; i++) {
+        procs[i] = (i == 0) ? proc_start(store, "helper", sim_helper)
+                            : proc_start(store, "worker", sim_worker);
+    }
+
+    while (sim_figures->acked - begun < world.ops
+           && sim_figures->yields - yields < YIELDS_MAX)
+    {
+        sim_sleep(2 * SIM_MS);
+
+        for (unsigned i = 0; i < n; i++) {
+            if (procs[i]->alive) {
+                respawn[i] = 0;
+
+            } else if (respawn[i] == 0) {
+                respawn[i] = sim_now_us() + any_below(2 * SIM_SECOND);
+
+            } else if (respawn[i] <= sim_now_us()) {
+                procs[i] = (i == 0)
+                           ? proc_start(store, "helper", sim_helper)
+                           : proc_start(store, "worker", sim_worker);
+            }
+        }
+
+        if (sim_plan.death == 0) {
+            plan_death();
+        }
+
+        if (sim_chance(500)) {
+            sim_step_wall((int64_t) sim_below(8 * 3600) * (int64_t) SIM_SECOND
+                          - 4 * 3600 * (int64_t) SIM_SECOND);
+            sim_say("the wall steps");
+        }
+    }
+
+    everybody_leaves(store, procs, n);
+    figures_add(store);
+    check_nothing_left(store);
+    sim_check_history();
+    fkv_close(store);
+    sim_done();
+
+    return NULL;
+}
+
+
+static void
+world_plan(void)
+{
+    sim_load = (sim_load_t) {
+        .depth = (unsigned) ANY_OF(1, 2, 4, 16),
+        .value_scale = (unsigned) ANY_OF(64, 1000, 8000, 30000, 60000),
+        .keys = (unsigned) ANY_OF(3, 12, SIM_KEYS, SIM_KEYS),
+        .sync = (fkv_sync_e) ANY_OF(FKV_SYNC_ALWAYS, FKV_SYNC_ALWAYS,
+                                    FKV_SYNC_ALWAYS, FKV_SYNC_EVERYSEC,
+                                    FKV_SYNC_OFF)
+    };
+
+    world = (world_t) {
+        .workers = 1 + (unsigned) sim_below(WORKERS_MAX),
+        .deaths_mean = (unsigned) ANY_OF(0, 500, 5000, 50000),
+        .ops = ANY_OF(50, 200, 1000),
+        .options = {
+            .path = "/store",
+            .memory = FKV_MEMORY_MIN,
+            .sync = sim_load.sync,
+            .compression = (fkv_compression_e) sim_below(3),
+            .index = (fkv_index_e) sim_below(3),
+            .compaction = (fkv_compaction_e) sim_below(3),
+            .uid = (uid_t) -1,
+            .gid = (gid_t) -1,
+            .fs = &sim_fs,
+            .io = &sim_io
+        }
+    };
+
+    sim_strict = true;
+    sim_faults.ordered = sim_chance(2);
+    sim_faults.short_one_in = (unsigned) ANY_OF(0, 0, 20);
+    sim_plan.blocks_max = (unsigned) ANY_OF(0, 20, 300, 3000);
+}
+
+
+static void
+life(void)
+{
+    sim_proc_t  *self = sim_proc_new("master");
+    sim_end_e    end;
+
+    sim_immortal(self, true);
+    sim_work_begin();
+    sim_plan.cut = SIM_FOREVER;
+    sim_plan.kill_all = SIM_FOREVER;
+    sim_plan.death = SIM_FOREVER;
+
+    if (!world.last && !sim_chance(3)) {
+        *(sim_chance(4) ? &sim_plan.kill_all : &sim_plan.cut) =
+            any_below(100000);
+    }
+
+    (void) sim_spawn(self, master, self);
+    end = sim_run();
+    sim_figures->lives++;
+
+    switch (end) {
+
+    case SIM_END_CUT:
+        sim_say("the power is cut");
+        sim_figures->cuts++;
+        sim_io_cut();
+        sim_disk_cut();
+        break;
+
+    case SIM_END_KILLED:
+        sim_say("all are killed");
+        sim_figures->kills++;
+        sim_io_died(NULL);
+        sim_disk_close_all(NULL);
+        break;
+
+    case SIM_END_DONE:
+    case SIM_END_NONE:
+        break;
+    }
+
+    sim_events_end();
+    sim_pass(any_below(100 * SIM_SECOND));
+}
+
+
+void
+sim_world(uint64_t seed)
+{
+    unsigned  lives;
+
+    sim_begin(seed);
+    sim_model_begin();
+    sim_disk_begin();
+    world_plan();
+    lives = 1 + (unsigned) sim_below(LIVES_MAX);
+
+    sim_say("seed %llu: %u workers, %u deep, values to %u, %u keys, sync %d, "
+            "%u lives, deaths %u, blocks %u", (unsigned long long) seed,
+            world.workers, sim_load.depth, sim_load.value_scale, sim_load.keys,
+            sim_load.sync, lives, world.deaths_mean, sim_plan.blocks_max);
+
+    for (unsigned i = 0; i < lives; i++) {
+        life();
+    }
+
+    world.last = true;
+    life();
+}
