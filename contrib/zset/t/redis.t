@@ -1,53 +1,10 @@
-# Sorted sets answer as Redis' do: random commands, good and bad, sent to both; small
-# ones, large ones, and on the way from one to the other.
+# Sorted sets answer as Redis' do.
 
 use strict;
 use warnings;
 
-use Test::More;
+use Ferrokv::Collection;
 use Ferrokv::Differ qw(one_of chance up_to);
-use Ferrokv::Installed;
-use Ferrokv::Nginx;
-
-if (my $why = Ferrokv::Differ->missing) {
-    plan skip_all => $why;
-}
-
-my %vars = (EXTENSIONS => extension_conf('zset'));
-my $nginx = Ferrokv::Nginx->new(<<'CONF', stream => 1, vars => \%vars);
-%%GLOBALS%%
-%%EXTENSIONS%%
-ferrokv_param zset.packed_entries 6;
-ferrokv_store main path=%%DIR%%/store memory=64m;
-events { }
-stream {
-    server {
-        listen 127.0.0.1:%%PORT%%;
-        ferrokv_resp;
-    }
-}
-CONF
-
-$nginx->start;
-
-my $differ = Ferrokv::Differ->new($nginx->port);
-my @keys = map { "key$_" } 1 .. 4;
-my $i64_max = '9223372036854775807';
-my $i64_min = '-9223372036854775808';
-
-# Some, and sometimes one too few or too many.
-sub cut {
-    my @args = @_;
-
-    pop @args if @args > 1 && $args[0] !~ /rand/i && chance(60);
-    push @args, one_of('more', 1) if chance(80);
-    return [@args];
-}
-
-sub key { return chance(30) ? one_of('missing', 'string') : one_of(@keys) }
-
-# Also where one is stored: over anything.
-sub target { return chance(20) ? 'other' : one_of(@keys) }
 
 # Whose members have all the same score, for ranges of names.
 sub lex_key { return chance(6) ? one_of('never', 'string') : 'lex' }
@@ -78,12 +35,6 @@ sub bound { return one_of('', '', '(') . (chance(4) ? one_of('-inf', '+inf')
 sub name { return chance(12) ? one_of('', 'a', '(', '[')
                : chance(4) ? one_of('-', '+') : one_of('[', '(') . member() }
 
-sub some(&$) {
-    my ($what, $most) = @_;
-
-    return map { $what->() } 1 .. 1 + up_to($most);
-}
-
 sub members { return some { member() } chance(10) ? 12 : 2 }
 
 sub pairs { return some { (score(), member()) } chance(10) ? 12 : 2 }
@@ -93,9 +44,6 @@ sub keys_of {
 
     return (chance(12) ? one_of(0, -1, 2, 'x', 1000) : scalar @keys, @keys);
 }
-
-# How many at random: none, all, or so that the answer has no choice.
-sub many { return one_of(0, 1000, 1000, 'abc', '', '1.5', $i64_max, $i64_min) }
 
 sub maybe(@) { return chance(2) ? @_ : () }
 
@@ -128,12 +76,6 @@ sub range {
     return ($by eq 'BYSCORE' ? (key(), bound(), bound())
                              : (lex_key(), name(), name()),
             $by, maybe('REV'), limit());
-}
-
-sub scan_option {
-    return one_of('COUNT', 'match', 'x') if chance(20);
-    return ('COUNT', chance(6) ? int64() : 1000) if chance(2);
-    return ('MATCH', one_of('*', 'a1*', 'b?', '[', ''));
 }
 
 my %commands = (
@@ -174,59 +116,14 @@ my %commands = (
     ZDIFFSTORE  => sub { (target(), keys_of()) },
     ZINTERCARD  => sub { (keys_of(), maybe('LIMIT', int64())) },
     ZSCAN       => sub { (one_of('never', 'string'),
-                          one_of(0, 0, '', 'x', -1, ' 1', '99999999999999999999'),
-                          map { scan_option() } 1 .. up_to(2)) },
-    LEX         => sub { () },
+                          scan_options(int64(), 'a1*', 'b?')) },
     DEL         => sub { one_of(@keys, 'lex') },
-    TYPE        => sub { key() },
+    'ZADD lex'  => sub { ('lex', map { (3, $_) } members()) },
 );
 
-# What is done with keys of any type.
-%commands = (%commands,
-    COPY    => sub { (one_of(@keys), one_of(@keys), chance(2) ? 'REPLACE' : ()) },
-    RENAME  => sub { (one_of(@keys), one_of(@keys)) },
-    EXPIRE  => sub { (one_of(@keys), chance(4) ? -1 : 100_000) },
-    PERSIST => sub { one_of(@keys) },
-    TTL     => sub { one_of(@keys) },
-);
-
-my @names = sort keys %commands;
-my @short = qw(ZADD ZREM ZINCRBY ZCARD ZRANGE ZPOPMIN ZUNIONSTORE DEL);      # with an order, for transactions
-
-# Several as one.
-sub transaction {
-    return (['MULTI'], map({ [$_, $commands{$_}->()] }
-                           map { one_of(@short) } 0 .. up_to(4)), ['EXEC']);
-}
-
-# After a command, what it left.
-sub command {
-    my ($name) = @_;
-
-    return transaction() if chance(30);
-
-    return ['ZADD', 'lex', map { (3, $_) } members()] if $name eq 'LEX';
-    $name = 'ZADD' if $name =~ /^(?:DEL|EXPIRE|Z.*POP|ZREMRANGE)/ && chance(2);
-    my $command = cut(chance(2) ? $name : lc $name, $commands{$name}->());
-    my $key = one_of(@keys, 'other', 'lex');
-
-    return ($command, chance(3)
-            ? (['ZRANGE', $key, 0, -1, 'WITHSCORES'], ['ZCARD', $key],
-               ['EXISTS', $key]) : ());
-}
-
-$differ->same(['SET', 'string', 'bytes']);
-
-for my $name (@names) {
-    $differ->random(300, sub { return command(chance(2) ? $name
-        : one_of(@names)) }, $name);
-}
-
-$differ->random(15_000, sub { return command(one_of(@names)) }, 'all of them');
-
-$differ->both([qw(HELLO 3)]);
-$differ->random(3_000, sub { return command(one_of(@names)) }, 'RESP3');
-
-$differ->finish;
-$nginx->finish;
-done_testing();
+collection_as_redis('zset',
+    commands => \%commands,
+    order => [qw(ZADD ZREM ZINCRBY ZCARD ZRANGE ZPOPMIN ZUNIONSTORE DEL)],
+    fill => [ZADD => qr/^(?:DEL|EXPIRE|Z.*POP|ZREMRANGE)/],
+    look => sub { (['ZRANGE', $_[0], 0, -1, 'WITHSCORES'], ['ZCARD', $_[0]]) },
+    keys => ['other', 'lex'], whole => qr/rand/i);
