@@ -4,23 +4,17 @@
  * processes; and of one that is killed.
  */
 
-#include "perform.h"
+#include "sent.h"
 #include "own_elements.h"
 #include "commands/types.h"
 
 #define KEYS       4
 #define FIELDS     8
-#define DATABASES  2
-#define DEPTH_MAX  6
 #define ROUNDS     900
 #define SHARED     1200
 
 #define WRONG                                                                 \
     "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
-
-static live_t     live;
-static perform_t  p;
-static uint64_t   seed;
 
 typedef enum { NONE, STRING, HASH } kind_e;
 
@@ -29,35 +23,7 @@ typedef struct {
     unsigned  values[FIELDS];       /* 0 = there is none */
 } cell_t;
 
-static cell_t    model[DATABASES][KEYS];
-static unsigned  model_ns;
-
-typedef struct {
-    performing_t  r;
-    int           rc;
-    char          expected[16384];
-    size_t        len;
-} sent_t;
-
-
-static unsigned
-any(unsigned n)
-{
-    return (unsigned) (check_random(&seed) >> 33) % n;
-}
-
-
-static void
-answers(sent_t *s, const char *fmt, ...)
-{
-    va_list  args;
-
-    va_start(args, fmt);
-    s->len += (size_t) vsnprintf(s->expected + s->len,
-                                 sizeof(s->expected) - s->len, fmt, args);
-    va_end(args);
-    assert_true(s->len < sizeof(s->expected));
-}
+static cell_t  model[SENT_DATABASES][KEYS];
 
 
 static void
@@ -200,7 +166,7 @@ model_place(sent_t *s, cell_t *from, cell_t *to, bool drop)
 static void
 model_move(sent_t *s, unsigned a)
 {
-    cell_t  *from = &model[model_ns][a], *to = &model[1 - model_ns][a];
+    cell_t  *from = &model[sent_ns][a], *to = &model[1 - sent_ns][a];
 
     if (from->kind == NONE || to->kind != NONE) {
         answers(s, ":0\r\n");
@@ -233,7 +199,7 @@ static void
 command_any(sent_t *s, char *line, size_t size)
 {
     static const char *const  sets[] = { "HSET", "HSETLATE", "HSETBAD" };
-    cell_t                   *cells = model[model_ns], was;
+    cell_t                   *cells = model[sent_ns], was;
     unsigned                  a = any(KEYS), b = any(KEYS), n, f[3], v[3];
     size_t                    len;
 
@@ -353,89 +319,14 @@ command_any(sent_t *s, char *line, size_t size)
         return;
     }
 
-    (void) snprintf(line, size, "MOVE k%c %u", 'a' + a, 1 - model_ns);
+    (void) snprintf(line, size, "MOVE k%c %u", 'a' + a, 1 - sent_ns);
     model_move(s, a);
-}
-
-
-static void
-sent_make(sent_t *s)
-{
-    unsigned  n = (any(3) == 0) ? 1 + any(6) : 1;
-    char      line[256];
-
-    perform_init(&p, &s->r);
-    s->len = 0;
-    s->r.exec.multi = (n > 1);
-
-    if (n > 1) {
-        answers(s, "*%u\r\n", n);
-    }
-
-    for (unsigned i = 0; i < n; i++) {
-        command_any(s, line, sizeof(line));
-        perform_add(&p, &s->r, line);
-    }
-}
-
-
-/* The next one may start when this one is placed. */
-static void
-sent_start(sent_t *s, uint64_t *after)
-{
-    s->r.exec.after = *after;
-    s->rc = fkv_exec(&s->r.exec);
-
-    for (uint64_t until = live_ms() + 60000; !s->r.exec.placed; ) {
-        live_loop(&live, 10);
-        assert_true(live_ms() < until);
-    }
-
-    *after = fkv__max(*after, s->r.exec.lsn);
-}
-
-
-static void
-sent_check(sent_t *s)
-{
-    char  first[256];
-
-    (void) snprintf(first, sizeof(first), "%s", s->r.text[0]);
-    (void) perform_end(&p, &s->r, s->rc);
-
-    if (p.out.len != s->len + 1
-        || memcmp(p.out.data, s->expected, s->len) != 0)
-    {
-        fail_msg("%s...: expected \"%s\", got \"%s\"", first, s->expected,
-                 p.out.data);
-    }
-}
-
-
-/* So that memtables become tables meanwhile. */
-static void
-fill(void)
-{
-    static char   filler[16000];
-    bool          done = false;
-    fkv_change_t  change = { .ns = 2, .key = FKV_STR("filler"),
-                             .blind = true, .action = FKV_PUT,
-                             .value = { (uint8_t *) filler,
-                                        sizeof(filler) } };
-    fkv_update_t  u = { .store = live.store, .changes = &change, .n = 1,
-                        .op = { .on_done = live_done, .data = &done } };
-
-    assert_int_equal(live_wait(&live, &u.op, fkv_update(&u), &done), FKV_OK);
 }
 
 
 static void
 random_commands(fkv_sync_e sync)
 {
-    sent_t       *sent = calloc(DEPTH_MAX, sizeof(*sent));
-    uint64_t      after = 0;
-    fkv_stats_t   stats;
-
     live_dir(&live);
     live_open(&live, FKV_MEMORY_MIN, sync);
     attach();
@@ -443,32 +334,10 @@ random_commands(fkv_sync_e sync)
     memset(model, 0, sizeof(model));
     seed = 23 + sync;
 
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        unsigned  depth = 1 + any(DEPTH_MAX);
-
-        p.ns = model_ns = any(DATABASES);
-
-        for (unsigned k = 0; k < depth; k++) {
-            sent_make(&sent[k]);
-            sent_start(&sent[k], &after);
-        }
-
-        for (unsigned k = 0; k < depth; k++) {
-            sent_check(&sent[k]);
-        }
-
-        if (i % 4 == 0) {
-            fill();
-        }
-    }
-
-    fkv_stats(live.store, &stats);
-    assert_true(stats.flushes > 0);
-    assert_int_equal(fkv_in_flight(live.store), 0);
+    sent_rounds(ROUNDS, command_any);
     fkv_helper_stop(live.store);
     detach();
     live_remove(&live);
-    free(sent);
 }
 
 

@@ -3,54 +3,19 @@
  * answers of those before them have come, against a model that is a table.
  */
 
-#include "perform.h"
+#include "sent.h"
 #include "own_commands.h"
 
 #define KEYS       12
-#define DATABASES  2
-#define DEPTH_MAX  8
 #define ROUNDS     1200
 #define VALUE_MAX  40
-
-static live_t     live;
-static perform_t  p;
-static uint64_t   seed;
 
 typedef struct {
     bool  exists;
     char  value[VALUE_MAX];
 } cell_t;
 
-static cell_t    model[DATABASES][KEYS];
-static unsigned  model_ns;
-
-/* What a pipeline of these should answer, and its parts. */
-typedef struct {
-    performing_t  r;
-    int           rc;
-    char          expected[16384];
-    size_t        len;
-} sent_t;
-
-
-static unsigned
-any(unsigned n)
-{
-    return (unsigned) (check_random(&seed) >> 33) % n;
-}
-
-
-static void
-answers(sent_t *s, const char *fmt, ...)
-{
-    va_list  args;
-
-    va_start(args, fmt);
-    s->len += (size_t) vsnprintf(s->expected + s->len,
-                                 sizeof(s->expected) - s->len, fmt, args);
-    va_end(args);
-    assert_true(s->len < sizeof(s->expected));
-}
+static cell_t  model[SENT_DATABASES][KEYS];
 
 
 static void
@@ -120,7 +85,7 @@ model_rename(sent_t *s, cell_t *from, cell_t *to)
 static void
 model_move(sent_t *s, unsigned a)
 {
-    cell_t  *from = &model[model_ns][a], *to = &model[1 - model_ns][a];
+    cell_t  *from = &model[sent_ns][a], *to = &model[1 - sent_ns][a];
 
     if (!from->exists || to->exists) {
         answers(s, ":0\r\n");
@@ -157,7 +122,7 @@ model_keys(sent_t *s, const cell_t *cells)
 static void
 command_any(sent_t *s, char *line, size_t size)
 {
-    cell_t    *cells = model[model_ns];
+    cell_t    *cells = model[sent_ns];
     unsigned   a = any(KEYS), b = any(KEYS), c = any(KEYS);
     char       value[VALUE_MAX];
 
@@ -229,7 +194,7 @@ command_any(sent_t *s, char *line, size_t size)
         return;
 
     case 11:
-        (void) snprintf(line, size, "MOVE k%c %u", 'a' + a, 1 - model_ns);
+        (void) snprintf(line, size, "MOVE k%c %u", 'a' + a, 1 - sent_ns);
         model_move(s, a);
         return;
 
@@ -252,116 +217,19 @@ command_any(sent_t *s, char *line, size_t size)
 
 
 static void
-sent_make(sent_t *s)
-{
-    unsigned  n = (any(3) == 0) ? 1 + any(6) : 1;
-    char      line[128];
-
-    perform_init(&p, &s->r);
-    s->len = 0;
-    s->r.exec.multi = (n > 1);
-
-    if (n > 1) {
-        answers(s, "*%u\r\n", n);
-    }
-
-    for (unsigned i = 0; i < n; i++) {
-        command_any(s, line, sizeof(line));
-        perform_add(&p, &s->r, line);
-    }
-}
-
-
-/* The next one may start when this one is placed. */
-static void
-sent_start(sent_t *s, uint64_t *after)
-{
-    s->r.exec.after = *after;
-    s->rc = fkv_exec(&s->r.exec);
-
-    for (uint64_t until = live_ms() + 60000; !s->r.exec.placed; ) {
-        live_loop(&live, 10);
-        assert_true(live_ms() < until);
-    }
-
-    *after = fkv__max(*after, s->r.exec.lsn);
-}
-
-
-static void
-sent_check(sent_t *s)
-{
-    char  first[256];
-
-    (void) snprintf(first, sizeof(first), "%s", s->r.text[0]);
-    (void) perform_end(&p, &s->r, s->rc);
-
-    if (p.out.len != s->len + 1
-        || memcmp(p.out.data, s->expected, s->len) != 0)
-    {
-        fail_msg("%s...: expected \"%s\", got \"%s\"", first, s->expected,
-                 p.out.data);
-    }
-}
-
-
-static void
 random_commands(fkv_sync_e sync)
 {
-    sent_t    *sent = calloc(DEPTH_MAX, sizeof(*sent));
-    uint64_t   after = 0;
-    char       filler[16000];
-
     live_dir(&live);
     live_open(&live, FKV_MEMORY_MIN, sync);
     live_attach(&live, FKV_WORKER);
     (void) fkv_helper(live.store);
     p = (perform_t) { .live = &live, .own = own_commands };
     memset(model, 0, sizeof(model));
-    memset(filler, 'f', sizeof(filler));
     seed = 17 + sync;
 
-    for (unsigned i = 0; i < ROUNDS; i++) {
-        unsigned  depth = 1 + any(DEPTH_MAX);
-
-        p.ns = model_ns = any(DATABASES);
-
-        for (unsigned k = 0; k < depth; k++) {
-            sent_make(&sent[k]);
-            sent_start(&sent[k], &after);
-        }
-
-        for (unsigned k = 0; k < depth; k++) {
-            sent_check(&sent[k]);
-        }
-
-        /* So that memtables become tables meanwhile. */
-        if (i % 4 == 0) {
-            bool          done = false;
-            fkv_change_t  change = { .ns = 2, .key = FKV_STR("filler"),
-                                     .blind = true, .action = FKV_PUT,
-                                     .value = { (uint8_t *) filler,
-                                                sizeof(filler) } };
-            fkv_update_t  u = { .store = live.store, .changes = &change,
-                                .n = 1, .op = { .on_done = live_done,
-                                                .data = &done } };
-
-            assert_int_equal(live_wait(&live, &u.op, fkv_update(&u), &done),
-                             FKV_OK);
-        }
-    }
-
-    {
-        fkv_stats_t  stats;
-
-        fkv_stats(live.store, &stats);
-        assert_true(stats.flushes > 0);
-    }
-
-    assert_int_equal(fkv_in_flight(live.store), 0);
+    sent_rounds(ROUNDS, command_any);
     fkv_helper_stop(live.store);
     perform_remove(&p);
-    free(sent);
 }
 
 
