@@ -937,6 +937,11 @@ typedef struct {
     unsigned    leases_max;
     uint64_t    snapshot_oldest;    /* LSN; 0 = none is held */
     uint64_t    expiry_late_max_ms; /* the latest notice of an expiry */
+    unsigned    latches;            /* held now, the gate among them */
+    unsigned    claims;             /* held now */
+    unsigned    jobs;               /* that wait for the helper, or run */
+    unsigned    readers;            /* processes that look into memtables */
+    unsigned    block_readers;      /* and into cached blocks */
     unsigned    processes;          /* slots in use */
     bool        helper;             /* the helper role has an owner */
     bool        readonly;

@@ -111,7 +111,9 @@ fkv__step(const char *name)
     colon = strchr(wanted, ':');
     len = (colon != NULL) ? (size_t) (colon - wanted) : strlen(wanted);
 
-    if (strncmp(name, wanted, len) != 0 || name[len] != '\0') {
+    if (!(len == 1 && wanted[0] == '*')
+        && (strncmp(name, wanted, len) != 0 || name[len] != '\0'))
+    {
         return;
     }
 

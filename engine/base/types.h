@@ -140,8 +140,9 @@ void fkv__assert_failed(const char *cond, const char *file, int line)
 
 /*
  * A numbered kill point.  In builds with FKV_STEPS a process whose environment
- * says FKV_KILL=commit.3 (or commit.3:17 for the 17th passage in this process)
- * kills itself with SIGKILL there; in other builds it is nothing.
+ * says FKV_KILL=commit.3 (or commit.3:17 for the 17th passage in this process,
+ * or *:17 for that of any of them) kills itself with SIGKILL there; in other
+ * builds it is nothing.
  */
 #ifdef FKV_STEPS
 #define FKV_STEP(name)  fkv__step(name)

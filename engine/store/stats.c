@@ -67,6 +67,45 @@ stats_arenas(const fkv__segment_shm_t *seg, fkv_stats_t *stats)
 }
 
 
+/*
+ * What processes hold at this moment.  When nobody does anything all of it is
+ * 0, whoever has died.
+ */
+static void
+stats_held(fkv__segment_shm_t *seg, fkv_stats_t *stats)
+{
+    const uint32_t  *latches = fkv__segment_latches(seg);
+
+    for (unsigned i = 0; i < FKV__LATCHES; i++) {
+        stats->latches += (__atomic_load_n(&latches[i], __ATOMIC_RELAXED)
+                           != FKV__NOBODY);
+    }
+
+    stats->latches += (__atomic_load_n(&seg->gate.owner, __ATOMIC_RELAXED)
+                       != FKV__NOBODY);
+
+    for (unsigned i = 0; i < FKV__CLAIMS; i++) {
+        stats->claims += (__atomic_load_n(&seg->claims[i].word,
+                                          __ATOMIC_RELAXED) != 0);
+    }
+
+    for (unsigned i = 0; i < FKV__JOBS; i++) {
+        stats->jobs += (FKV__JOB_STATE(__atomic_load_n(&seg->jobs[i].state,
+                                                       __ATOMIC_RELAXED))
+                        != FKV__JOB_FREE);
+    }
+
+    for (unsigned s = 0; s < FKV__SLOTS_MAX; s++) {
+        const fkv__slot_shm_t  *slot = &seg->slots[s];
+
+        stats->readers += (__atomic_load_n(&slot->pin, __ATOMIC_RELAXED) != 0);
+        stats->block_readers
+            += (__atomic_load_n(&slot->reading, __ATOMIC_RELAXED) != 0
+                || __atomic_load_n(&slot->filling, __ATOMIC_RELAXED) != 0);
+    }
+}
+
+
 static void
 stats_usage(fkv_t *store, fkv_stats_t *stats)
 {
@@ -102,13 +141,14 @@ stats_snapshots(fkv_t *store, fkv_stats_t *stats)
 void
 fkv_stats(fkv_t *store, fkv_stats_t *stats)
 {
-    const fkv__segment_shm_t  *seg = store->seg;
-    const fkv__state_shm_t    *state = &seg->state;
+    fkv__segment_shm_t      *seg = store->seg;
+    const fkv__state_shm_t  *state = &seg->state;
 
     memset(stats, 0, sizeof(*stats));
 
     stats_counters(seg, stats);
     stats_arenas(seg, stats);
+    stats_held(seg, stats);
     stats_snapshots(store, stats);
     stats_usage(store, stats);
 

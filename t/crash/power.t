@@ -49,20 +49,21 @@ http {
 CONF
 
 my ($disk, $nginx, $model, $sync);
-my %done = map { $_ => 0 } qw(cuts starts steps writes);
-my @types = grep { usable($_) } $seconds ? qw(ext4 xfs) : 'ext4';
+my %done = map { $_ => 0 } qw(cuts starts steps writes lost);
+my @disks = shuffle grep { usable(@$_) }
+    ['ext4'], ['ext4', cache => 1],
+    $seconds ? (['xfs'], ['xfs', cache => 1]) : ();
 
-plan skip_all => 'no filesystem to cut off' if !@types;
+plan skip_all => 'no filesystem to cut off' if !@disks;
 $seconds ? long() : short();
 note sprintf '%d cuts (%d of them in a start, %d at a numbered step), %d writes '
-    . 'and reads, %.0f s, FKV_SEED=%s',
-    @done{qw(cuts starts steps writes)}, time - $begun, $seed;
+    . 'and reads, %d unsynced sectors lost, %.0f s, FKV_SEED=%s',
+    @done{qw(cuts starts steps writes lost)}, time - $begun, $seed;
 done_testing();
 
 
 sub usable {
-    my ($type) = @_;
-    my $why = Ferrokv::Disk->missing($type);
+    my $why = Ferrokv::Disk->missing(@_);
 
     diag "not here: $why" if $why;
     return !$why;
@@ -71,7 +72,7 @@ sub usable {
 
 sub short {
     for (shuffle keys %lost) {
-        fresh('ext4', $_);
+        fresh($_, @{ $disks[rand @disks] });
         under_load();
         in_a_start();
         finish();
@@ -83,12 +84,12 @@ sub long {
     my @steps = shuffle(sort keys %{ Ferrokv::Steps::found() });
 
     for (my $n = 0; going_on(); $n++) {
-        fresh($types[$n % @types], (qw(always everysec off))[rand 3]);
+        fresh((qw(always everysec off))[rand 3], @{ $disks[$n % @disks] });
         going_on() && under_load() for 1 .. 4;
         going_on() && in_a_start() for 1 .. 3;
         finish();
 
-        fresh($types[$n % @types], 'always');
+        fresh('always', @{ $disks[$n % @disks] });
         push @steps, my @some = splice @steps, 0, 12;
         going_on() && at_step($_) for @some;
         finish();
@@ -103,9 +104,9 @@ sub going_on {
 
 # An empty filesystem; the first start makes the store.
 sub fresh {
-    (my $type, $sync) = @_;
+    ($sync, my @disk) = @_;
 
-    $disk = Ferrokv::Disk->new($type);
+    $disk = Ferrokv::Disk->new(@disk);
     chmod 0777, $disk->path;
     $nginx = Ferrokv::Nginx->new($conf,
         vars => { SYNC => $sync, DISK => $disk->path });
@@ -120,12 +121,16 @@ sub fresh {
 
 sub finish {
     $done{writes} += $model->{ops};
+    $done{lost} += $disk->lost if $disk->{cache};
     $nginx->finish;
     $disk->end;
 }
 
 
-sub name { return "$disk->{type}, sync=$sync, $_[0]" }
+sub name {
+    return $disk->{type} . ($disk->{cache} ? ' with a cache' : '')
+        . ", sync=$sync, $_[0]";
+}
 
 
 sub under_load {

@@ -62,7 +62,8 @@ is_deeply([ grep { ($main->{$_} // 'none') !~ /^\d+$/ } qw(
     keys_estimated memory memory_arenas memory_used memory_cache
     memory_cache_used memory_meta memory_private arenas arenas_free
     arenas_sealed lsn_ready lsn_durable tables table_bytes
-    edit leases leases_max snapshot_oldest expiry_late_max_ms processes) ], [], 'every figure');
+    edit leases leases_max snapshot_oldest expiry_late_max_ms latches
+    claims jobs readers block_readers processes) ], [], 'every figure');
 is(scalar @{ $main->{levels} }, 8, 'levels');
 is_deeply([ sort keys %{ $main->{namespaces} } ], [ 0, 'cache' ],
           'namespaces that hold something or have a quota');

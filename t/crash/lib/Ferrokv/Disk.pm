@@ -12,16 +12,22 @@ package Ferrokv::Disk;
 #
 # Cut       the filesystem's own shutdown (FS_IOC_SHUTDOWN), which does not write
 #           its log: what was not synced, a name, a length or dirty pages, is
-#           gone, and every later write fails
-# Not cut   what lay in a drive's volatile cache: a direct write stays, synced
+#           gone, and every later write fails; but a direct write stays, synced
 #           or not
+# cache     => 1: the device has a cache, of which a cut keeps what it likes
+#           (t/crash/disk.c, needs FUSE), and may be slow: $disk->slow(ms).  A
+#           cut comes with one of the next writes, in the middle of what belongs
+#           together
 # Device    the loop device is this mount's own and goes with it
 
 use strict;
 use warnings;
 
-use POSIX ();
+use File::Path qw(make_path);
 use File::Temp qw(tempdir);
+use IO::Handle;
+use IPC::Open2 qw(open2);
+use POSIX ();
 use Time::HiRes qw(sleep time);
 
 use constant {
@@ -40,7 +46,7 @@ my @all;
 
 # Why there can be none of this type here; '' when there can.
 sub missing {
-    my ($class, $type) = @_;
+    my ($class, $type, %opt) = @_;
 
     return "$type: only root mounts" if $> != 0;
     return "$type: no $mkfs{$type}[0]"
@@ -48,7 +54,9 @@ sub missing {
             '/usr/sbin';
     return "$type: no loop device" if system('losetup -f >/dev/null 2>&1') != 0;
 
-    my $disk = $class->new($type, may_fail => 1);
+    return "$type: no /dev/fuse" if $opt{cache} && !-w '/dev/fuse';
+
+    my $disk = $class->new($type, %opt, may_fail => 1);
     my $why = $disk->{why} ? "$type: $disk->{why}" : '';
 
     $disk->end;
@@ -56,14 +64,14 @@ sub missing {
 }
 
 
-# Options: megabytes (of a sparse file).
+# Options: cache, megabytes (of a sparse file).
 sub new {
     my ($class, $type, %opt) = @_;
     my $dir = tempdir('ferrokv-disk-XXXXXX', CLEANUP => 0,
                       DIR => $ENV{FKV_TMP} // '/var/tmp');
     my $self = bless {
         type => $type, dir => $dir, image => "$dir/image",
-        path => "$dir/mnt", owner => $$, cuts => 0,
+        path => "$dir/mnt", device => "$dir/image", owner => $$,
         megabytes => $smallest{$type}, %opt,
     }, $class;
 
@@ -75,13 +83,55 @@ sub new {
     open my $image, '>', $self->{image} or die "$self->{image}: $!";
     truncate $image, $self->{megabytes} << 20 or die "truncate: $!";
 
-    $self->_run(@{ $mkfs{$type} }, $self->{image}) && $self->_mount;
+    $self->_run(@{ $mkfs{$type} }, $self->{image})
+        && (!$self->{cache} || $self->_insert) && $self->_mount;
     return $self;
 }
 
 
 sub path { return $_[0]{path} }
-sub cuts { return $_[0]{cuts} }
+
+
+# The program that is the disk.  It ends with us, however we end.
+sub _insert {
+    my ($self) = @_;
+    my ($program, $source) = qw(build/crash/disk t/crash/disk.c);
+
+    make_path('build/crash');
+    $self->_run($ENV{CC} // 'cc', qw(-std=gnu11 -O2 -Wall -Wextra -Werror -o),
+                "$program.$$", $source)
+        && rename "$program.$$", $program or return 0
+        if !-e $program || -M $program > -M $source;
+
+    mkdir "$self->{dir}/fuse" or die "$self->{dir}/fuse: $!";
+    $self->{device} = "$self->{dir}/fuse/disk";
+    $self->{pid} = open2(@$self{qw(said orders)}, $program, $self->{image},
+                         "$self->{dir}/fuse");
+    return $self->_order('counts');
+}
+
+
+# What the disk answers.
+sub _order {
+    my ($self, $order) = @_;
+
+    local $SIG{PIPE} = 'IGNORE';
+    print { $self->{orders} } "$order\n";
+    $self->{orders}->flush;
+    my $said = readline $self->{said};
+
+    return $said if defined $said;
+    $self->{why} = 'no FUSE';
+    die "$self->{why}\n" if !$self->{may_fail};
+    return;
+}
+
+
+sub slow { return $_[0]->_order("slow $_[1]") }
+
+
+# How many sectors cuts have taken.
+sub lost { return $_[0]->_order('counts') =~ /(\d+) lost/ ? $1 : 0 }
 
 
 # A command, quietly; what it says is for whoever asks why it failed.
@@ -108,9 +158,8 @@ sub _mount {
     my ($self) = @_;
 
     $self->_run('mount', '-t', $self->{type}, '-o', 'loop,noatime',
-                $self->{image}, $self->{path}) or return;
+                $self->{device}, $self->{path}) or return;
     $self->{mounted} = 1;
-    chmod 0755, $self->{path};
 }
 
 
@@ -118,9 +167,25 @@ sub cut {
     my ($self) = @_;
     my $how = pack 'L', NO_LOG_FLUSH;
 
-    open my $root, '<', $self->{path} or die "$self->{path}: $!";
-    ioctl $root, SHUTDOWN, $how or die "shutdown: $!";
-    $self->{cuts}++;
+    $self->_power_off if $self->{cache};
+
+    # XFS may have shut itself down by now.
+    if (open my $root, '<', $self->{path}) {
+        return if ioctl $root, SHUTDOWN, $how;
+    }
+
+    die "$self->{path}: shutdown: $!\n" if !$self->{cache};
+}
+
+
+# With one of the next writes, if there are any.
+sub _power_off {
+    my ($self) = @_;
+    my $end = time + 0.2;
+
+    $self->_order(sprintf 'cut %d %d', rand 40, rand 1 << 31);
+    sleep 0.005 while time < $end && $self->_order('counts') !~ /dead/;
+    $self->_order(sprintf 'cut 0 %d', rand 1 << 31) if time >= $end;
 }
 
 
@@ -129,6 +194,7 @@ sub restore {
     my ($self) = @_;
 
     $self->_umount or die "$self->{path} cannot be unmounted\n";
+    $self->_order('live') if $self->{cache};
     $self->_mount;
 }
 
@@ -152,10 +218,18 @@ sub end {
 
     # A lazy one at last: the device goes with whoever still holds it.
     $self->_umount || system "umount -l '$self->{path}'" if $self->{mounted};
+    $self->_eject if $self->{pid};
     unlink $self->{image};
-    rmdir $self->{path};
-    rmdir $self->{dir};
+    rmdir for $self->{path}, "$self->{dir}/fuse", $self->{dir};
     @all = grep { $_ != $self } @all;
+}
+
+
+sub _eject {
+    my ($self) = @_;
+
+    close $self->{orders};
+    waitpid $self->{pid}, 0;
 }
 
 
