@@ -106,12 +106,17 @@ ngx_stream_ferrokv_chunk_room(ngx_stream_ferrokv_resp_t *resp)
         return NGX_OK;
     }
 
-    /* what is announced may never come */
+    /*
+     * What is announced may never come.  What is wanted may be no more than the
+     * next byte: it grows by a part of what is there, or each byte would
+     * move all of them.
+     */
 
     size = ngx_max(have * 2, NGX_STREAM_FERROKV_CHUNK);
 
     if (resp->wanted > have && resp->wanted < size) {
-        size = ngx_max(resp->wanted, NGX_STREAM_FERROKV_CHUNK);
+        size = ngx_max(resp->wanted, have + have / 4);
+        size = ngx_max(size, NGX_STREAM_FERROKV_CHUNK);
     }
 
     if (chunk->refs == 1

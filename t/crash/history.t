@@ -95,6 +95,9 @@ sub round {
     $round{$what}->() for 1 .. $long;
     pause();
 
+    # In the midst of it, as well.
+    restart(), pause() if $nginx->{vars}{SYNC} eq 'always';
+
     my $history = $recorder->look($recorder->end);
 
     restart(), $recorder->look($history) if $nginx->{vars}{SYNC} eq 'always';
@@ -115,9 +118,6 @@ sub round {
 
 sub finish {
     my ($name) = @_;
-
-    restart();
-
     my $r = Ferrokv::Http->new($nginx->port)->get('/kv/?prefix=r&limit=5');
 
     is_deeply($r->json->{keys}, [], "$name: nothing has come back");
@@ -183,6 +183,8 @@ sub helper {
 
 
 sub all {
-    pause();
-    restart();
+    for (1 .. 3) {
+        pause();
+        restart();
+    }
 }
