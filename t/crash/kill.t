@@ -1,5 +1,8 @@
-# kill -9 at any time: of a worker, the helper, the master, all.  Who is left
-# goes on serving, and nothing acknowledged is lost.  FKV_SEED= repeats a run.
+# kill -9 at any time: of a worker, the helper, the master, all; and at the
+# numbered steps of engine and module.  Who is left goes on serving, nothing
+# acknowledged is lost, and nothing stays held.
+#
+# FKV_SEED= repeats a run as far as it can; FKV_SECONDS= is the long form.
 
 use strict;
 use warnings;
@@ -10,36 +13,88 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Ferrokv::Http;
+use Ferrokv::Installed;
 use Ferrokv::Load;
 use Ferrokv::Model;
 use Ferrokv::Nginx;
+use Ferrokv::Steps;
 
 my $seed = $ENV{FKV_SEED} // time % 100000;
+my $seconds = $ENV{FKV_SECONDS};
+my $begun = time;
+
 note "FKV_SEED=$seed";
 srand $seed;
 
-my $nginx = Ferrokv::Nginx->new(<<'CONF');
+my $nginx = Ferrokv::Nginx->new(<<'CONF', stream => 1,
 %%GLOBALS%%
-ferrokv_store main path=%%DIR%%/store memory=4m;
+%%EXTENSIONS%%
+ferrokv_store main path=%%DIR%%/store memory=8m blob_min=16k;
 events { }
 http {
     %%HTTP%%
     keepalive_requests 1000000000;
+    client_max_body_size 2m;
+    ferrokv_limit_zone $uri zone=often store=main rate=2r/s;
     server {
         listen 127.0.0.1:%%PORT%% reuseport;
-        location /kv/ { ferrokv_rest write=on; }
+        location /kv/ { ferrokv_rest write=on danger=on; }
         location /status { ferrokv_status; }
+        location /limited/ { ferrokv_limit zone=often; return 200; }
+        location /cached/ {
+            ferrokv_cache main;
+            ferrokv_cache_valid 200 1s;
+            proxy_pass http://127.0.0.1:%%PORT%%/origin$uri;
+        }
+        location /origin { return 200 $uri; }
+    }
+}
+stream {
+    server {
+        listen 127.0.0.1:%%PORT1%% reuseport;
+        ferrokv_resp;
     }
 }
 CONF
-
-my $model = Ferrokv::Model->new($nginx->port);
+    vars => { EXTENSIONS => extension_conf(qw(hash set zset list hll)) });
+my $model = Ferrokv::Model->new($nginx->port, redis_port => $nginx->port(1),
+    others => qr/^x:/,
+    clients => [qw(writer count sequence batch large snapshot web command multi
+                   element operand)]);
 my %kill = (worker => \&worker, workers => \&workers, helper => \&helper,
-            master => \&master, all => \&all);
+            master => \&master, all => \&all, steps => \&at_steps);
+my %done = map { $_ => 0 } qw(rounds deaths longest);
+my @steps = shuffle sort keys %{ Ferrokv::Steps::found() };
 
+$nginx->allow(qr/exited on signal 9$/);
 $nginx->start;
+ok_quiet('start');
 
-for my $who (shuffle((keys %kill) x 3)) {
+for (my $n = 0; going_on($n); $n++) {
+    kill_one((shuffle keys %kill)[0]) if $seconds;
+    kill_one($_) for $seconds ? () : shuffle keys %kill;
+}
+
+ok_quiet('at last');
+note sprintf '%d rounds, %d deaths, %d requests; the longest wait of a client '
+    . 'of another worker: %.3f s; %.0f s, FKV_SEED=%s',
+    @done{qw(rounds deaths)}, $model->{ops}, $done{longest}, time - $begun,
+    $seed;
+$nginx->finish;
+done_testing();
+
+
+sub going_on {
+    my ($n) = @_;
+
+    return $seconds ? time < $begun + $seconds
+                      && Test::More->builder->is_passing : $n < 1;
+}
+
+
+sub kill_one {
+    my ($who) = @_;
+
     note $who;
     $nginx->start if !$nginx->pids;
     $nginx->wait_workers(2);
@@ -47,7 +102,13 @@ for my $who (shuffle((keys %kill) x 3)) {
 
     $model->begin;
     $kill{$who}->();
-    is($model->wrong, '', "$who: nothing is lost") if $nginx->pids;
+
+    if ($nginx->master && $nginx->pids) {
+        is($model->wrong, '', "$who: nothing is lost");
+
+        # A list's cursor is held for ten seconds.
+        ok_quiet($who) if $seconds && rand() < 0.2;
+    }
 
     # And on disk?
     if ($who ne 'all') {
@@ -55,12 +116,50 @@ for my $who (shuffle((keys %kill) x 3)) {
         all();
     }
 
+    my $died = () = $nginx->error_log =~ /exited on signal 9$/mg;
+
     $nginx->start;
     is($model->wrong, '', "$who: nor by a restart");
+    $done{rounds}++;
+    $done{deaths} = $died;
 }
 
-$nginx->finish;
-done_testing();
+
+# Nobody does anything, so nobody holds anything; but the helper has its claim on
+# the extensions, and with theirs and that of its jobs two slots besides its own.
+sub ok_quiet {
+    my ($who) = @_;
+    my $http = Ferrokv::Http->new($nginx->port, keepalive => 0);
+    my %most = (latches => 0, claims => 1, jobs => 0, readers => 0, leases => 0,
+                block_readers => 0, arenas_sealed => 0, processes => 5);
+    my $held = sub {
+        my $is = $http->get('/status')->json->{stores}{main};
+
+        return join ', ', map { "$_ $is->{$_}" }
+            grep { $is->{$_} > $most{$_} } sort keys %most;
+    };
+
+    ok($nginx->wait_until(sub { $held->() eq '' }, 20),
+        "$who: nothing is held") or diag $held->();
+}
+
+
+# Again and again as nginx starts them anew; some at a certain step, others at
+# any.
+sub at_steps {
+    my $step = rand() < 0.5 ? '*' : $steps[0];
+    my $passage = 1 + int rand($step eq '*' ? 3000 : rand 100);
+
+    push @steps, shift @steps;
+    note "FKV_KILL=$step:$passage";
+    $nginx->write_conf(undef, globals => "env FKV_KILL=$step:$passage;");
+    $nginx->reload;
+    sleep 1;
+    $nginx->write_conf(undef, globals => '');
+    ok($nginx->reload, 'steps: a reload ends it');
+    $nginx->wait_until(sub { !$nginx->leaving }, 10);
+    $model->end;
+}
 
 
 sub some_time { sleep rand(0.5) + 0.05 }
@@ -179,4 +278,5 @@ sub ok_watched {
     cmp_ok($said->{longest}, '<', 2,
         "$who, without a pause ($said->{n} requests)");
     note sprintf 'longest wait %.3f s', $said->{longest};
+    $done{longest} = $said->{longest} if $said->{longest} > $done{longest};
 }

@@ -14,6 +14,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Ferrokv::Disk;
+use Ferrokv::Installed;
 use Ferrokv::Model;
 use Ferrokv::Nginx;
 use Ferrokv::Steps;
@@ -33,6 +34,7 @@ my %lost = (always => 0, everysec => 2, off => 1e9);
 # The build with steps reads the same, but also dies at them.
 my $conf = <<'CONF';
 %%GLOBALS%%
+%%EXTENSIONS%%
 ferrokv_store main path=%%DISK%%/store memory=4m sync=%%SYNC%% blob_min=16k
                    checkpoints=%%DISK%%/checkpoints;
 events { }
@@ -43,7 +45,12 @@ http {
     server {
         listen 127.0.0.1:%%PORT%% reuseport;
         location /kv/ { ferrokv_rest write=on danger=on; }
-        location /status { ferrokv_status; }
+    }
+}
+stream {
+    server {
+        listen 127.0.0.1:%%PORT1%% reuseport;
+        ferrokv_resp;
     }
 }
 CONF
@@ -108,11 +115,14 @@ sub fresh {
 
     $disk = Ferrokv::Disk->new(@disk);
     chmod 0777, $disk->path;
-    $nginx = Ferrokv::Nginx->new($conf,
-        vars => { SYNC => $sync, DISK => $disk->path });
+    $nginx = Ferrokv::Nginx->new($conf, stream => 1,
+        vars => { SYNC => $sync, DISK => $disk->path,
+                  EXTENSIONS => extension_conf(qw(hash set zset list hll)) });
     $nginx->allow(qr/\[(?:crit|alert|emerg)\]/, qr/exited on signal 9$/);
     $model = Ferrokv::Model->new($nginx->port,
-        clients => [qw(writer writer count sequence batch large)]);
+        redis_port => $nginx->port(1),
+        clients => [qw(writer writer count sequence batch large command multi
+                       element operand)]);
 
     in_a_start();
     $nginx->start if !$nginx->pids;

@@ -18,6 +18,10 @@ package Ferrokv::Model;
 #                     turn, each begun when the one before is acknowledged
 #           batch     three keys that change together
 #           large     values of 64 KiB to 1 MiB
+#           snapshot  listings at a snapshot, which never change
+#           web       a location that is cached and one that is limited
+#           command, multi, element, operand   Ferrokv/Model/Redis.pm; they need
+#                     redis_port
 # Options   keys (of a writer, 40), bytes (of a value, at most, 6000), counters
 #           (names, hot:0 .. hot:2), others (keys that are none of ours),
 #           keepalive (1), resend (what a kept connection did not answer)
@@ -39,12 +43,15 @@ use Time::HiRes qw(sleep time);
 
 use Ferrokv::Http;
 use Ferrokv::Load;
+use Ferrokv::Model::Redis;
 
 use constant SOON => 0.15;      # seconds; a TTL that ends before the check
 
 my $json = JSON::PP->new->utf8;
 my %client = (writer => \&_writer, count => \&_count,
-              sequence => \&_sequence, batch => \&_batch, large => \&_large);
+              sequence => \&_sequence, batch => \&_batch, large => \&_large,
+              snapshot => \&_snapshot, web => \&_web,
+              %Ferrokv::Model::Redis::client);
 
 
 sub new {
@@ -64,6 +71,7 @@ sub new {
         acked    => {},         # counter => sum
         begun    => {},
         base     => {},         # counter => sum, when last compared
+        members  => {},         # key => { acked, begun, base }: how many
         odd      => [],         # answers that nothing explains
         unknown  => [],         # why answers never came
         keepalive => 1,
@@ -88,19 +96,19 @@ sub begin {
         $self->{stop} = $stop;
         $self->{http} = [map { Ferrokv::Http->new($self->{port},
             keepalive => $self->{keepalive}) } 0 .. 1];
-        $self->{$_} = {} for qw(acked begun);
+        $self->{$_} = {} for qw(acked begun members);
         $self->{$_} = [] for qw(odd unknown);
         $self->{did} = { $i => [] };
         $self->{ops} = 0;
 
         # What the others own they know better.
-        delete @{ $self->{known} }{ grep { !/^[a-z]+$i:/ }
+        delete @{ $self->{known} }{ grep { !/^[a-z]+$i[:|]/ }
                                     keys %{ $self->{known} } };
 
         $client{ $self->{clients}[$i] }->($self) until $stop->();
 
-        my %said = map { $_ => $self->{$_} } qw(known did acked begun odd
-                                                unknown ops sequence failed);
+        my %said = map { $_ => $self->{$_} } qw(known did acked begun odd unknown
+                                                members ops sequence failed);
         $said{mine} = $self->{clients}[$i];
         return \%said;
     });
@@ -125,6 +133,9 @@ sub end {
         for my $what (qw(acked begun)) {
             $self->{$what}{$_} += $said->{$what}{$_}
                 for keys %{ $said->{$what} };
+
+            $self->{members}{$_}{$what} += $said->{members}{$_}{$what} // 0
+                for keys %{ $said->{members} };
         }
     }
 
@@ -148,22 +159,12 @@ sub _ask {
 
     return $r if $r->status =~ /^(?:$wanted)$/;
 
-    if ($self->{cut} && $r->status =~ /^(?:0|5..)$/) {
-        $self->{failed} = time;
-        push @{ $self->{unknown} }, "$request[0] $request[1]: "
-            . ($r->error // $r->status);
-        sleep 0.01 until $self->{stop}->();
-
-    } elsif ($r->status != 0) {
-        push @{ $self->{odd} }, "$request[0] $request[1]: "
-            . $r->status . ' ' . substr $r->body, 0, 200;
-
-    } elsif ($r->error =~ /timeout/) {
-        push @{ $self->{odd} }, "$request[0] $request[1]: no answer in time";
+    if ($r->status == 0 || ($self->{cut} && $r->status =~ /^5/)) {
+        $self->unanswered("$request[0] $request[1]", $r->error // $r->status);
 
     } else {
-        push @{ $self->{unknown} }, "$request[0] $request[1]: " . $r->error;
-        sleep 0.005 if $r->error =~ /^connect/;
+        push @{ $self->{odd} }, "$request[0] $request[1]: "
+            . $r->status . ' ' . substr $r->body, 0, 200;
     }
 
     $r->{status} = 0;
@@ -171,10 +172,33 @@ sub _ask {
 }
 
 
+# Nobody knows whether it was done.
+sub unanswered {
+    my ($self, $what, $why) = @_;
+
+    if ($why =~ /timeout|in time/) {
+        push @{ $self->{odd} }, "$what: no answer in time";
+        return;
+    }
+
+    push @{ $self->{unknown} }, "$what: $why";
+
+    if ($self->{cut}) {
+        $self->{failed} = time;
+        sleep 0.01 until $self->{stop}->();
+
+    } elsif ($why =~ /^connect/) {
+        sleep 0.005;
+    }
+
+    return;
+}
+
+
 # A value says what it is: "number length" and so many x.  The last digit of the
 # length says whether it has a TTL: 0 yes, 1 no.  An empty string is a key that
 # does not exist.
-sub _text {
+sub text {
     my ($value) = @_;
     my ($n, $length) = $value =~ /^(\d+) (\d+)/ or return '';
 
@@ -182,12 +206,12 @@ sub _text {
 }
 
 
-sub _value {
+sub value {
     my ($text) = @_;
     my ($value) = ($text // '') =~ /^(\d+ \d+) /;
 
     return !length($text // '') ? ''
-        : defined $value && $text eq _text($value) ? $value
+        : defined $value && $text eq text($value) ? $value
         : 'garbage: ' . substr $text, 0, 40;
 }
 
@@ -202,7 +226,7 @@ sub _is {
 
 
 # What was read must be possible, and what was before that is so no longer.
-sub _seen {
+sub seen {
     my ($self, $key, $value) = @_;
     my $known = $self->{known}{$key} //= [''];
 
@@ -223,11 +247,17 @@ sub _seen {
 sub _write {
     my ($self, $made, @ask) = @_;
 
+    return $self->make($made, sub { $self->_ask(@ask)->status });
+}
+
+
+sub make {
+    my ($self, $made, $code) = @_;
+
     push @{ $self->{known}{$_} //= [''] }, $made->{$_} for keys %$made;
     push @{ $self->{did}{ $self->{i} } }, [0, %$made];
-    my $r = $self->_ask(@ask);
 
-    return 0 if !$r->status;
+    return 0 if !$code->();
 
     $self->{known}{$_} = [$made->{$_}] for keys %$made;
     $self->{did}{ $self->{i} }[-1][0] = time;
@@ -260,7 +290,7 @@ sub _writer {
 
         $value .= $mark;
         $self->_write({ $key => $value }, '201|204', 'PUT', "/kv/$key$ttl",
-                      _text($value)) or $self->{again} = $key;
+                      text($value)) or $self->{again} = $key;
     }
 }
 
@@ -269,7 +299,7 @@ sub _read {
     my ($self, $key) = @_;
     my $r = $self->_ask('200|404', 'GET', "/kv/$key");
 
-    $self->_seen($key, _value($r->status == 404 ? '' : $r->body)) if $r->status;
+    $self->seen($key, value($r->status == 404 ? '' : $r->body)) if $r->status;
 }
 
 
@@ -295,7 +325,7 @@ sub _large {
         if $what < 0.3;
 
     $self->_write({ $key => $value }, '201|204', 'PUT', "/kv/$key",
-                  _text($value));
+                  text($value));
     sleep 0.02;
 }
 
@@ -326,7 +356,7 @@ sub _sequence {
     $sequence->{begun} = $sequence->{acked} + 1;
     my $r = $self->_ask('201|204', 'PUT',
         sprintf('/kv/seq:%08d', $sequence->{begun}),
-        _text("$sequence->{begun} " . int rand 200));
+        text("$sequence->{begun} " . int rand 200));
 
     return if !$r->status;
 
@@ -336,6 +366,39 @@ sub _sequence {
     my $at = $sequence->{at} //= [[$sequence->{acked} - 1, 0]];
 
     push @$at, [$sequence->{acked}, time] if time > $at->[-1][1] + 0.02;
+}
+
+
+# It ends by itself if nobody ends it.
+sub _snapshot {
+    my ($self) = @_;
+    my $r = $self->_ask('201', 'POST', '/kv/?snapshot&ttl=2s', '');
+
+    return if !$r->status;
+
+    my $s = $r->json->{snapshot};
+    my @list = map {
+        sleep 0.02;
+        $self->_ask('200', 'GET', "/kv/?snapshot=$s&prefix=batch&values");
+    } 1 .. 2;
+
+    push @{ $self->{odd} }, 'a snapshot has changed'
+        if $list[0]->status && $list[1]->status
+           && $list[0]->body ne $list[1]->body;
+    $self->_ask('204', 'DELETE', "/kv/?snapshot=$s") if rand() < 0.5;
+}
+
+
+# What is proxied to a worker that dies is a 502.
+sub _web {
+    my ($self) = @_;
+    my $n = int rand 500;
+    my $r = $self->_ask('200|502|504', 'GET', "/cached/$n");
+
+    push @{ $self->{odd} }, "/cached/$n is " . substr $r->body, 0, 50
+        if $r->status == 200 && $r->body ne "/origin/cached/$n";
+    $self->_ask('200|429', 'GET', "/limited/$n");
+    sleep 0.002;
 }
 
 
@@ -350,13 +413,13 @@ sub _batch {
         return if !$r->status;
 
         my %is = map { $_->{key} => $_->{value} } @{ $r->json->{keys} };
-        my $first = _value($is{ $keys[0] });
+        my $first = value($is{ $keys[0] });
 
-        if ($self->_seen($keys[0], $first)) {
+        if ($self->seen($keys[0], $first)) {
             # One batch, seen at one position.
-            $self->_seen($_, $first) for @keys;
+            $self->seen($_, $first) for @keys;
             push @{ $self->{odd} }, "half a batch: $_"
-                for grep { _value($is{$_}) ne $first } @keys;
+                for grep { value($is{$_}) ne $first } @keys;
         }
 
         return;
@@ -365,7 +428,7 @@ sub _batch {
     $self->_write({ map { $_ => $value } @keys },
         '200', 'POST', '/kv/?batch&atomic',
         $json->encode([map { { op => 'set', key => $_,
-                               value => _text($value) } } @keys]),
+                               value => text($value) } } @keys]),
         'Content-Type' => 'application/json');
 }
 
@@ -410,6 +473,7 @@ sub wrong {
 
     push @wrong, $self->_wrong_sequence($is, $opt{lost}),
         $self->_wrong_counters($is, $opt{lost});
+    push @wrong, $self->_read_redis($is, $opt{lost}) if $self->{redis_port};
     delete @$is{ keys %{ $self->{begun} }, grep { /^seq:/ } keys %$is };
 
     push @wrong, $opt{lost} ? $self->_wrong_prefixes($is, $opt{lost})
@@ -417,7 +481,7 @@ sub wrong {
 
     # It is what the next round begins with.
     for my $key (keys %{ $self->{known} }) {
-        $self->{start}{$key} = _value($is->{$key});
+        $self->{start}{$key} = value($is->{$key});
         $self->{known}{$key} = [$self->{start}{$key}];
     }
 
@@ -426,6 +490,14 @@ sub wrong {
     # Not a screen full of consequences.
     splice @wrong, 20, @wrong, '...' if @wrong > 20;
     return join "\n", @wrong;
+}
+
+
+sub _read_redis {
+    my ($self, $is, $lost) = @_;
+    my @wrong = eval { Ferrokv::Model::Redis::read_all($self, $is, $lost) };
+
+    return $@ ? "$@" : @wrong;
 }
 
 
@@ -442,8 +514,8 @@ sub _wrong_sequence {
         my ($at) = $key =~ /(\d+)/;
 
         push @wrong, "$key is there, the one before is not" if $at != $n + 1;
-        push @wrong, "$key is " . _value($is->{$key})
-            if _value($is->{$key}) !~ /^@{[ $at + 0 ]} /;
+        push @wrong, "$key is " . value($is->{$key})
+            if value($is->{$key}) !~ /^@{[ $at + 0 ]} /;
         $n = $at + 0;
     }
 
@@ -483,15 +555,17 @@ sub _wrong_values {
     my @wrong;
 
     for my $key (sort keys %{ $self->{known} }) {
-        my $value = _value($is->{$key});
+        my $value = value($is->{$key});
         my @known = map { /soon$/ ? '' : $_ } @{ $self->{known}{$key} };
-        my $r = $http->get("/kv/$key");
 
         push @wrong, "$key is \"$value\", not \"" . join('" or "', @known) . '"'
             if !grep { $_ eq $value } @known;
+        next if $key =~ /\|/;
+        my $r = $http->get("/kv/$key");
+
         push @wrong, "$key is \"$value\" in the listing, GET says "
             . ($r->error // $r->status . ' ' . substr $r->body, 0, 100)
-            if _value($r->status == 404 ? '' : $r->body) ne $value;
+            if value($r->status == 404 ? '' : $r->body) ne $value;
         my $ttl = $r->header('FerroKV-TTL') // '-';
 
         push @wrong, "$key is \"$value\", its TTL is $ttl"
@@ -513,9 +587,9 @@ sub _wrong_prefixes {
     for my $client (sort keys %{ $self->{did} }) {
         my @did = @{ $self->{did}{$client} };
         my %made = map { $_ => $self->{start}{$_} // '' }
-            grep { /^[a-z]+$client:/ } keys %{ $self->{known} };
+            grep { /^[a-z]+$client[:|]/ } keys %{ $self->{known} };
         my %differs = map { $_ => 1 }
-            grep { $made{$_} ne _value($is->{$_}) } keys %made;
+            grep { $made{$_} ne value($is->{$_}) } keys %made;
         my ($n, $kept, $best) = (0, 0, join ' ', sort keys %differs);
 
         $kept = $_ for grep { $did[$_ - 1][0] && $did[$_ - 1][0] < $lost }
@@ -529,7 +603,7 @@ sub _wrong_prefixes {
                 delete $differs{$key};
                 $differs{$key} = 1
                     if ($to{$key} =~ /soon$/ ? '' : $to{$key})
-                        ne _value($is->{$key});
+                        ne value($is->{$key});
             }
 
             $best = join ' ', sort keys %differs
@@ -550,7 +624,7 @@ sub _wrong_batches {
     my %values;
 
     for my $key (keys %{ $self->{known} }) {
-        my ($batch) = $key =~ /^(batch\d+):/ or next;
+        my ($batch) = $key =~ /^((?:batch|multi)\d+):/ or next;
         my ($n) = ($is->{$key} // '') =~ /^(\d+ \d+)/;
 
         $values{$batch}{$n // ''} = 1;
