@@ -3,7 +3,7 @@
 #
 # The rest: make (modules and extensions), contrib (extensions), install (into
 # nginx's modules and PREFIX), install-kit, fsck, deps, test-deps, test-module, unit,
-# torture, fuzz, check-asan, check-tsan, test-static, bench-http, bench-resp, bench-open, bench-blocks,
+# torture, fuzz, coverage, check-asan, check-tsan, test-static, bench-http, bench-resp, bench-open, bench-blocks,
 # bench-engine, bench-engine-full, clean.
 # NGINX_SRC= names another nginx source tree,
 # NGINX_BIN= the binary that belongs to it.
@@ -126,6 +126,12 @@ check-tsan:
 	    SAN="-fsanitize=thread -Wno-tsan"
 	TSAN_OPTIONS=allocator_may_return_null=1 UNIT=build/tsan t/run build/tsan/
 
+# Lines of engine/ that unit tests and the fuzzers' corpora run.
+coverage: test-deps
+	@contrib/run/deps lcov
+	@$(MAKE) $(jobs) -s -f t/lib/unit.mk B=build/coverage SAN=--coverage
+	t/lib/coverage
+
 test-static: deps
 	@contrib/run/deps libjemalloc-dev libpcre2-dev
 	FKV_STATIC=1 t/run static_build
@@ -217,5 +223,5 @@ build/modules/$(MODULE) build/test/$(MODULE): build/%/$(MODULE): \
 
 .NOTPARALLEL:
 .PHONY: all contrib install install-kit fsck test-module unit deps test-deps bench-deps run test check-asan \
-    check-tsan fuzz fuzz-deps fuzz-corpus test-static bench-http bench-resp bench-open bench-blocks \
+    check-tsan fuzz fuzz-deps fuzz-corpus coverage test-static bench-http bench-resp bench-open bench-blocks \
     bench-engine-deps bench-engine bench-engine-full clean FORCE

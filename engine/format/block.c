@@ -635,11 +635,12 @@ view_find(const fkv__block_view_t *view, fkv_str_t ikey, uint64_t version,
     uint32_t  at;
     int       rc = view_bound(view, ikey, version, &at);
 
-    if (rc != FKV_OK) {
-        return rc;
+    if (rc == FKV_OK) {
+        rc = (at < view->n) ? view_is(view, at, ikey, rec) : FKV_NOTFOUND;
     }
 
-    return (at < view->n) ? view_is(view, at, ikey, rec) : FKV_NOTFOUND;
+    /* What is newer lies before the bound, unless shared is not what it is. */
+    return (rc == FKV_OK && rec->version > version) ? FKV_ECORRUPT : rc;
 }
 
 

@@ -7,6 +7,7 @@
 #include "commands/payload.h"
 #include "format/log.h"
 #include "format/manifest.h"
+#include "rules/entry.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -288,6 +289,39 @@ seed_payloads(void)
 }
 
 
+static void
+seed_entry(void)
+{
+    fkv_rules_field_t   field[] = {
+        { FKV_STR("Content-Type"), FKV_STR("text/html"), 0 },
+        { FKV_STR("X-A"), FKV_STR("b"), 0 }
+    };
+    uint8_t             which = 3, bytes[1024];
+    size_t              len;
+    fkv_rules_fields_t  fields = { field, 2 };
+    fkv_rules_tags_t    tags = { { FKV_STR("one"), FKV_STR("two") }, 2 };
+    fkv_rules_entry_t   entry = {
+        .status = 200, .body_len = 7, .stamp = 8, .request_ms = 1700000000000,
+        .date_s = 1700000000, .last_modified_s = 1600000000,
+        .key = FKV_STR("GET /"), .etag = FKV_STR("\"e\""),
+        .names = FKV_STR("accept"), .variant = FKV_STR("accept!\n")
+    };
+    fkv__buf_t          file = { .data = NULL };
+
+    for (size_t i = 0; i < 2; i++) {
+        field[i].id = fkv_rules_name(field[i].name);
+    }
+
+    assert_int_equal(fkv_rules_entry_size(&entry, fields, &tags, &len),
+                     FKV_OK);
+    fkv_rules_entry_pack(&entry, fields, &tags, bytes);
+    append(&file, &which, 1);
+    append(&file, bytes, len);
+    seed("cache", "entry", fkv__buf_str(&file));
+    fkv__buf_done(&file);
+}
+
+
 int
 main(int argc, char **argv)
 {
@@ -301,6 +335,7 @@ main(int argc, char **argv)
     seed_manifest();
     seed_payloads();
     seed_log();
+    seed_entry();
 
     return 0;
 }

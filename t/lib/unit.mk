@@ -18,8 +18,18 @@ objects := $(patsubst engine/%.c,$B/%.o,$(wildcard engine/*/*.c)) \
                    ngx_ferrokv_module/commands/*.c \
                    ngx_ferrokv_module/extensions/*.c))
 tests   := $(patsubst t/unit/%.c,$B/t/%,$(wildcard t/unit/*.c))
+
+# Of the fuzz targets, rest needs what nginx's configure has found out.
+nginx   := $(firstword $(wildcard build/test/ngx_auto_config.h \
+               build/modules/ngx_auto_config.h))
+NGINX   := $(addprefix -isystem build/nginx/src/,core event event/modules \
+               os/unix http http/modules http/v2) -isystem $(dir $(nginx))
+rest    := $(addprefix $B/nginx/,ngx_ferrokv_parse.o \
+               ngx_http_ferrokv_rest_query.o \
+               ngx_http_ferrokv_rest_batch_parse.o)
 fuzz    := $(patsubst t/fuzz/%.c,$B/fuzz/%, \
-               $(filter-out t/fuzz/main.c t/fuzz/seeds.c,$(wildcard t/fuzz/*.c)))
+               $(filter-out t/fuzz/main.c t/fuzz/seeds.c $(if $(nginx),, \
+                   t/fuzz/rest.c),$(wildcard t/fuzz/*.c)))
 MAIN    ?= $B/fuzz/main.o
 
 all: $B/libfkv.a $(tests) $(fuzz)
@@ -58,13 +68,22 @@ $B/t/%: $B/unit/%.o $B/libfkv.a
 	@mkdir -p $(@D)
 	@$(CC) $(SAN) $< $B/libfkv.a -luring -llz4 -lzstd -lcmocka -lpthread -o $@
 
+$B/nginx/%.o: ngx_ferrokv_module/%.c t/lib/unit.mk
+	@mkdir -p $(@D)
+	@echo "cc $@"
+	@$(CC) $(FLAGS) $(NGINX) -Wall -Werror -c $< -o $@
+
+$B/fuzz/rest.o: FLAGS += $(NGINX)
+$B/fuzz/rest: $(rest)
+$B/fuzz/rest: LIBS = $(rest) -ljansson
+
 $B/fuzz/%.o: t/fuzz/%.c t/lib/unit.mk
 	@mkdir -p $(@D)
 	@echo "cc $@"
 	@$(CC) $(FLAGS) $(STRICT) -c $< -o $@
 
 $B/fuzz/%: $B/fuzz/%.o $(filter %.o,$(MAIN)) $B/libfkv.a
-	@$(CC) $(SAN) $< $(MAIN) $B/libfkv.a -luring -llz4 -lzstd -lcmocka -lpthread -o $@
+	@$(CC) $(SAN) $< $(MAIN) $(LIBS) $B/libfkv.a -luring -llz4 -lzstd -lcmocka -lpthread -o $@
 
 $B/fuzz/seeds: $B/fuzz/seeds.o $B/libfkv.a
 	@$(CC) $(SAN) $^ -luring -llz4 -lzstd -lcmocka -lpthread -o $@

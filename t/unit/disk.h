@@ -38,6 +38,7 @@ typedef struct {
     fkv_t          *store;
     fkv__helper_t  *helper;         /* no threads */
     const char     *checkpoints;    /* directory, or NULL */
+    uint64_t        blob_min;       /* 0 = as usual */
     bool            real_time;      /* else ... */
     uint64_t        passed_ms;      /* ... it stands still but for this */
     uint64_t        stepped_ms;     /* the wall alone */
@@ -322,6 +323,7 @@ disk_open(disk_t *disk, uint64_t memory)
     rc = live_open_with(&disk->live, (fkv_options_t) {
                             .compression = FKV_COMPRESSION_NONE,
                             .checkpoints = disk->checkpoints,
+                            .blob_min = disk->blob_min,
                             .memory = memory, .sync = FKV_SYNC_OFF,
                             .clock = disk->real_time ? NULL : &clock,
                             .fs = &fs });

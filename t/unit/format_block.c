@@ -660,6 +660,36 @@ pair_add(void *data)
 }
 
 
+/*
+ * Two records, the second with a whole key though it shares a byte with the
+ * head's: a search takes it for one behind what it looks for.
+ */
+static void
+a_record_that_shares_too_little_is_not_found_newer(void **state)
+{
+    static const uint8_t  tail[] = { 0, 0, 7, 0, 2, 0, 0, 0 };
+    uint8_t               payload[32];
+    fkv__record_t         rec = { .kind = FKV__RECORD_VALUE, .version = 9 };
+    uint8_t              *p = payload;
+    fkv_str_t             block = { payload, 0 };
+
+    (void) state;
+
+    rec.key = FKV_STR("k0");
+    p = fkv__record_put(p, &rec);
+    assert_int_equal(p - payload, 7);
+    rec.key = FKV_STR("k1");
+    p = fkv__record_put(p, &rec);
+    memcpy(p, tail, sizeof(tail));
+    block.len = (size_t) (p - payload) + sizeof(tail);
+
+    assert_int_equal(fkv__block_find(block, FKV_STR("k1"), 0, 9, &rec),
+                     FKV_OK);
+    assert_int_equal(fkv__block_find(block, FKV_STR("k1"), 0, 3, &rec),
+                     FKV_ECORRUPT);
+}
+
+
 static void
 records_out_of_order_are_a_programmers_error(void **state)
 {
@@ -1125,6 +1155,7 @@ main(void)
         cmocka_unit_test(fingers_that_collide_do_not_change_the_answer),
         cmocka_unit_test(block_over_64_kib_has_wide_offsets),
         cmocka_unit_test(full_block_takes_no_more_unless_it_is_empty),
+        cmocka_unit_test(a_record_that_shares_too_little_is_not_found_newer),
         cmocka_unit_test(records_out_of_order_are_a_programmers_error),
         cmocka_unit_test(every_flipped_bit_is_found),
         cmocka_unit_test(block_that_is_cut_anywhere_is_corrupt),
