@@ -172,14 +172,20 @@ fkv_attach(fkv_t *store, fkv_process_e as, const fkv_log_t *log,
 
 
 static void
-slot_give_back(fkv_t *store)
+leader_give_back(fkv_t *store)
 {
     uint32_t  leader = store->slot + 1;
 
     (void) __atomic_compare_exchange_n(&store->seg->log.leader, &leader,
                                        FKV__NOBODY, false, __ATOMIC_SEQ_CST,
                                        __ATOMIC_RELAXED);
+}
 
+
+static void
+slot_give_back(fkv_t *store)
+{
+    leader_give_back(store);
     fkv__job_drop(store->seg, store->slot);
 
     if (fkv__claim_drop_all(store->seg, store->slot)) {
@@ -235,8 +241,13 @@ fkv_detach(fkv_t *store)
         return;
     }
 
-    fkv_helper_stop(store);
+    /*
+     * The helper's threads may have handles of their own, whose end waits for
+     * the log: it must have no leader that only waits for them.
+     */
     worker_close(store);
+    leader_give_back(store);
+    fkv_helper_stop(store);
 
     fkv__update_close(store);
     fkv__job_close(store);

@@ -166,6 +166,7 @@ sim_say(const char *fmt, ...)
 
     if (getenv("SIM_SAY") != NULL) {
         printf("# %s\n", line);
+        (void) fflush(stdout);
     }
 }
 
@@ -648,12 +649,19 @@ proc_over(sim_proc_t *proc)
 }
 
 
+/* What other tasks it has end with it. */
 void
 sim_proc_end(sim_proc_t *proc)
 {
-    proc->alive = false;
-    sim_io_died(proc);
-    sim_disk_close_all(proc);
+    unsigned  tasks_left = proc->tasks - 1;
+
+    proc_over(proc);
+
+    if (tasks_left > 0) {
+        sim_say("%s leaves %u threads", proc->name, tasks_left);
+    }
+
+    sim_yield(SIM_AT_WAIT, NULL);
 }
 
 

@@ -430,6 +430,48 @@ a_full_disk_is_said_once_and_ends_when_there_is_room(void **state)
 }
 
 
+/*
+ * What tells of expiries has a handle of its own, whose end waits for the log,
+ * and the log's leader is who waits for that.
+ */
+static void
+a_leader_leaves_without_waiting_for_its_own_threads(void **state)
+{
+    bool           done = false;
+    uint64_t       begin;
+    fkv_stats_t    stats = { 0 };
+    fkv_change_t   change = { .key = live_str("key"), .blind = true,
+                              .action = FKV_PUT, .value = live_str("a") };
+    fkv_update_t   u = { .changes = &change, .n = 1,
+                         .op = { .on_done = live_done, .data = &done } };
+
+    (void) state;
+
+    disk.store->options.sync = FKV_SYNC_ALWAYS;
+    live_attach(&disk.live, FKV_WORKER);
+    (void) fkv_helper(disk.store);
+
+    assert_int_equal(live_put_at(&disk.live, "key", live_str("a"),
+                                 fkv_now_ms(disk.store) + DISK_HOUR,
+                                 FKV_SYNC_DEFAULT), FKV_OK);
+
+    while (stats.processes < 2) {
+        nap(10);
+        fkv_stats(disk.store, &stats);
+    }
+
+    u.store = disk.store;
+    u.now_ms = fkv_now_ms(disk.store);
+    assert_int_equal(fkv_update(&u), FKV_AGAIN);
+    fkv_turn(disk.store);
+
+    begin = live_ms();
+    fkv_detach(disk.store);
+    assert_true(live_ms() - begin < 4000);
+    assert_null(disk.store->helper);
+}
+
+
 int
 main(void)
 {
@@ -441,6 +483,7 @@ main(void)
         TEST(there_is_one_helper_and_then_the_next),
         TEST(helpers_that_leave_with_running_threads_are_replaced),
         TEST(a_full_disk_is_said_once_and_ends_when_there_is_room),
+        TEST(a_leader_leaves_without_waiting_for_its_own_threads),
         TEST(the_helper_may_die_at_any_step),
     };
 
