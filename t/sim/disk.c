@@ -874,13 +874,39 @@ sim_file_read(sim_file_t *file, void *to, size_t len, uint64_t offset)
 }
 
 
+/* Another place of this file, or the same one of another. */
+static node_t *
+misdirected(node_t *node, uint64_t *offset)
+{
+    node_t  *other = nodes[sim_below(NODES_MAX / 50)];
+
+    sim_figures->misdirected++;
+    sim_say("a write of file %u at %llu goes elsewhere",
+            (unsigned) node->number, (unsigned long long) *offset);
+
+    if (other != NULL && !other->directory && other->size > *offset) {
+        return other;
+    }
+
+    *offset = (*offset > 4096) ? *offset - 4096 : *offset + 4096;
+
+    return node;
+}
+
+
 int64_t
 sim_file_write(sim_file_t *file, const void *from, size_t len,
     uint64_t offset, bool dsync)
 {
-    node_t   *node = file->node;
-    uint64_t  first = offset / SECTOR;
-    uint64_t  behind = (offset + len + SECTOR - 1) / SECTOR;
+    node_t    *node = file->node;
+    uint64_t   first, behind;
+
+    if (sim_chance(sim_faults.misdirected_one_in)) {
+        node = misdirected(node, &offset);
+    }
+
+    first = offset / SECTOR;
+    behind = (offset + len + SECTOR - 1) / SECTOR;
 
     if (node->directory || (file->flags & O_ACCMODE) == O_RDONLY) {
         return -EBADF;
@@ -903,6 +929,20 @@ sim_file_write(sim_file_t *file, const void *from, size_t len,
     }
 
     return (int64_t) len;
+}
+
+
+void
+sim_file_forget(sim_file_t *file)
+{
+    node_t    *node = file->node;
+    uint64_t   sectors = (node->size + SECTOR - 1) / SECTOR;
+
+    for (uint64_t i = 0; i < sectors && !node->directory; i++) {
+        if (node->dirty[i] && sim_chance(2)) {
+            node->dirty[i] = 0;
+        }
+    }
 }
 
 
@@ -1025,6 +1065,7 @@ sync_call(const char *call, int fd)
     sim_yield(SIM_AT_CALL, NULL);
 
     if (sim_fault(call, &cause)) {
+        sim_file_forget(fd_open(fd));
         return -cause;
     }
 

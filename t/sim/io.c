@@ -154,6 +154,7 @@ flight_call(flight_t *flight)
     case FKV__IO_FDATASYNC:
     case FKV__IO_FSYNC:
         if (sim_fault("fdatasync", &cause)) {
+            sim_file_forget(flight->file);
             return -cause;
         }
 

@@ -263,6 +263,10 @@ sim_check_read(unsigned key, uint32_t number, uint64_t version, uint64_t lo,
     sim_figures->checks++;
     sim_model_time(later_ms);
 
+    if (sim_misdirected()) {
+        return;
+    }
+
     if (number != SIM_NEVER) {
         found_is(key, number, version, now_ms, who);
 
@@ -373,7 +377,7 @@ sim_recovered_end(uint64_t now_ms)
     }
 
     for (unsigned key = 0; key < SIM_KEYS; key++) {
-        if (found[key].number != SIM_NEVER) {
+        if (found[key].number != SIM_NEVER && !sim_misdirected()) {
             check_whole(key, now_ms);
         }
     }
@@ -391,6 +395,7 @@ sim_recovered_end(uint64_t now_ms)
         history->n = 0;
 
         if (number != SIM_NEVER) {
+            writes[number].version = found[key].version;
             history->numbers[history->n++] = number;
             writes[number].fate = SIM_ACKED;
             writes[number].durable = true;
@@ -402,6 +407,10 @@ sim_recovered_end(uint64_t now_ms)
 void
 sim_check_history(void)
 {
+    if (sim_misdirected()) {
+        return;
+    }
+
     for (unsigned key = 0; key < SIM_KEYS; key++) {
         const history_t  *history = &histories[key];
 

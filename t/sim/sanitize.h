@@ -35,13 +35,11 @@ sanitize_leave(sanitize_task_t *from, const sanitize_task_t *to, bool over)
 }
 
 
+/* from: where we come from, whose stack may be the process's own. */
 static inline void
-sanitize_entered(sanitize_task_t *task)
+sanitize_entered(sanitize_task_t *task, sanitize_task_t *from)
 {
-    const void  *stack;
-    size_t       bytes;
-
-    __sanitizer_finish_switch_fiber(task->fake, &stack, &bytes);
+    __sanitizer_finish_switch_fiber(task->fake, &from->stack, &from->bytes);
     task->fake = NULL;
 }
 
@@ -93,9 +91,10 @@ sanitize_leave(sanitize_task_t *from, const sanitize_task_t *to, bool over)
 
 
 static inline void
-sanitize_entered(sanitize_task_t *task)
+sanitize_entered(sanitize_task_t *task, sanitize_task_t *from)
 {
     (void) task;
+    (void) from;
 }
 
 
@@ -140,9 +139,10 @@ sanitize_leave(sanitize_task_t *from, const sanitize_task_t *to, bool over)
 
 
 static inline void
-sanitize_entered(sanitize_task_t *task)
+sanitize_entered(sanitize_task_t *task, sanitize_task_t *from)
 {
     (void) task;
+    (void) from;
 }
 
 

@@ -37,8 +37,6 @@ typedef enum {
 } task_state_e;
 
 typedef struct {
-    ucontext_t       context;
-    uint8_t         *stack;
     task_state_e     state;
     unsigned         number;
     unsigned         weight;
@@ -50,15 +48,18 @@ typedef struct {
     bool             woken;
     int              cause;         /* errno */
     sanitize_task_t  sanitize;
+    uint8_t         *stack;
+    ucontext_t      *context;       /* large, and all tasks are looked at */
 } task_t;
 
 sim_plan_t      sim_plan;
 
 static task_t           tasks[TASKS_MAX];
 static sim_proc_t       procs[PROCS_MAX];
-static unsigned         procs_n, numbers;
+static unsigned         procs_n, numbers, tasks_top;
 static task_t          *current;
 static task_t           outside;        /* the main context */
+static task_t          *left;           /* who ran before */
 static sim_end_e        end;
 static uint64_t         state[2];
 static uint64_t         now_us;
@@ -80,6 +81,7 @@ sim_begin(uint64_t seed)
     }
 
     now_us = BOOT_US;
+    outside.context = calloc(1, sizeof(*outside.context));
     wall_us = (int64_t) (EPOCH_US - BOOT_US);
     sim_figures->hash = 14695981039346656037ull;
 }
@@ -246,7 +248,7 @@ sim_task(void)
 static task_t *
 task_of(unsigned number)
 {
-    for (unsigned i = 0; i < TASKS_MAX; i++) {
+    for (unsigned i = 0; i < tasks_top; i++) {
         if (tasks[i].number == number && tasks[i].state != TASK_FREE) {
             return &tasks[i];
         }
@@ -261,7 +263,7 @@ task_main(unsigned i)
 {
     task_t  *task = &tasks[i];
 
-    sanitize_entered(&task->sanitize);
+    sanitize_entered(&task->sanitize, &left->sanitize);
     (void) task->body(task->data);
 
     task->state = TASK_ENDED;
@@ -283,11 +285,11 @@ task_is_over(const task_t *task)
 static void
 task_make(task_t *task)
 {
-    (void) getcontext(&task->context);
-    task->context.uc_stack.ss_sp = task->stack;
-    task->context.uc_stack.ss_size = STACK_BYTES;
-    task->context.uc_link = NULL;
-    makecontext(&task->context, (void (*)(void)) (void *) task_main, 1,
+    (void) getcontext(task->context);
+    task->context->uc_stack.ss_sp = task->stack;
+    task->context->uc_stack.ss_size = STACK_BYTES;
+    task->context->uc_link = NULL;
+    makecontext(task->context, (void (*)(void)) (void *) task_main, 1,
                 (unsigned) (task - tasks));
 }
 
@@ -295,9 +297,10 @@ task_make(task_t *task)
 unsigned
 sim_spawn(sim_proc_t *proc, void *(*body)(void *data), void *data)
 {
-    unsigned  i = 0;
-    task_t   *task;
-    uint8_t  *stack;
+    unsigned     i = 0;
+    task_t      *task;
+    uint8_t     *stack;
+    ucontext_t  *context;
 
     while (&tasks[i] == current || !task_is_over(&tasks[i])) {
         if (++i == TASKS_MAX) {
@@ -321,7 +324,11 @@ sim_spawn(sim_proc_t *proc, void *(*body)(void *data), void *data)
         }
     }
 
+    context = (task->context != NULL) ? task->context
+                                      : calloc(1, sizeof(*context));
+    tasks_top = fkv__max(tasks_top, i + 1);
     memset(task, 0, sizeof(*task));
+    task->context = context;
     task->stack = stack;
     task->state = TASK_READY;
     task->number = ++numbers;
@@ -365,12 +372,13 @@ switch_to(task_t *to)
 
     from->cause = errno;
     current = (to == &outside) ? NULL : to;
+    left = from;
     sim_figures->switches++;
 
     sanitize_leave(&from->sanitize, &to->sanitize,
                    from->state == TASK_ENDED || from->state == TASK_DEAD);
-    (void) swapcontext(&from->context, &to->context);
-    sanitize_entered(&from->sanitize);
+    (void) swapcontext(from->context, to->context);
+    sanitize_entered(&from->sanitize, &left->sanitize);
 
     errno = from->cause;
 }
@@ -382,7 +390,7 @@ tasks_look(void)
 {
     uint64_t  next = SIM_FOREVER;
 
-    for (unsigned i = 0; i < TASKS_MAX; i++) {
+    for (unsigned i = 0; i < tasks_top; i++) {
         task_t  *task = &tasks[i];
 
         if (task->state != TASK_WAITS) {
@@ -407,7 +415,7 @@ task_choose(void)
 {
     unsigned  sum = 0, at;
 
-    for (unsigned i = 0; i < TASKS_MAX; i++) {
+    for (unsigned i = 0; i < tasks_top; i++) {
         sum += (tasks[i].state == TASK_READY) ? tasks[i].weight : 0;
     }
 
@@ -461,7 +469,7 @@ look_for_hang(void)
     if (now_us - progress_us > HANG_US
         || sim_figures->yields - progress_yields > HANG_YIELDS)
     {
-        for (unsigned i = 0; i < TASKS_MAX; i++) {
+        for (unsigned i = 0; i < tasks_top; i++) {
             if (tasks[i].state == TASK_READY || tasks[i].state == TASK_WAITS) {
                 printf("# task %u of %s %s\n", tasks[i].number,
                        tasks[i].proc->name,
@@ -591,7 +599,7 @@ sim_wake(const void *what)
 {
     sanitize_release(what);
 
-    for (unsigned i = 0; i < TASKS_MAX; i++) {
+    for (unsigned i = 0; i < tasks_top; i++) {
         if (tasks[i].state == TASK_WAITS && tasks[i].what == what) {
             tasks[i].state = TASK_READY;
             tasks[i].woken = true;
@@ -636,7 +644,7 @@ proc_over(sim_proc_t *proc)
     proc->alive = false;
     proc->tasks = 0;
 
-    for (unsigned i = 0; i < TASKS_MAX; i++) {
+    for (unsigned i = 0; i < tasks_top; i++) {
         if (tasks[i].proc == proc && tasks[i].state != TASK_FREE
             && tasks[i].state != TASK_ENDED)
         {
@@ -691,7 +699,7 @@ sim_run(void)
 
     switch_to(task_next());
 
-    for (unsigned i = 0; i < TASKS_MAX; i++) {
+    for (unsigned i = 0; i < tasks_top; i++) {
         if (tasks[i].state != TASK_FREE) {
             sanitize_free(&tasks[i].sanitize);
             tasks[i].state = TASK_FREE;

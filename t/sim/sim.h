@@ -46,6 +46,9 @@ typedef struct {
     uint64_t  deaths;
     uint64_t  kills;            /* of all processes at once */
     uint64_t  faults;
+    uint64_t  misdirected;
+    uint64_t  corrupt;          /* answers that said so */
+    uint64_t  jobs;
     uint64_t  lost_sectors;
     uint64_t  writes;
     uint64_t  acked;
@@ -140,6 +143,7 @@ typedef struct {
     unsigned  error_one_in;     /* calls fail; 0 = none does */
     bool      full;             /* ... with ENOSPC where that may be */
     unsigned  short_one_in;     /* transfers are cut short */
+    unsigned  misdirected_one_in;   /* writes go elsewhere */
     bool      ordered;          /* names survive a cut in their order */
 } sim_faults_t;
 
@@ -180,6 +184,9 @@ void    sim_file_sync(sim_file_t *file);
 bool    sim_file_aligned(const sim_file_t *file, const void *buf, size_t len,
     uint64_t offset);
 bool    sim_fault(const char *call, int *cause);
+
+/* A sync has failed: of what was dirty the kernel forgets that it was. */
+void    sim_file_forget(sim_file_t *file);
 
 /* Some sectors of a write that was in flight at a cut. */
 void    sim_file_tear(sim_file_t *file, const void *from, size_t len,
@@ -231,6 +238,17 @@ typedef struct {
     uint64_t    seen;           /* version that it was made of; of an RMW */
     bool        made_of;        /* seen is set */
 } sim_write_t;
+
+/*
+ * With a disk that writes elsewhere a reader may be told that data are damaged,
+ * and of what is lost there is nobody who knows; but what is read is whole.
+ */
+static inline bool
+sim_misdirected(void)
+{
+    return sim_figures->misdirected > 0;
+}
+
 
 void     sim_model_begin(void);
 void     sim_model_time(uint64_t now_ms);    /* it is so late */
@@ -285,6 +303,9 @@ typedef struct {
 
 extern sim_load_t  sim_load;
 extern bool        sim_strict;      /* nothing was broken: no call may fail */
+
+/* May a call answer so? */
+bool  sim_allowed(int rc);
 
 extern const fkv_log_t  sim_log;
 

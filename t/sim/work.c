@@ -17,7 +17,8 @@
 typedef enum {
     WORK_UPDATE,
     WORK_GET,
-    WORK_SCAN
+    WORK_SCAN,
+    WORK_JOB
 } work_e;
 
 /* A lease that everybody may read at. */
@@ -40,6 +41,7 @@ typedef struct {
         fkv_update_t  update;
         fkv_get_t     get;
         fkv_scan_t    scan;
+        fkv_job_t     job;
     };
 
     unsigned       n;
@@ -89,17 +91,25 @@ sim_work_begin(void)
 }
 
 
-/* May this call have failed so? */
+bool
+sim_allowed(int rc)
+{
+    if (rc == FKV_ECORRUPT && sim_misdirected()) {
+        sim_figures->corrupt++;
+        return true;
+    }
+
+    return rc >= 0 || ((rc == FKV_EIO || rc == FKV_EREADONLY
+                        || rc == FKV_EFULL)
+                       && (!sim_strict || sim_misdirected()));
+}
+
+
 static void
 allow(int rc, const char *what)
 {
-    if (rc < 0 && !(rc == FKV_EIO || rc == FKV_EREADONLY || rc == FKV_EFULL)) {
+    if (!sim_allowed(rc)) {
         sim_fail("%s answers %s", what, fkv_code_name(rc));
-    }
-
-    if (rc < 0 && sim_strict) {
-        sim_fail("%s answers %s, but nothing is broken", what,
-                 fkv_code_name(rc));
     }
 }
 
@@ -130,7 +140,7 @@ update_fate(uint32_t number, sim_fate_e fate, uint64_t version, bool durable)
         return;
     }
 
-    if (w->version != 0 && w->version != version) {
+    if (w->version != 0 && w->version != version && !sim_misdirected()) {
         sim_fail("write %u of key %u is said to have version %llu, but was "
                  "read with %llu", number, w->key,
                  (unsigned long long) version,
@@ -159,7 +169,7 @@ update_end(work_t *work, int rc)
 
     /* What waited for a log that failed may be there. */
     fate = (rc == FKV_OK) ? SIM_ACKED
-           : (rc == FKV_EIO || rc == FKV_EREADONLY || rc == FKV_EFULL)
+           : (rc == FKV_EIO || rc == FKV_EREADONLY || rc == FKV_ECORRUPT)
            ? SIM_MAYBE : SIM_GONE;
 
     for (unsigned i = 0; i < work->n; i++) {
@@ -225,7 +235,7 @@ decide(fkv_update_t *u)
 
             number = sim_value_check(key, change->current.data, "decide");
 
-            if (sim_write(number)->fate == SIM_GONE) {
+            if (sim_write(number)->fate == SIM_GONE && !sim_misdirected()) {
                 sim_fail("decide: key %u: write %u is back", key, number);
             }
 
@@ -510,6 +520,55 @@ scan_start(work_t *work)
 }
 
 
+/* Jobs of the helper, which may die at them. */
+
+static void
+job_end(work_t *work, int rc)
+{
+    if (rc != FKV_EBUSY && rc != FKV_EOWNERDEAD && rc != FKV_EXISTS) {
+        allow(rc, "a job");
+    }
+
+    if (work->job.kind == FKV_JOB_COUNT && rc == FKV_OK
+        && work->job.result > SIM_KEYS)
+    {
+        sim_fail("%llu keys are counted",
+                 (unsigned long long) work->job.result);
+    }
+
+    sim_figures->jobs++;
+    work_end(work);
+}
+
+
+static void
+job_done(fkv_op_t *op)
+{
+    job_end(op->data, op->rc);
+}
+
+
+static int
+job_start(work_t *work)
+{
+    int  n = sprintf(work->names[0], "c%u", (unsigned) sim_below(6));
+
+    work->job = (fkv_job_t) {
+        .op = { .on_done = job_done, .data = work },
+        .store = work->proc->store,
+        .kind = FKV_JOB_COUNT
+    };
+
+    if (sim_chance(2)) {
+        work->job.kind = FKV_JOB_CHECKPOINT;
+        work->job.text = (fkv_str_t) { (uint8_t *) work->names[0],
+                                       (size_t) n };
+    }
+
+    return fkv_job(&work->job);
+}
+
+
 /* Snapshots are taken and dropped between operations. */
 static void
 snapshot_turn(fkv_t *store)
@@ -565,12 +624,13 @@ work_start(sim_proc_t *proc)
 
     work->proc = proc;
     work->now_ms = fkv_now_ms(proc->store);
-    work->kind = sim_chance(3) ? WORK_GET : sim_chance(15) ? WORK_SCAN
-                                                            : WORK_UPDATE;
+    work->kind = sim_chance(3) ? WORK_GET
+                 : sim_chance(15) ? WORK_SCAN
+                 : sim_chance(100) ? WORK_JOB : WORK_UPDATE;
     sim_model_time(work->now_ms);
     proc->ops++;
 
-    if (work->kind != WORK_UPDATE && sim_chance(3)) {
+    if ((work->kind == WORK_GET || work->kind == WORK_SCAN) && sim_chance(3)) {
         work->snapshot = snapshot_any();
     }
 
@@ -602,6 +662,15 @@ work_start(sim_proc_t *proc)
 
         if (rc != FKV_AGAIN) {
             scan_end(work, rc);
+        }
+
+        return;
+
+    case WORK_JOB:
+        rc = job_start(work);
+
+        if (rc != FKV_AGAIN) {
+            job_end(work, rc);
         }
 
         return;
@@ -732,7 +801,7 @@ verify_key(sim_proc_t *proc, unsigned key, uint64_t now_ms)
         rc = get.op.rc;
     }
 
-    if (rc != FKV_OK && rc != FKV_NOTFOUND) {
+    if (rc != FKV_OK && rc != FKV_NOTFOUND && !sim_misdirected()) {
         sim_fail("after a start key %u cannot be read: %s", key,
                  fkv_code_name(rc));
     }

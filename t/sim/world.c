@@ -17,9 +17,12 @@
 typedef struct {
     unsigned       workers;
     unsigned       deaths_mean;     /* yields, or steps; 0 = nobody dies */
+    sim_faults_t   faults;          /* while it lives */
+    bool           faults_at_start;
     uint64_t       ops;             /* of one life that ends in peace */
     fkv_options_t  options;
     bool           last;
+    bool           over;            /* it does not open any more */
 } world_t;
 
 static world_t  world;
@@ -147,17 +150,37 @@ everybody_leaves(fkv_t *store, sim_proc_t **procs, unsigned n)
 }
 
 
-static void *
-master(void *data)
+/*
+ * Faults during a start may make it fail; without them it succeeds, and all is
+ * there.
+ */
+static fkv_t *
+start(void)
 {
-    sim_proc_t  *procs[WORKERS_MAX + 1], *self = data;
-    uint64_t     respawn[WORKERS_MAX + 1] = { 0 };
-    unsigned     n = world.workers + 1;
-    uint64_t     begun = sim_figures->acked, yields = sim_figures->yields;
-    fkv_t       *store, *twin;
-    char         error[FKV_ERROR_BYTES];
+    fkv_t  *store, *twin;
+    char    error[FKV_ERROR_BYTES];
+    int     rc = FKV_EIO;
 
-    if (fkv_open(&store, &world.options, &sim_log, error) != FKV_OK) {
+    sim_faults = (sim_faults_t) { .ordered = world.faults.ordered };
+
+    if (world.faults_at_start) {
+        sim_faults.error_one_in = world.faults.error_one_in;
+        sim_faults.full = world.faults.full;
+        rc = fkv_open(&store, &world.options, &sim_log, error);
+        sim_faults.error_one_in = 0;
+    }
+
+    if (rc == FKV_EIO || rc == FKV_EFULL) {
+        rc = fkv_open(&store, &world.options, &sim_log, error);
+    }
+
+    if (rc != FKV_OK && sim_allowed(rc) && sim_misdirected()) {
+        sim_say("the store does not open: %s", error);
+        world.over = true;
+        sim_done();
+    }
+
+    if (rc != FKV_OK) {
         sim_fail("the store does not open: %s", error);
     }
 
@@ -165,6 +188,21 @@ master(void *data)
     twin = fkv__twin_new(store);
     sim_verify(twin);
     fkv__twin_free(twin);
+
+    return store;
+}
+
+
+static void *
+master(void *data)
+{
+    sim_proc_t  *procs[WORKERS_MAX + 1], *self = data;
+    uint64_t     respawn[WORKERS_MAX + 1] = { 0 };
+    unsigned     n = world.workers + 1;
+    uint64_t     begun = sim_figures->acked, yields = sim_figures->yields;
+    fkv_t       *store;
+
+    store = start();
     self->store = store;
 
     if (world.last) {
@@ -173,6 +211,7 @@ master(void *data)
     }
 
     plan_death();
+    sim_faults = world.faults;
 
     for (unsigned i = 0; i < n; i++) {
         procs[i] = (i == 0) ? proc_start(store, "helper", sim_helper)
@@ -180,7 +219,8 @@ master(void *data)
     }
 
     while (sim_figures->acked - begun < world.ops
-           && sim_figures->yields - yields < YIELDS_MAX)
+           && sim_figures->yields - yields < YIELDS_MAX
+           && !store->seg->state.readonly)
     {
         sim_sleep(2 * SIM_MS);
 
@@ -209,6 +249,7 @@ master(void *data)
         }
     }
 
+    sim_faults.error_one_in = 0;
     everybody_leaves(store, procs, n);
     figures_add(store);
     check_nothing_left(store);
@@ -238,6 +279,8 @@ world_plan(void)
         .ops = ANY_OF(50, 200, 1000),
         .options = {
             .path = "/store",
+            .checkpoints = "/checkpoints",
+            .blob_min = ANY_OF(0, 0, 4096),
             .memory = FKV_MEMORY_MIN,
             .sync = sim_load.sync,
             .compression = (fkv_compression_e) sim_below(3),
@@ -250,9 +293,19 @@ world_plan(void)
         }
     };
 
-    sim_strict = true;
-    sim_faults.ordered = sim_chance(2);
-    sim_faults.short_one_in = (unsigned) ANY_OF(0, 0, 20);
+    world.faults.ordered = sim_chance(2);
+    world.faults.short_one_in = (unsigned) ANY_OF(0, 0, 20);
+
+    if (sim_chance(4)) {
+        world.faults.error_one_in = (unsigned) ANY_OF(100, 1000, 10000);
+        world.faults.full = sim_chance(2);
+        world.faults_at_start = sim_chance(2);
+
+    } else if (sim_chance(8)) {
+        world.faults.misdirected_one_in = (unsigned) ANY_OF(30, 300, 3000);
+    }
+
+    sim_strict = (world.faults.error_one_in == 0);
     sim_plan.blocks_max = (unsigned) ANY_OF(0, 20, 300, 3000);
 }
 
@@ -320,10 +373,13 @@ sim_world(uint64_t seed)
             world.workers, sim_load.depth, sim_load.value_scale, sim_load.keys,
             sim_load.sync, lives, world.deaths_mean, sim_plan.blocks_max);
 
-    for (unsigned i = 0; i < lives; i++) {
+    for (unsigned i = 0; i < lives && !world.over; i++) {
         life();
     }
 
     world.last = true;
-    life();
+
+    if (!world.over) {
+        life();
+    }
 }
