@@ -16,6 +16,8 @@
 #define _GNU_SOURCE
 #include "sim.h"
 
+#include "sanitize.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -405,6 +407,8 @@ sim_disk_cut(void)
         sim_fail("a lock is left of a file that nobody has open");
     }
 
+    sanitize_kernel(true);
+
     for (unsigned i = 0; i < NODES_MAX; i++) {
         if (nodes[i] != NULL) {
             if (nodes[i]->directory) {
@@ -417,6 +421,7 @@ sim_disk_cut(void)
     }
 
     nodes_sweep();
+    sanitize_kernel(false);
 }
 
 
@@ -840,7 +845,10 @@ sim_file_drop(sim_file_t *file)
     }
 
     file->node->refs--;
+
+    sanitize_kernel(true);
     free(file);
+    sanitize_kernel(false);
 }
 
 

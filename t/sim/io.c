@@ -96,7 +96,6 @@ flight_start(backend_t *backend, fkv__io_req_t *req)
     };
 
     backend->flying++;
-    sanitize_release(req);
 }
 
 
@@ -213,7 +212,6 @@ flight_land(flight_t *flight)
     fkv__list_append(&backend->done, &flight->req->link);
     backend->flying--;
     flight_over(flight);
-    sanitize_release(backend);
     sim_event_signal(backend->eventfd);
 }
 
@@ -236,11 +234,15 @@ sim_io_next_us(void)
 void
 sim_io_run(uint64_t now_us)
 {
+    sanitize_kernel(true);
+
     for (unsigned i = 0; i < flights_top; i++) {
         if (flights[i].backend != NULL && flights[i].at_us <= now_us) {
             flight_land(&flights[i]);
         }
     }
+
+    sanitize_kernel(false);
 
     while (flights_top > 0 && flights[flights_top - 1].backend == NULL) {
         flights_top--;
@@ -297,7 +299,6 @@ io_reap(fkv__io_t *io)
     fkv_link_t   done;
 
     fkv__io_drain(io->eventfd);
-    sanitize_acquire(backend);
     fkv__list_take(&done, &backend->done);
 
     while (!fkv__list_empty(&done)) {

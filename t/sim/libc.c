@@ -35,6 +35,20 @@ __wrap_fkv__step(const char *name)
 }
 
 
+/* Each thread has its own. */
+
+int *__real___errno_location(void);
+int *__wrap___errno_location(void);
+
+int *
+__wrap___errno_location(void)
+{
+    int  *own = sim_errno();
+
+    return (own != NULL) ? own : __real___errno_location();
+}
+
+
 /* Time. */
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ts);
@@ -84,7 +98,7 @@ void
 sim_event_signal(int fd)
 {
     events[fd - EVENTS]++;
-    sim_wake(&events[fd - EVENTS]);
+    sim_wake_kernel(&events[fd - EVENTS]);
 }
 
 
@@ -116,6 +130,7 @@ __wrap_write(int fd, const void *buf, size_t len)
     }
 
     sim_yield(SIM_AT_CALL, NULL);
+    sanitize_release(&events[fd - EVENTS]);
     sim_event_signal(fd);
 
     return (ssize_t) len;
@@ -338,7 +353,6 @@ __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
     void *(*body)(void *data), void *data)
 {
     (void) attr;
-    sanitize_release(data);
     *thread = sim_spawn(sim_proc(), body, data);
     sim_yield(SIM_AT_CALL, NULL);
 

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct {
     void        *fiber;
@@ -64,6 +65,13 @@ sanitize_release(const void *what)
     (void) what;
 }
 
+
+static inline void
+sanitize_kernel(bool begins)
+{
+    (void) begins;
+}
+
 #elif defined(SIM_TSAN)
 
 #include <sanitizer/tsan_interface.h>
@@ -118,6 +126,66 @@ sanitize_release(const void *what)
     __tsan_release((void *) what);
 }
 
+
+void __tsan_ignore_thread_begin(void);
+void __tsan_ignore_thread_end(void);
+
+
+/* What the kernel does is no race. */
+static inline void
+sanitize_kernel(bool begins)
+{
+    if (begins) {
+        __tsan_ignore_thread_begin();
+
+    } else {
+        __tsan_ignore_thread_end();
+    }
+}
+
+
+/* The C library's own tell the sanitizer of what they touch. */
+
+static inline void *
+sanitize_memcpy(void *to, const void *from, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        ((uint8_t *) to)[i] = ((const uint8_t *) from)[i];
+    }
+
+    return to;
+}
+
+
+static inline void *
+sanitize_memset(void *to, int byte, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        ((uint8_t *) to)[i] = (uint8_t) byte;
+    }
+
+    return to;
+}
+
+
+static inline int
+sanitize_strcmp(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+
+    return (uint8_t) *a - (uint8_t) *b;
+}
+
+#undef memcpy
+#undef memset
+#undef strcmp
+#define memcpy  sanitize_memcpy
+#define memset  sanitize_memset
+#define strcmp  sanitize_strcmp
+
 #else
 
 static inline void
@@ -164,6 +232,13 @@ static inline void
 sanitize_release(const void *what)
 {
     (void) what;
+}
+
+
+static inline void
+sanitize_kernel(bool begins)
+{
+    (void) begins;
 }
 
 #endif

@@ -245,6 +245,13 @@ sim_task(void)
 }
 
 
+int *
+sim_errno(void)
+{
+    return (current != NULL) ? &current->cause : NULL;
+}
+
+
 static task_t *
 task_of(unsigned number)
 {
@@ -264,6 +271,8 @@ task_main(unsigned i)
     task_t  *task = &tasks[i];
 
     sanitize_entered(&task->sanitize, &left->sanitize);
+    sanitize_acquire(task->stack);      /* another may have had it */
+    sanitize_acquire(task->data);
     (void) task->body(task->data);
 
     task->state = TASK_ENDED;
@@ -330,6 +339,7 @@ sim_spawn(sim_proc_t *proc, void *(*body)(void *data), void *data)
     memset(task, 0, sizeof(*task));
     task->context = context;
     task->stack = stack;
+    sanitize_release(data);
     task->state = TASK_READY;
     task->number = ++numbers;
     task->weight = 1 + (unsigned) sim_below(8);
@@ -370,17 +380,15 @@ switch_to(task_t *to)
 {
     task_t  *from = (current != NULL) ? current : &outside;
 
-    from->cause = errno;
     current = (to == &outside) ? NULL : to;
     left = from;
+    sanitize_release(from->stack);
     sim_figures->switches++;
 
     sanitize_leave(&from->sanitize, &to->sanitize,
                    from->state == TASK_ENDED || from->state == TASK_DEAD);
     (void) swapcontext(from->context, to->context);
     sanitize_entered(&from->sanitize, &left->sanitize);
-
-    errno = from->cause;
 }
 
 
@@ -598,7 +606,13 @@ void
 sim_wake(const void *what)
 {
     sanitize_release(what);
+    sim_wake_kernel(what);
+}
 
+
+void
+sim_wake_kernel(const void *what)
+{
     for (unsigned i = 0; i < tasks_top; i++) {
         if (tasks[i].state == TASK_WAITS && tasks[i].what == what) {
             tasks[i].state = TASK_READY;

@@ -114,6 +114,7 @@ void     sim_immortal(sim_proc_t *proc, bool immortal);
 unsigned sim_spawn(sim_proc_t *proc, void *(*body)(void *data), void *data);
 bool     sim_task_ended(unsigned task);
 unsigned sim_task(void);
+int     *sim_errno(void);                   /* NULL: no task runs */
 
 void     sim_yield(sim_at_e at, const char *step);
 void     sim_sleep(uint64_t us);
@@ -121,6 +122,7 @@ void     sim_sleep(uint64_t us);
 /* False: until_us has come first.  Who is woken goes on at some time. */
 bool     sim_wait(const void *what, uint64_t until_us);
 void     sim_wake(const void *what);
+void     sim_wake_kernel(const void *what);     /* it was nobody's doing */
 
 /* Runs tasks until the master's has ended or the plan says so. */
 sim_end_e sim_run(void);
@@ -208,7 +210,7 @@ void     sim_io_died(const sim_proc_t *proc);
 
 bool     sim_event_has(int fd);
 int      sim_event_close(int fd);
-void     sim_event_signal(int fd);
+void     sim_event_signal(int fd);              /* by the kernel */
 void     sim_events_end(void);
 
 

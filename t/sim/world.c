@@ -115,6 +115,19 @@ check_nothing_left(fkv_t *store)
 
 
 static void
+check_writable(fkv_t *store)
+{
+    fkv_stats_t  stats;
+
+    fkv_stats(store, &stats);
+
+    if (stats.readonly && !sim_allowed(FKV_EREADONLY)) {
+        sim_fail("the store is read-only: %s", stats.cause);
+    }
+}
+
+
+static void
 figures_add(fkv_t *store)
 {
     fkv_stats_t  stats;
@@ -204,6 +217,7 @@ master(void *data)
 
     store = start();
     self->store = store;
+    check_writable(store);
 
     if (world.last) {
         fkv_close(store);
@@ -250,6 +264,7 @@ master(void *data)
     }
 
     sim_faults.error_one_in = 0;
+    check_writable(store);
     everybody_leaves(store, procs, n);
     figures_add(store);
     check_nothing_left(store);
