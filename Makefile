@@ -97,7 +97,7 @@ test: test-deps
 
 # Long forms of the tests that try to break it: make torture PARTS="sim power".
 torture: test-deps fuzz-deps
-	@contrib/run/deps xfsprogs
+	@contrib/run/deps xfsprogs gnuplot-nox
 	@$(MAKE) all test-module unit build/fsck/fsck
 	t/torture $(PARTS)
 
