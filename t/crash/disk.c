@@ -13,7 +13,8 @@
  *                             as they were before, and all requests fail
  *             live            there is power again
  *             counts          writes, flushes, sectors lost so far
- * End       with stdin
+ *             end             leave
+ * End       with stdin, too
  *
  * A disk may keep any subset of what it was not told to flush, in any order,
  * and tears nothing below a sector.  One thread: requests wait for each other,
@@ -420,7 +421,9 @@ main(int argc, char **argv)
         }
 
         if (wait[1].revents != 0) {
-            if (fgets(line, sizeof(line), stdin) == NULL) {
+            if (fgets(line, sizeof(line), stdin) == NULL
+                || strcmp(line, "end\n") == 0)
+            {
                 break;
             }
 

@@ -228,6 +228,9 @@ sub end {
 sub _eject {
     my ($self) = @_;
 
+    # Clients that a dying test has left hold its stdin open, too.
+    local $SIG{PIPE} = 'IGNORE';
+    print { $self->{orders} } "end\n";
     close $self->{orders};
     waitpid $self->{pid}, 0;
 }
