@@ -760,11 +760,12 @@ version_link(fkv__memtable_t *mt, uint32_t *newest_at, uint32_t at,
     uint32_t frame_at, uint32_t record_at)
 {
     version_node_shm_t  *version = version_node(mt, at);
-    uint32_t             newest = __atomic_load_n(newest_at, __ATOMIC_RELAXED);
+    uint32_t             newest = __atomic_load_n(newest_at, __ATOMIC_ACQUIRE);
 
     /*
      * The dead may have linked it and dropped the latch, and others may have
-     * linked newer versions on top.  A writer's own is always the highest.
+     * linked newer versions on top: it is not the latch that orders those
+     * before a reaper, but the load.  A writer's own is always the highest.
      */
     for (uint32_t v = newest; v != 0; v = version_node(mt, v)->older) {
         if (v == at) {

@@ -68,8 +68,10 @@ frame_repair(fkv_t *store, fkv__memtable_t *mt, uint32_t at, uint64_t stamp)
 
     stamp = fkv__frame_stamp(length, fkv__frame_stamp_slot(stamp),
                              FKV__FRAME_PAD);
-    fkv__frame_seal(p, stamp, store->seg->log.durable, 0, lsn,
-                    mt->shm->incarnation);
+    fkv__frame_seal(p, stamp,
+                    __atomic_load_n(&store->seg->log.durable,
+                                    __ATOMIC_ACQUIRE),
+                    0, lsn, mt->shm->incarnation);
 
     FKV_STEP("reap.2");
     __atomic_store_n(state, FKV__FRAME_VOID, __ATOMIC_SEQ_CST);
