@@ -372,6 +372,31 @@ __wrap_pthread_join(pthread_t thread, void **result)
 }
 
 
+/* There is one key, of format/pack.c. */
+
+void *__wrap_pthread_getspecific(pthread_key_t key);
+
+void *
+__wrap_pthread_getspecific(pthread_key_t key)
+{
+    (void) key;
+
+    return *sim_specific();
+}
+
+
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+
+int
+__wrap_pthread_setspecific(pthread_key_t key, const void *value)
+{
+    (void) key;
+    *sim_specific() = (void *) (uintptr_t) value;
+
+    return 0;
+}
+
+
 int __wrap_pthread_setname_np(pthread_t thread, const char *name);
 
 int
@@ -513,6 +538,8 @@ __wrap_fcntl(int fd, int call, ...)
 
         return 0;
     }
+
+    sim_behind_the_dead();
 
     return answer(sim_disk_lock(fd, (uint64_t) lock->l_start,
                                 lock->l_type != F_UNLCK, false));

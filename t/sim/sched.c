@@ -47,6 +47,7 @@ typedef struct {
     uint64_t         until_us;
     bool             woken;
     int              cause;         /* errno */
+    void            *specific;      /* of the one key that there is */
     sanitize_task_t  sanitize;
     uint8_t         *stack;
     ucontext_t      *context;       /* large, and all tasks are looked at */
@@ -60,6 +61,7 @@ static unsigned         procs_n, numbers, tasks_top;
 static task_t          *current;
 static task_t           outside;        /* the main context */
 static task_t          *left;           /* who ran before */
+static char             dead;           /* all who do not run any more */
 static sim_end_e        end;
 static uint64_t         state[2];
 static uint64_t         now_us;
@@ -158,6 +160,8 @@ sim_say(const char *fmt, ...)
     va_list  args;
     char    *line = lines[lines_n++ % LINES];
 
+    sanitize_kernel(true);
+
     n = snprintf(line, sizeof(lines[0]), "%9.3f %-9s ",
                  (double) (now_us - BOOT_US) / SIM_SECOND,
                  current != NULL ? current->proc->name : "-");
@@ -170,6 +174,8 @@ sim_say(const char *fmt, ...)
         printf("# %s\n", line);
         (void) fflush(stdout);
     }
+
+    sanitize_kernel(false);
 }
 
 
@@ -252,6 +258,13 @@ sim_errno(void)
 }
 
 
+void **
+sim_specific(void)
+{
+    return (current != NULL) ? &current->specific : &outside.specific;
+}
+
+
 static task_t *
 task_of(unsigned number)
 {
@@ -265,13 +278,28 @@ task_of(unsigned number)
 }
 
 
+static bool
+task_is_over(const task_t *task)
+{
+    return task->state != TASK_READY && task->state != TASK_WAITS;
+}
+
+
+/* What they did was before: their locks have fallen, or they were joined. */
+void
+sim_behind_the_dead(void)
+{
+    sanitize_acquire(&dead);
+}
+
+
 static void
 task_main(unsigned i)
 {
     task_t  *task = &tasks[i];
 
     sanitize_entered(&task->sanitize, &left->sanitize);
-    sanitize_acquire(task->stack);      /* another may have had it */
+    sim_behind_the_dead();              /* whose stack it may have been */
     sanitize_acquire(task->data);
     (void) task->body(task->data);
 
@@ -281,13 +309,6 @@ task_main(unsigned i)
     sim_wake(task);
     sim_yield(SIM_AT_WAIT, NULL);
     sim_fail("an ended task goes on");
-}
-
-
-static bool
-task_is_over(const task_t *task)
-{
-    return task->state != TASK_READY && task->state != TASK_WAITS;
 }
 
 
@@ -383,6 +404,11 @@ switch_to(task_t *to)
     current = (to == &outside) ? NULL : to;
     left = from;
     sanitize_release(from->stack);
+
+    if (from != &outside && task_is_over(from)) {
+        sanitize_release(&dead);
+    }
+
     sim_figures->switches++;
 
     sanitize_leave(&from->sanitize, &to->sanitize,
@@ -663,8 +689,11 @@ proc_over(sim_proc_t *proc)
             && tasks[i].state != TASK_ENDED)
         {
             tasks[i].state = TASK_DEAD;
+            sanitize_acquire(tasks[i].stack);
         }
     }
+
+    sanitize_release(&dead);
 
     sim_io_died(proc);
     sim_disk_close_all(proc);
@@ -715,10 +744,13 @@ sim_run(void)
 
     for (unsigned i = 0; i < tasks_top; i++) {
         if (tasks[i].state != TASK_FREE) {
+            sanitize_acquire(tasks[i].stack);
             sanitize_free(&tasks[i].sanitize);
             tasks[i].state = TASK_FREE;
         }
     }
+
+    sanitize_release(&dead);
 
     for (unsigned i = 0; i < procs_n; i++) {
         procs[i].alive = false;

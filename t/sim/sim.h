@@ -106,6 +106,8 @@ bool        sim_proc_alive(const sim_proc_t *proc);
 unsigned    sim_proc_id(const sim_proc_t *proc);
 void        sim_proc_end(sim_proc_t *proc);     /* its last task has ended */
 
+void     sim_behind_the_dead(void);
+
 /* It may be the caller's: then this does not return. */
 void     sim_kill(sim_proc_t *proc);
 void     sim_immortal(sim_proc_t *proc, bool immortal);
@@ -114,6 +116,7 @@ void     sim_immortal(sim_proc_t *proc, bool immortal);
 unsigned sim_spawn(sim_proc_t *proc, void *(*body)(void *data), void *data);
 bool     sim_task_ended(unsigned task);
 unsigned sim_task(void);
+void   **sim_specific(void);                /* its pthread_getspecific() */
 int     *sim_errno(void);                   /* NULL: no task runs */
 
 void     sim_yield(sim_at_e at, const char *step);
