@@ -9,6 +9,7 @@ use strict;
 use warnings;
 
 use lib 't/lib', 't/crash/lib';
+use File::Path qw(remove_tree);
 use List::Util qw(shuffle);
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -56,7 +57,7 @@ stream {
 CONF
 
 my ($disk, $nginx, $model, $sync);
-my %done = map { $_ => 0 } qw(cuts starts steps writes lost);
+my %done = map { $_ => 0 } qw(cuts starts steps writes lost checked);
 my @disks = shuffle grep { usable(@$_) }
     ['ext4'], ['ext4', cache => 1],
     $seconds ? (['xfs'], ['xfs', cache => 1]) : ();
@@ -64,8 +65,9 @@ my @disks = shuffle grep { usable(@$_) }
 plan skip_all => 'no filesystem to cut off' if !@disks;
 $seconds ? long() : short();
 note sprintf '%d cuts (%d of them in a start, %d at a numbered step), %d writes '
-    . 'and reads, %d unsynced sectors lost, %.0f s, FKV_SEED=%s',
-    @done{qw(cuts starts steps writes lost)}, time - $begun, $seed;
+    . 'and reads, %d unsynced sectors lost, %d stores and checkpoints checked by '
+    . 'fsck, %.0f s, FKV_SEED=%s',
+    @done{qw(cuts starts steps writes lost checked)}, time - $begun, $seed;
 done_testing();
 
 
@@ -122,7 +124,7 @@ sub fresh {
     $model = Ferrokv::Model->new($nginx->port,
         redis_port => $nginx->port(1),
         clients => [qw(writer writer count sequence batch large command multi
-                       element operand)]);
+                       element operand checkpoint)]);
 
     in_a_start();
     $nginx->start if !$nginx->pids;
@@ -175,12 +177,33 @@ sub ok_all {
     my ($what, $at) = @_;
 
     $disk->restore;
+    ok_undamaged($what);
     my ($ok, $said) = $nginx->start;
 
     ok($ok, name("$what: the next start")) or die $said;
     my $wrong = $model->wrong($lost{$sync} ? (lost => $at - $lost{$sync}) : ());
     is($wrong, '', name("$what: all is there that must be"));
     note "$model->{lost} of the sequence lost, $model->{sequence}{acked} there";
+}
+
+
+# Whatever the start would mend: what is there was written as it should be.  So
+# were the checkpoints that somebody knows of.
+sub ok_undamaged {
+    my ($what) = @_;
+    my @checkpoints = map { $disk->path . "/checkpoints/$_" }
+        splice @{ $model->{checkpoints} };
+
+    return if !-x 'build/fsck/fsck' || !-e $disk->path . '/store/CURRENT';
+
+    for my $dir ($disk->path . '/store', @checkpoints) {
+        my $said = `build/fsck/fsck '$dir' 2>&1`;
+
+        is($?, 0, name("$what: fsck finds no damage")) or diag "$dir: $said";
+        $done{checked}++;
+    }
+
+    remove_tree(@checkpoints);
 }
 
 

@@ -19,6 +19,7 @@ package Ferrokv::Model;
 #           batch     three keys that change together
 #           large     values of 64 KiB to 1 MiB
 #           snapshot  listings at a snapshot, which never change
+#           checkpoint  directories, by the name of those that are done
 #           web       a location that is cached and one that is limited
 #           command, multi, element, operand   Ferrokv/Model/Redis.pm; they need
 #                     redis_port
@@ -51,6 +52,7 @@ my $json = JSON::PP->new->utf8;
 my %client = (writer => \&_writer, count => \&_count,
               sequence => \&_sequence, batch => \&_batch, large => \&_large,
               snapshot => \&_snapshot, web => \&_web,
+              checkpoint => \&_checkpoint,
               %Ferrokv::Model::Redis::client);
 
 
@@ -71,6 +73,7 @@ sub new {
         acked    => {},         # counter => sum
         begun    => {},
         base     => {},         # counter => sum, when last compared
+        checkpoints => [],      # names
         members  => {},         # key => { acked, begun, base }: how many
         odd      => [],         # answers that nothing explains
         unknown  => [],         # why answers never came
@@ -97,7 +100,7 @@ sub begin {
         $self->{http} = [map { Ferrokv::Http->new($self->{port},
             keepalive => $self->{keepalive}) } 0 .. 1];
         $self->{$_} = {} for qw(acked begun members);
-        $self->{$_} = [] for qw(odd unknown);
+        $self->{$_} = [] for qw(odd unknown checkpoints);
         $self->{did} = { $i => [] };
         $self->{ops} = 0;
 
@@ -108,7 +111,8 @@ sub begin {
         $client{ $self->{clients}[$i] }->($self) until $stop->();
 
         my %said = map { $_ => $self->{$_} } qw(known did acked begun odd unknown
-                                                members ops sequence failed);
+                                                members checkpoints ops sequence
+                                                failed);
         $said{mine} = $self->{clients}[$i];
         return \%said;
     });
@@ -122,7 +126,7 @@ sub end {
         my ($known, $client) = ($said->{known}, $said->{mine});
 
         $self->{known}{$_} = $known->{$_} for keys %$known;
-        push @{ $self->{$_} }, @{ $said->{$_} } for qw(odd unknown);
+        push @{ $self->{$_} }, @{ $said->{$_} } for qw(odd unknown checkpoints);
         $self->{sequence} = $said->{sequence} if $client eq 'sequence';
         $self->{ops} += $said->{ops};
         push @{ $self->{did}{$_} }, @{ $said->{did}{$_} }
@@ -386,6 +390,16 @@ sub _snapshot {
         if $list[0]->status && $list[1]->status
            && $list[0]->body ne $list[1]->body;
     $self->_ask('204', 'DELETE', "/kv/?snapshot=$s") if rand() < 0.5;
+}
+
+
+sub _checkpoint {
+    my ($self) = @_;
+    my $name = "of$self->{i}-" . ++$self->{n};
+
+    push @{ $self->{checkpoints} }, $name
+        if $self->_ask('201', 'POST', "/kv/?checkpoint=$name", '')->status;
+    sleep 0.1;
 }
 
 
