@@ -20,6 +20,14 @@ int    mallctl(const char *name, void *old, size_t *old_len, void *new,
 #define LG_ALIGN(lg)    (lg)
 #define ARENA(n)        ((int) (((n) + 1) << 20))
 
+#ifdef FKV_DEBUG
+bool  (*fkv__alloc_fails)(size_t size);
+
+#define alloc_fails(size)  (fkv__alloc_fails != NULL && fkv__alloc_fails(size))
+#else
+#define alloc_fails(size)  false
+#endif
+
 static size_t  alloc_bytes;
 static int     alloc_flags;     /* our jemalloc arena */
 
@@ -64,6 +72,10 @@ fkv__alloc(size_t size)
 {
     FKV_ASSERT(size > 0);
 
+    if (alloc_fails(size)) {
+        return NULL;
+    }
+
     return alloc_count(mallocx != NULL ? mallocx(size, alloc_flags)
                                        : malloc(size));
 }
@@ -92,6 +104,10 @@ fkv__realloc(void *p, size_t size)
         return fkv__alloc(size);
     }
 
+    if (alloc_fails(size)) {
+        return NULL;
+    }
+
     old = alloc_size(p);
     q = (mallocx != NULL) ? rallocx(p, size, alloc_flags) : realloc(p, size);
 
@@ -110,6 +126,10 @@ fkv__alloc_pages(size_t size)
     void  *p;
 
     FKV_ASSERT(size > 0);
+
+    if (alloc_fails(size)) {
+        return NULL;
+    }
 
     if (mallocx != NULL) {
         return alloc_count(mallocx(size, alloc_flags | LG_ALIGN(12)));

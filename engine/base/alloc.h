@@ -19,6 +19,14 @@ void *fkv__realloc(void *p, size_t size);   /* p may be NULL */
 void *fkv__alloc_pages(size_t size);        /* 4 KiB-aligned, for direct I/O */
 void  fkv__free(void *p);                   /* p may be NULL */
 
+#ifdef FKV_DEBUG
+/*
+ * A test's: when it says so there is no memory for this allocation.  Set while
+ * there is one thread.
+ */
+extern bool (*fkv__alloc_fails)(size_t size);
+#endif
+
 /* "jemalloc" or "libc". */
 const char *fkv_alloc_name(void);
 

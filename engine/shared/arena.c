@@ -156,7 +156,7 @@ fkv__arena_seal(fkv__arena_shm_t *arena, uint8_t *mem)
     do {
         w = fkv__arena_word(arena);
 
-        if (w.sealed) {
+        if (w.sealed || w.top == 0) {
             return;
         }
 

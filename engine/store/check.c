@@ -464,9 +464,11 @@ fkv__check(fkv__check_t *check, char *error)
     rc = fkv__directory_look(&check->directory, &check->own_fs, check->path,
                              error);
 
-    if (rc == FKV_ECORRUPT) {
-        fkv__check_say(check, FKV__CHECK_DAMAGE, "%s", error);
-        return rc;
+    if (rc == FKV_NOTFOUND || rc == FKV_ECORRUPT) {
+        fkv__check_say(check, rc == FKV_NOTFOUND ? FKV__CHECK_NOTE
+                                                 : FKV__CHECK_DAMAGE,
+                       "%s", error);
+        return (rc == FKV_NOTFOUND) ? FKV_OK : rc;
     }
 
     if (rc != FKV_OK) {

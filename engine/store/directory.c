@@ -509,10 +509,18 @@ directory_look_subs(fkv__directory_t *d, const char *path, char *error)
     static const char *const  names[] = { "log", "sst", "blob" };
     int                      *fds[] = { &d->log_dir, &d->sst_dir,
                                         &d->blob_dir };
+    struct stat               st;
 
     for (unsigned i = 0; i < 3; i++) {
         *fds[i] = d->fs->open(d->fs, d->dir, names[i], O_RDONLY | O_DIRECTORY,
                               0);
+
+        if (*fds[i] == -ENOENT
+            && fstatat(d->dir, "CURRENT", &st, AT_SYMLINK_NOFOLLOW) != 0)
+        {
+            return fkv__error(error, FKV_NOTFOUND, "\"%.256s\" was not made "
+                              "to its end, the next open does that", path);
+        }
 
         if (*fds[i] == -ENOENT) {
             return fkv__error(error, FKV_ECORRUPT, "\"%.256s\" is damaged: "

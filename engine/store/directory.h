@@ -43,8 +43,9 @@ int fkv__directory_open(fkv__directory_t *directory, const fkv__fs_t *fs,
  * The same of a store that is there and stays as it is: nothing is made or
  * given to anybody.  Where there is no LOCK (somebody's copy), or none can be
  * taken as nobody can write there, nobody has the store open.
- * FKV_OK · FKV_EBUSY · FKV_ECORRUPT a directory of it is missing · FKV_EIO
- * also: it holds no store · FKV_ENOMEM
+ * FKV_OK · FKV_EBUSY · FKV_NOTFOUND it is a store in the making, left by a
+ * crash · FKV_ECORRUPT a directory of it is missing · FKV_EIO also: it holds no
+ * store · FKV_ENOMEM; but for FKV_OK error says so
  */
 int fkv__directory_look(fkv__directory_t *directory, const fkv__fs_t *fs,
     const char *path, char *error);

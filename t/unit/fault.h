@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #define FAULT_MAP(X)                                                          \
     X(NONE,     "nothing")                                                    \
@@ -52,7 +53,6 @@ static struct {
     bool          for_good;     /* and all behind it */
     int           error;        /* errno; 0 of reads and writes: they move a
                                    part only */
-    bool          sync;         /* calls are really synced */
 
     unsigned      seen;
     unsigned      hits;
@@ -99,6 +99,111 @@ fault_hits(fault_kind_e kind)
     __atomic_add_fetch(&fault.hits, 1, __ATOMIC_RELAXED);
 
     return true;
+}
+
+
+/*
+ * What a disk does whose sync fails: the bytes that were written since the last
+ * sync of the file are not there, and the next sync says that all is well.
+ */
+typedef struct {
+    dev_t     dev;
+    ino_t     ino;
+    uint64_t  offset;
+    size_t    len;              /* of what there was before */
+    uint8_t  *before;
+} fault_write_t;
+
+static struct {
+    fault_write_t  *writes;
+    size_t          n;
+    size_t          cap;
+} fault_unsynced;
+
+
+/* Of a descriptor that may be for direct I/O another, that is not. */
+static inline int
+fault_reopen(int fd, int flags)
+{
+    char  path[40];
+
+    (void) snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+
+    return open(path, flags | O_CLOEXEC);
+}
+
+
+static inline void
+fault_remember(int fd, uint64_t offset, size_t len)
+{
+    int             in;
+    ssize_t         n;
+    struct stat     st;
+    fault_write_t  *write;
+
+    if (__atomic_load_n(&fault.kind, __ATOMIC_ACQUIRE) != FAULT_SYNC) {
+        return;
+    }
+
+    if (fault_unsynced.n == fault_unsynced.cap) {
+        fault_unsynced.cap = 2 * fault_unsynced.cap + 64;
+        fault_unsynced.writes = realloc(fault_unsynced.writes,
+                                        fault_unsynced.cap * sizeof(*write));
+        assert_non_null(fault_unsynced.writes);
+    }
+
+    in = fault_reopen(fd, O_RDONLY);
+    assert_true(in >= 0);
+    assert_int_equal(fstat(in, &st), 0);
+    write = &fault_unsynced.writes[fault_unsynced.n++];
+    *write = (fault_write_t) { st.st_dev, st.st_ino, offset, len,
+                               calloc(1, len + 1) };
+    assert_non_null(write->before);
+    n = pread(in, write->before, len, (off_t) offset);
+    assert_true(n >= 0);
+    (void) close(in);
+}
+
+
+/* The file is synced, or it is not and forgets. */
+static inline void
+fault_forget(int fd, bool lost)
+{
+    int          out;
+    size_t       kept = 0;
+    struct stat  st;
+
+    if (fault_unsynced.n == 0 || fstat(fd, &st) != 0) {
+        return;
+    }
+
+    out = (lost && S_ISREG(st.st_mode)) ? fault_reopen(fd, O_WRONLY) : -1;
+
+    for (size_t i = fault_unsynced.n; out >= 0 && i-- > 0; ) {
+        fault_write_t  *w = &fault_unsynced.writes[i];
+
+        if (w->dev == st.st_dev && w->ino == st.st_ino) {
+            assert_int_equal(pwrite(out, w->before, w->len,
+                                    (off_t) w->offset), w->len);
+        }
+    }
+
+    for (size_t i = 0; i < fault_unsynced.n; i++) {
+        fault_write_t  *w = &fault_unsynced.writes[i];
+
+        if (w->dev == st.st_dev && w->ino == st.st_ino) {
+            free(w->before);
+
+        } else {
+            fault_unsynced.writes[kept++] = *w;
+        }
+    }
+
+    fault_unsynced.n = kept;
+
+    if (out >= 0) {
+        (void) close(out);
+    }
 }
 
 
@@ -155,6 +260,8 @@ fault_pwrite(const fkv__fs_t *fs, int fd, const void *buf, size_t len,
         len = fkv__min(len, len / 2 + 1);
     }
 
+    fault_remember(fd, offset, len);
+
     return fkv__fs_linux.pwrite(&fkv__fs_linux, fd, buf, len, offset);
 }
 
@@ -165,10 +272,13 @@ fault_sync(const fkv__fs_t *fs, int fd)
     (void) fs;
 
     if (fault_hits(FAULT_SYNC)) {
+        fault_forget(fd, true);
         return -fault.error;
     }
 
-    return fault.sync ? fkv__fs_linux.fsync(&fkv__fs_linux, fd) : 0;
+    fault_forget(fd, false);
+
+    return 0;
 }
 
 
@@ -336,12 +446,8 @@ fault_io_run(fkv__io_req_t *req)
         res = fs->pwrite(fs, req->fd, req->iov[0].iov_base,
                          req->iov[0].iov_len, req->offset);
 
-        /* As a device that took the bytes and did not bring them home. */
-        if (res > 0 && req->dsync && fault_hits(FAULT_SYNC)) {
-            return -fault.error;
-        }
-
-        return res;
+        return (res > 0 && req->dsync && fs->fdatasync(fs, req->fd) < 0)
+               ? -fault.error : res;
 
     case FKV__IO_FDATASYNC:
     case FKV__IO_FSYNC:

@@ -27,13 +27,14 @@
 #define RICH_OPERATOR  7                /* their type */
 #define RICH_TEXT      (160 * 1024)
 #define RICH_WAIT_MS   20000
+#define RICH_MOMENTS   32
 #define RICH_FAR       4102444800000ull /* when some keys expire: 2100 */
 
 /* Names begin with the letter; in this order they are in order. */
 #define RICH_KINDS(X)                                                         \
     X(CACHED,   'c', 4,  FKV_NAMESPACE_CACHE)                                 \
     X(ELEMENTS, 'e', 4,  0)                                                   \
-    X(LARGE,    'l', 4,  0)                                                   \
+    X(LARGE,    'l', 3,  0)                                                   \
     X(OPERANDS, 'o', 6,  0)                                                   \
     X(PLAIN,    'p', 40, 0)                                                   \
     X(RANGE,    'r', 12, 0)                                                   \
@@ -68,7 +69,11 @@ typedef struct {
     char            checkpoints[80];
     unsigned        step;       /* makes values differ */
     unsigned        doubts;
+    bool            long_value; /* the next large one is of two pieces */
     rich_key_t      keys[RICH_KEYS];
+
+    unsigned        moments;    /* since all was in tables */
+    char           *then[RICH_MOMENTS][RICH_KEYS];
 } rich_t;
 
 static char  rich_a[RICH_TEXT], rich_b[RICH_TEXT];
@@ -170,15 +175,32 @@ rich_partial(void *data, uint16_t type, fkv_str_t key, const fkv_str_t *ops,
 static const fkv_merge_t  rich_operator = { rich_full, rich_partial };
 
 
+/* Where stores are made: in memory, if there is room for files. */
+static char  rich_base[32];
+
+static inline void
+rich_base_make(void)
+{
+    (void) snprintf(rich_base, sizeof(rich_base), "%s/fkv-unit-XXXXXX",
+                    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/var/tmp");
+    assert_non_null(mkdtemp(rich_base));
+}
+
+
+/* With all that is in it, also that of trials that have failed. */
+static inline void
+rich_base_remove(void)
+{
+    (void) nftw(rich_base, live_unlink, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+
 static inline void
 rich_dir(rich_t *rich)
 {
-    const char  *tmp = (access("/dev/shm", W_OK) == 0) ? "/dev/shm"
-                                                       : "/var/tmp";
-
     memset(rich, 0, sizeof(*rich));
-    (void) snprintf(rich->live.dir, sizeof(rich->live.dir),
-                    "%s/fkv-unit-XXXXXX", tmp);
+    (void) snprintf(rich->live.dir, sizeof(rich->live.dir), "%s/XXXXXX",
+                    rich_base);
     assert_non_null(mkdtemp(rich->live.dir));
     rich->live.log = (fkv_log_t) { live_log, &rich->live };
     rich->live.quiet = true;
@@ -256,6 +278,10 @@ rich_done(rich_t *rich)
     for (unsigned i = 0; i < RICH_KEYS; i++) {
         free(rich->keys[i].is);
         free(rich->keys[i].maybe);
+
+        for (unsigned m = 0; m < rich->moments; m++) {
+            free(rich->then[m][i]);
+        }
     }
 }
 
@@ -284,15 +310,16 @@ rich_wait(rich_t *rich, fkv_op_t *op, int rc, const bool *done)
 
 /* What a write of this key at this step puts there. */
 static inline size_t
-rich_value(unsigned key, rich_kind_e kind, unsigned step, char *out)
+rich_value(const rich_t *rich, unsigned key, rich_kind_e kind, char *out)
 {
+    unsigned  step = rich->step;
     uint64_t  random = 0x9e3779b97f4a7c15ull * (key * 1000 + step + 1);
     size_t    n = (size_t) sprintf(out, "%u.%u:", key, step);
     size_t    len = n + check_random(&random) % 90;
 
     if (kind == RICH_LARGE) {
         len = RICH_BLOB_MIN + check_random(&random) % 3000
-              + (key % 4 == 0 ? FKV__BLOB_FRAME_BYTES : 0);
+              + (rich->long_value ? FKV__BLOB_PIECE_BYTES - 5000 : 0);
     }
 
     for (; n < len; n++) {
@@ -356,12 +383,14 @@ rich_put(rich_t *rich, unsigned first, unsigned n)
 {
     static char   texts[RICH_KEYS][1000], names[RICH_KEYS][8];
     fkv_change_t  changes[RICH_KEYS] = { { .ns = 0 } };
-    unsigned      doubt = ++rich->doubts, step = ++rich->step;
+    unsigned      doubt = ++rich->doubts;
     int           rc;
 
     if (!rich_writable(rich, first, n)) {
         return FKV_OK;
     }
+
+    rich->step++;
 
     for (unsigned i = 0; i < n; i++) {
         fkv_change_t  *change = &changes[i];
@@ -376,7 +405,7 @@ rich_put(rich_t *rich, unsigned first, unsigned n)
         change->content_type = (kind == RICH_CACHED) ? FKV_STR("text/css")
                                                      : FKV_STR_NULL;
         change->value.data = (const uint8_t *) text;
-        change->value.len = rich_value(first + i, kind, step, text);
+        change->value.len = rich_value(rich, first + i, kind, text);
     }
 
     rc = rich_update(rich, changes, n);
@@ -640,7 +669,7 @@ rich_settle(rich_t *rich)
 }
 
 
-/* Ends the memtable and begins the next.  FKV_EFULL: there is none. */
+/* Ends the memtable, not an empty one, and begins the next. */
 static inline int
 rich_seal(rich_t *rich)
 {
@@ -649,6 +678,10 @@ rich_seal(rich_t *rich)
 
     while (fkv__recycle(rich->helper) == FKV_OK) {
         /* go on */
+    }
+
+    if (fkv__arena_word(&seg->arenas[id]).top == 0) {
+        return FKV_OK;
     }
 
     fkv__arena_seal(&seg->arenas[id], fkv__segment_arena(seg, id));
@@ -703,6 +736,22 @@ rich_change(rich_t *rich, fkv_compression_e compression, fkv_index_e index)
 }
 
 
+/* How all is now. */
+static inline void
+rich_remember(rich_t *rich)
+{
+    assert_true(rich->moments < RICH_MOMENTS);
+
+    for (unsigned i = 0; i < RICH_KEYS; i++) {
+        const char  *is = rich->keys[i].is;
+
+        rich->then[rich->moments][i] = (is != NULL) ? strdup(is) : NULL;
+    }
+
+    rich->moments++;
+}
+
+
 #define rich_ok(call)  assert_int_equal((call), FKV_OK)
 
 /* Something of every kind, written and flushed. */
@@ -719,9 +768,10 @@ rich_fill_once(rich_t *rich)
     rich_ok(rich_put(rich, rich_first(RICH_OPERANDS), 6));
 
     for (unsigned i = 0; i < 4; i++) {
-        rich_ok(rich_put(rich, rich_first(RICH_LARGE) + i, 1));
         rich_ok(rich_put_elements(rich, rich_first(RICH_ELEMENTS) + i));
     }
+
+    rich_ok(rich_put(rich, rich_first(RICH_LARGE) + rich->step % 3, 1));
 
     rich_ok(rich_delete(rich, rich_first(RICH_PLAIN) + rich->step % 40));
     rich_ok(rich_flush(rich));
@@ -731,7 +781,7 @@ rich_fill_once(rich_t *rich)
 /*
  * The whole store, attached: level 0 in three ways of writing tables over a
  * level below it, a range delete that hides something, and a log of two files
- * whose records are in no table.
+ * whose records are in no table; each moment of that is remembered.
  */
 static inline void
 rich_fill(rich_t *rich)
@@ -752,16 +802,25 @@ rich_fill(rich_t *rich)
     rich_ok(rich_put(rich, rich_first(RICH_RANGE) + 3, 2));
     rich_ok(rich_flush(rich));
 
+    rich_remember(rich);
     rich_ok(rich_put(rich, rich_first(RICH_PLAIN), 5));
+    rich_remember(rich);
+    rich->long_value = true;
     rich_ok(rich_put(rich, rich_first(RICH_LARGE) + 1, 1));
+    rich->long_value = false;
+    rich_remember(rich);
     rich_ok(rich_put(rich, rich_first(RICH_OPERANDS), 2));
+    rich_remember(rich);
     rich_ok(rich_seal(rich));
     rich_ok(rich_put_elements(rich, rich_first(RICH_ELEMENTS)));
+    rich_remember(rich);
     rich_ok(rich_delete(rich, rich_first(RICH_PLAIN) + 1));
+    rich_remember(rich);
 
     for (unsigned i = 0; i < 12; i++) {
         rich_ok(rich_put(rich, rich_first(RICH_TAIL) + i, 1));
         rich_settle(rich);
+        rich_remember(rich);
     }
 }
 

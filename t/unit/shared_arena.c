@@ -75,10 +75,25 @@ what_does_not_fit_seals_the_arena(void **state)
     assert_int_equal(fkv__arena_reserve(&arena, mem, 1, 8, 0, &room),
                      FKV_EFULL);
     assert_true(fkv__arena_word(&arena).sealed);
+}
 
-    arena_setup(NULL);
+
+static void
+an_empty_arena_is_never_sealed(void **state)
+{
+    fkv__arena_room_t  room;
+
+    (void) state;
+
+    fkv__arena_seal(&arena, mem);
+    assert_false(fkv__arena_word(&arena).sealed);
+
     assert_int_equal(fkv__arena_reserve(&arena, mem, 1, BYTES, 8, &room),
                      FKV_EFULL);
+    assert_int_equal(fkv__arena_reserve(&arena, mem, 1, 64, 8, &room), FKV_OK);
+
+    fkv__arena_seal(&arena, mem);
+    assert_true(fkv__arena_word(&arena).sealed);
     assert_int_equal(fkv__arena_reserve(&arena, mem, 1, 64, 8, &room),
                      FKV_EFULL);
 }
@@ -185,6 +200,7 @@ main(void)
         cmocka_unit_test_setup(frames_grow_up_and_nodes_grow_down,
                                arena_setup),
         cmocka_unit_test_setup(what_does_not_fit_seals_the_arena, arena_setup),
+        cmocka_unit_test_setup(an_empty_arena_is_never_sealed, arena_setup),
         cmocka_unit_test_setup(
             the_next_reserver_stamps_a_frame_whose_owner_died, arena_setup),
         cmocka_unit_test_setup(a_reset_arena_has_another_generation,

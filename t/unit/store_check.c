@@ -51,6 +51,7 @@ check_setup(void **state)
 {
     (void) state;
 
+    rich_base_make();
     rich_dir(&rich);
     rich.synced = true;
     rich_ok(rich_open(&rich));
@@ -66,6 +67,7 @@ check_teardown(void **state)
     (void) state;
 
     rich_done(&rich);
+    rich_base_remove();
 
     return 0;
 }
