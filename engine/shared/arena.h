@@ -54,9 +54,9 @@ int fkv__arena_reserve(fkv__arena_shm_t *arena, uint8_t *mem, unsigned slot,
     uint32_t frame_bytes, uint32_t node_bytes, fkv__arena_room_t *room);
 
 /*
- * Nothing can be reserved afterwards; the last frame is stamped.  An empty arena
- * stays as it is, whatever the caller has seen in it before: who was slow may
- * meet its next life.  Sealed it would be a segment without a log file, and
+ * Nothing can be reserved afterwards; the last frame is stamped.  An empty
+ * arena stays as it is, whatever the caller has seen in it before: who was slow
+ * may meet its next life.  Sealed it would be a segment without a log file, and
  * recovery would not find what follows.
  */
 void fkv__arena_seal(fkv__arena_shm_t *arena, uint8_t *mem);

@@ -5,6 +5,7 @@
 #include "store/flush.h"
 #include "shared/arena.h"
 #include "store/dead.h"
+#include "store/intact.h"
 #include "store/orphan.h"
 #include "store/keep.h"
 #include "store/log_sync.h"
@@ -197,6 +198,17 @@ flush_ranges(const fkv__keep_t *keep, const fkv__version_t *version,
 }
 
 
+/* The log has the data; the next open reads them from there. */
+static void
+flush_damaged(fkv_t *store, unsigned arena, uint32_t at)
+{
+    fkv__count(store, errors_corrupt, 1);
+    fkv__set_readonly(store, "memtable %u is damaged in memory at offset %u; "
+                      "its data are in the log, for a restart", arena,
+                      (unsigned) at);
+}
+
+
 /* Fills the edit and leaves its tables on disk. */
 static int
 flush_write(fkv__helper_t *helper, unsigned arena,
@@ -207,7 +219,8 @@ flush_write(fkv__helper_t *helper, unsigned arena,
     fkv__output_t     output;
     fkv__press_t      press;
     fkv__memtable_t   mt;
-    fkv__ranges_t    *ranges;
+    fkv__ranges_t    *ranges = NULL;
+    uint32_t          at = 0;
 
     *bytes = 0;
     rc = fkv__keep_init(&keep, helper->store, version, 0);
@@ -221,7 +234,11 @@ flush_write(fkv__helper_t *helper, unsigned arena,
     fkv__press_init(&press, &keep, &output);
     FKV_STEP("flush.1");
 
-    rc = fkv__memtable_ranges(&mt, 1, &ranges);
+    rc = fkv__intact(&mt, &at);
+
+    if (rc == FKV_OK) {
+        rc = fkv__memtable_ranges(&mt, 1, &ranges);
+    }
 
     /* Older ones are of no concern to this memtable. */
     keep.ranges = ranges;
@@ -236,6 +253,11 @@ flush_write(fkv__helper_t *helper, unsigned arena,
         rc = flush_ranges(&keep, version, edit);
     }
 
+    /* Of what has been read since. */
+    if (rc == FKV_OK) {
+        rc = fkv__intact_frames(&mt, &at);
+    }
+
     fkv__press_done(&press);
     fkv__keep_done(&keep);
     fkv__ranges_unpin(ranges);
@@ -245,12 +267,8 @@ flush_write(fkv__helper_t *helper, unsigned arena,
         fkv__output_abort(&output);
     }
 
-    /* The log has the data; the next open reads them from there. */
-
     if (rc == FKV_ECORRUPT) {
-        fkv__count(helper->store, errors_corrupt, 1);
-        fkv__set_readonly(helper->store, "memtable %u is damaged in memory; "
-                          "its data are in the log", arena);
+        flush_damaged(helper->store, arena, at);
     }
 
     fkv__usage_flush(edit, mt.shm);

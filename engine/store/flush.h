@@ -12,6 +12,9 @@
  *            flush.2 within a table; flush.3 tables are on disk, no edit names
  *            them; flush.4 the edit is announced
  *
+ * It is looked at before and after, whether it is what was written into it:
+ * intact.h.
+ *
  * Its range tombstones go into the edit, but for those that hide nothing in
  * older tables; in its own records they are applied.
  *

@@ -193,4 +193,20 @@ uint32_t fkv__memtable_iter_version(const fkv__memtable_iter_t *it,
     uint32_t entry);
 
 
+/*
+ * Of a sealed one that nobody may trust: each node and what it says of places
+ * lies in the arena, keys ascend, versions of one descend.
+ *   records   how many the index leads to, and the sum of their places
+ *   at        the offset of the first node that is wrong
+ * FKV_OK or FKV_ECORRUPT
+ */
+typedef struct {
+    uint64_t  n;
+    uint64_t  places;
+} fkv__memtable_records_t;
+
+int fkv__memtable_check(const fkv__memtable_t *mt,
+    fkv__memtable_records_t *records, uint32_t *at);
+
+
 #endif /* FKV_STORE_MEMTABLE_H */

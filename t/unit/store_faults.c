@@ -493,7 +493,8 @@ trial_remove(void)
     live_t  there_too = rich.live;
 
     rich_done(&rich);
-    (void) snprintf(there_too.dir, sizeof(there_too.dir), "%.63s", rich.checkpoints);
+    (void) snprintf(there_too.dir, sizeof(there_too.dir), "%.63s",
+                    rich.checkpoints);
     live_remove(&there_too);
 }
 
