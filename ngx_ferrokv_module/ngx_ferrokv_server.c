@@ -1,5 +1,6 @@
 
 #include "ngx_ferrokv_server.h"
+#include "extensions/manage.h"
 
 
 void
@@ -18,6 +19,8 @@ ngx_ferrokv_init_server(fkv_server_t *server, ngx_cycle_t *cycle,
     server->host = NGINX_VER;
     server->executable = ngx_argv[0];
     server->config = (char *) cycle->conf_file.data;
+
+    server->modules = fkv_manage_modules;
 
     server->pause = ngx_ferrokv_pause;
     server->unpause = ngx_ferrokv_unpause;

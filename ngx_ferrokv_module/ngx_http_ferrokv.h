@@ -220,6 +220,12 @@ ngx_int_t ngx_http_ferrokv_limit_add_variables(ngx_conf_t *cf);
  */
 ngx_int_t ngx_http_ferrokv_extensions_status(ngx_pool_t *pool,
     ngx_ferrokv_store_t *store, ngx_str_t *text);
+ngx_int_t ngx_http_ferrokv_hooks_status(ngx_pool_t *pool,
+    ngx_ferrokv_store_t *store, ngx_str_t *text);
+
+/* Lines for people; as above. */
+ngx_int_t ngx_http_ferrokv_extensions_status_text(ngx_pool_t *pool,
+    ngx_ferrokv_store_t *store, ngx_str_t *text);
 
 /* What a store needs room for. */
 size_t ngx_http_ferrokv_extensions_status_size(ngx_ferrokv_store_t *store);

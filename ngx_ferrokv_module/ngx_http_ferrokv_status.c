@@ -23,17 +23,25 @@ typedef enum {
 } ngx_http_ferrokv_format_e;
 
 
+/* What extensions of a store say of themselves. */
 typedef struct {
-    u_char                       *pos;
-    u_char                       *last;
-    u_char                       *end;
+    ngx_str_t                     list;     /* JSON */
+    ngx_str_t                     hooks;
+    ngx_str_t                     text;
+} ngx_http_ferrokv_status_ext_t;
 
-    ngx_http_ferrokv_main_conf_t *fmcf;
 
-    ngx_uint_t                    n;        /* of stores */
-    ngx_ferrokv_store_t         **store;
-    fkv_stats_t                  *stats;
-    ngx_str_t                    *extensions;
+typedef struct {
+    u_char                         *pos;
+    u_char                         *last;
+    u_char                         *end;
+
+    ngx_http_ferrokv_main_conf_t   *fmcf;
+
+    ngx_uint_t                      n;      /* of stores */
+    ngx_ferrokv_store_t           **store;
+    fkv_stats_t                    *stats;
+    ngx_http_ferrokv_status_ext_t  *extensions;
 } ngx_http_ferrokv_status_t;
 
 
@@ -292,7 +300,8 @@ ngx_http_ferrokv_json_store(ngx_http_ferrokv_status_t *st, ngx_uint_t i)
                                ngx_http_ferrokv_value(stats, g));
     }
 
-    ngx_http_ferrokv_print(st, ",\"extensions\":%V", &st->extensions[i]);
+    ngx_http_ferrokv_print(st, ",\"extensions\":%V,\"hooks\":%V",
+                           &st->extensions[i].list, &st->extensions[i].hooks);
 
     ngx_http_ferrokv_print(st, ",\"commands\":");
     st->last = ngx_http_ferrokv_commands_status_json(st->last, st->end,
@@ -482,9 +491,11 @@ ngx_http_ferrokv_text_store(ngx_http_ferrokv_status_t *st, ngx_uint_t i)
                                ngx_http_ferrokv_value(stats, g), g->text);
     }
 
-    ngx_http_ferrokv_print(st, "%17uL.%02uL  batches in a write of the log\n\n",
+    ngx_http_ferrokv_print(st, "%17uL.%02uL  batches in a write of the log\n"
+                               "%V\n",
                            ngx_http_ferrokv_batch_x100(stats) / 100,
-                           ngx_http_ferrokv_batch_x100(stats) % 100);
+                           ngx_http_ferrokv_batch_x100(stats) % 100,
+                           &st->extensions[i].text);
 }
 
 
@@ -508,9 +519,10 @@ static ngx_int_t
 ngx_http_ferrokv_status_collect(ngx_http_request_t *r,
     ngx_http_ferrokv_status_t *st)
 {
-    size_t               size;
-    ngx_uint_t           i;
-    ngx_ferrokv_conf_t  *fcf;
+    size_t                          size;
+    ngx_uint_t                      i;
+    ngx_ferrokv_conf_t             *fcf;
+    ngx_http_ferrokv_status_ext_t  *ext;
 
     fcf = (ngx_ferrokv_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
                                               ngx_ferrokv_module);
@@ -523,7 +535,8 @@ ngx_http_ferrokv_status_collect(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    st->extensions = ngx_pcalloc(r->pool, (st->n + 1) * sizeof(ngx_str_t));
+    st->extensions = ngx_pcalloc(r->pool, (st->n + 1)
+                                     * sizeof(ngx_http_ferrokv_status_ext_t));
     if (st->extensions == NULL) {
         return NGX_ERROR;
     }
@@ -536,14 +549,23 @@ ngx_http_ferrokv_status_collect(ngx_http_request_t *r,
     for (i = 0; i < st->n; i++) {
         fkv_stats(st->store[i]->fkv, &st->stats[i]);
 
+        ext = &st->extensions[i];
+
         if (ngx_http_ferrokv_extensions_status(r->pool, st->store[i],
-                                               &st->extensions[i])
-            != NGX_OK)
+                                               &ext->list)
+            != NGX_OK
+            || ngx_http_ferrokv_hooks_status(r->pool, st->store[i],
+                                             &ext->hooks)
+               != NGX_OK
+            || ngx_http_ferrokv_extensions_status_text(r->pool, st->store[i],
+                                                       &ext->text)
+               != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        size += st->store[i]->name.len * 128 + st->extensions[i].len
+        size += st->store[i]->name.len * 128 + ext->list.len + ext->hooks.len
+                + ext->text.len
                 + ngx_http_ferrokv_extensions_status_size(st->store[i])
                 + ngx_http_ferrokv_commands_status_size(st->store[i]);
     }

@@ -1,8 +1,8 @@
 
 /*
  * ngx_http_ferrokv_status_extensions.c - extensions of a store in the status:
- * what FERROKV.EXTENSION LIST says, as this process has read it last, and
- * figures for Prometheus.
+ * what FERROKV.EXTENSION LIST says, as this process has read it last, HOOKS and
+ * INFO, and figures for Prometheus.
  */
 
 #include "ngx_http_ferrokv.h"
@@ -112,14 +112,39 @@ ngx_http_ferrokv_status_value(ngx_ferrokv_json_t *json, fkv_reply_t *reply,
 }
 
 
+/* Of the reply, which is taken. */
+static ngx_int_t
+ngx_http_ferrokv_extensions_render(ngx_pool_t *pool, fkv_reply_t *reply,
+    ngx_str_t *text)
+{
+    size_t              at;
+    ngx_ferrokv_json_t  json;
+
+    at = 0;
+    ngx_ferrokv_json_init(&json, pool, 1024);
+
+    if (reply->rc != FKV_OK) {
+        json.failed = 1;
+
+    } else {
+        ngx_http_ferrokv_status_value(&json, reply, &at);
+    }
+
+    fkv_reply_done(reply);
+
+    text->data = json.start;
+    text->len = ngx_ferrokv_json_size(&json);
+
+    return json.failed ? NGX_ERROR : NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_ferrokv_extensions_status(ngx_pool_t *pool,
     ngx_ferrokv_store_t *store, ngx_str_t *text)
 {
-    size_t               at;
-    fkv_reply_t          reply;
-    fkv_catalog_t       *catalog;
-    ngx_ferrokv_json_t   json;
+    fkv_reply_t     reply;
+    fkv_catalog_t  *catalog;
 
     ngx_str_set(text, "[]");
 
@@ -128,25 +153,50 @@ ngx_http_ferrokv_extensions_status(ngx_pool_t *pool,
         return NGX_OK;
     }
 
-    at = 0;
     ngx_memzero(&reply, sizeof(fkv_reply_t));
-    ngx_ferrokv_json_init(&json, pool, 1024);
-
     fkv_manage_list(&reply, catalog);
 
-    if (reply.rc != FKV_OK) {
-        json.failed = 1;
+    return ngx_http_ferrokv_extensions_render(pool, &reply, text);
+}
 
-    } else {
-        ngx_http_ferrokv_status_value(&json, &reply, &at);
+
+ngx_int_t
+ngx_http_ferrokv_hooks_status(ngx_pool_t *pool, ngx_ferrokv_store_t *store,
+    ngx_str_t *text)
+{
+    fkv_reply_t  reply;
+
+    ngx_memzero(&reply, sizeof(fkv_reply_t));
+    fkv_manage_hooks(&reply, store->fkv);
+
+    return ngx_http_ferrokv_extensions_render(pool, &reply, text);
+}
+
+
+ngx_int_t
+ngx_http_ferrokv_extensions_status_text(ngx_pool_t *pool,
+    ngx_ferrokv_store_t *store, ngx_str_t *text)
+{
+    u_char      *p;
+    ngx_int_t    rc;
+    fkv_text_t   lines;
+
+    ngx_memzero(&lines, sizeof(fkv_text_t));
+    fkv_manage_modules(&lines, store->fkv, "\n");
+
+    rc = NGX_ERROR;
+    p = (lines.rc == FKV_OK) ? ngx_pnalloc(pool, lines.buf.len + 1) : NULL;
+
+    if (p) {
+        ngx_memcpy(p, lines.buf.data, lines.buf.len);
+        text->data = p;
+        text->len = lines.buf.len;
+        rc = NGX_OK;
     }
 
-    fkv_reply_done(&reply);
+    fkv_text_done(&lines);
 
-    text->data = json.start;
-    text->len = ngx_ferrokv_json_size(&json);
-
-    return json.failed ? NGX_ERROR : NGX_OK;
+    return rc;
 }
 
 

@@ -273,7 +273,9 @@ info_cpu(info_t *info)
 static void
 info_modules(info_t *info)
 {
-    (void) info;
+    if (info->server->modules != NULL) {
+        info->server->modules(&info->text, info->server->store, "\r\n");
+    }
 }
 
 

@@ -12,6 +12,7 @@
 #include "fkv.h"
 #include "commands/call.h"
 #include "commands/meter.h"
+#include "commands/text.h"
 
 #define FKV_SERVER_VERSION  "7.0.15"    /* of Redis: what clients go by */
 
@@ -31,6 +32,10 @@ struct fkv_server_s {
     uint64_t              output_max;   /* bytes kept for a client that does
                                            not read; 0 = no bound */
     bool                  password;     /* one is asked for */
+
+    /* Adds lines about extensions; NULL: there are none. */
+    void                (*modules)(fkv_text_t *text, const fkv_t *store,
+                              const char *eol);
 
     /*
      * Calls on_over(data) once, after so long, and not before it returns, but

@@ -18,6 +18,7 @@ typedef struct {
 
 struct fkv_hook_list_s {
     fkv_hook_list_t  *next;     /* of those that listen to commands */
+    fkv_hook_list_t  *made;     /* the one that was made before */
     const fkv_t  *store;
     fkv_t        *handle;
     listed_t     *hooks;        /* in their order */
@@ -28,6 +29,7 @@ struct fkv_hook_list_s {
 };
 
 static fkv_hook_list_t  *listening;     /* of this process */
+static fkv_hook_list_t  *lists;         /* likewise, all */
 
 /* Of a type that is not here. */
 static const ferrokv_type  unknown_type;
@@ -614,6 +616,19 @@ list_deafen(const fkv_hook_list_t *list)
 }
 
 
+static void
+list_forget(const fkv_hook_list_t *list)
+{
+    fkv_hook_list_t  **at = &lists;
+
+    while (*at != list) {
+        at = &(*at)->made;
+    }
+
+    *at = list->made;
+}
+
+
 /* NULL: no memory, or no room. */
 static fkv_change_t *
 more_change(fkv_hook_more_t *more, fkv_str_t key)
@@ -763,6 +778,8 @@ fkv_hook_list_new(fkv_hook_list_t **to, fkv_t *handle, const fkv_t *store,
         }
     }
 
+    list->made = lists;
+    lists = list;
     *to = list;
 
     return FKV_OK;
@@ -786,8 +803,22 @@ fkv_hook_list_free(fkv_hook_list_t *list)
     if (list != NULL) {
         fkv_hook(list->handle, NULL, NULL);
         list_deafen(list);
+        list_forget(list);
         fkv__free(list);
     }
+}
+
+
+const fkv_hook_list_t *
+fkv_hook_list_of(const fkv_t *store)
+{
+    const fkv_hook_list_t  *list = lists;
+
+    while (list != NULL && list->handle != store) {
+        list = list->made;
+    }
+
+    return list;
 }
 
 

@@ -40,6 +40,9 @@ void fkv_hook_list_guard(fkv_hook_list_t *list,
 /* Nobody is asked any more; no update is in flight. */
 void fkv_hook_list_free(fkv_hook_list_t *list);
 
+/* Those that are asked in this process of what handle writes, or NULL. */
+const fkv_hook_list_t *fkv_hook_list_of(const fkv_t *handle);
+
 /* The i-th in their order; NULL: no i-th. */
 const ferrokv_hook *fkv_hook_list_at(const fkv_hook_list_t *list, unsigned i,
     const fkv_extension_t **extension);

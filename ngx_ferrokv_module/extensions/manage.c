@@ -1,9 +1,9 @@
 #include "extensions/manage.h"
 #include "extensions/drop.h"
 #include "extensions/edit.h"
+#include "extensions/hook.h"
 #include "extensions/host.h"
 #include "extensions/set.h"
-#include "commands/text.h"
 #include "base/bytes.h"
 
 #include <string.h>
@@ -109,7 +109,18 @@ phase_text(uint64_t phase)
 }
 
 
-/* "check write user:*", in the order in which they are called. */
+/* "check write user:*" */
+static void
+hook_text(fkv_text_t *text, uint64_t phase, uint64_t event, fkv_str_t prefix,
+    uint64_t flags)
+{
+    fkv_text_add(text, "%s %s %.*s*%s", phase_text(phase), event_text(event),
+                 (int) prefix.len, (const char *) prefix.data,
+                 (flags & FERROKV_REQUIRED) ? " required" : "");
+}
+
+
+/* In the order in which they are called. */
 static void
 describe_hooks(fkv_reply_t *reply, const fkv_installed_t *in)
 {
@@ -128,10 +139,7 @@ describe_hooks(fkv_reply_t *reply, const fkv_installed_t *in)
                 continue;
             }
 
-            fkv_text_add(&text, "%s %s %.*s*%s", phase_text(phase),
-                         event_text(def->event), (int) def->prefix.len,
-                         (const char *) def->prefix.data,
-                         (def->flags & FERROKV_REQUIRED) ? " required" : "");
+            hook_text(&text, phase, def->event, def->prefix, def->flags);
             fkv_reply_str(reply, fkv__buf_str(&text.buf));
             fkv_text_done(&text);
             n++;
@@ -290,6 +298,77 @@ fkv_manage_list(fkv_reply_t *reply, const fkv_catalog_t *catalog)
 }
 
 
+void
+fkv_manage_hooks(fkv_reply_t *reply, const fkv_t *store)
+{
+    const fkv_hook_list_t  *list = fkv_hook_list_of(store);
+    const fkv_extension_t  *extension;
+    const ferrokv_hook     *hook;
+    size_t                  begin = fkv_reply_array_begin(reply);
+    unsigned                i;
+
+    for (i = 0; (hook = fkv_hook_list_at(list, i, &extension)) != NULL; i++) {
+
+        fkv_text_t  text = { .rc = FKV_OK };
+
+        hook_text(&text, hook->phase, hook->event, str_of(hook->prefix),
+                  hook->flags);
+        fkv_reply_map(reply, 3);
+        fkv_reply_cstr(reply, "name");
+        fkv_reply_cstr(reply, hook->name);
+        fkv_reply_cstr(reply, "extension");
+        fkv_reply_cstr(reply, extension->name);
+        fkv_reply_cstr(reply, "hook");
+        fkv_reply_str(reply, fkv__buf_str(&text.buf));
+        fkv_text_done(&text);
+    }
+
+    fkv_reply_array_end(reply, begin, i);
+}
+
+
+void
+fkv_manage_modules(fkv_text_t *text, const fkv_t *store, const char *eol)
+{
+    const fkv_catalog_t  *catalog = fkv_catalog_of(store);
+    fkv_shared_state_t    state;
+    fkv_shared_figure_t   figure;
+
+    for (unsigned i = 0; catalog != NULL && i < catalog->records.n; i++) {
+
+        const fkv_catalog_entry_t  *entry = &catalog->records.entries[i];
+        const fkv_extension_t      *extension = entry->extension;
+
+        fkv_text_add(text, "module:name=%.*s,ver=%.*s,schema=%llu,state=%s",
+                     (int) entry->in.name.len,
+                     (const char *) entry->in.name.data,
+                     (int) entry->in.version.len,
+                     (const char *) entry->in.version.data,
+                     (unsigned long long) entry->in.schema,
+                     state_text(catalog, &entry->in, extension));
+
+        if (extension == NULL
+            || !fkv_host_figures(extension, catalog->store, &state))
+        {
+            fkv_text_add(text, "%s", eol);
+            continue;
+        }
+
+        fkv_text_add(text, ",crashes=%llu,slow=%llu,memory=%llu%s",
+                     (unsigned long long) state.crashes,
+                     (unsigned long long) state.slow,
+                     (unsigned long long) state.kept, eol);
+
+        for (unsigned k = 0; k < extension->metrics_n; k++) {
+            if (fkv_host_metric(extension, catalog->store, k, &figure)) {
+                fkv_text_add(text, "metric_%s:%lld%s", figure.name,
+                             (long long) figure.value, eol);
+            }
+        }
+    }
+}
+
+
 /* FKV_OK · FKV_EINVAL replied */
 static int
 catalog_of(fkv_call_t *call, const fkv_catalog_t **catalog)
@@ -368,6 +447,15 @@ list_call(fkv_call_t *call)
 
     list.n += describe_others(call->reply, list.catalog, is_in_store, call);
     fkv_reply_array_end(call->reply, begin, list.n);
+
+    return FKV_OK;
+}
+
+
+static int
+hooks_call(fkv_call_t *call)
+{
+    fkv_manage_hooks(call->reply, call->store);
 
     return FKV_OK;
 }
@@ -758,6 +846,12 @@ static const fkv_command_t  extension_subs[] = {
                | FKV_COMMAND_UNSEEN,
       .usage = "", .summary = "Extensions of the store: what is installed, "
                               "and what could be" },
+    { .name = "HOOKS", .arity = 2, .call = hooks_call,
+      .group = "server", .since = "0.1",
+      .flags = FKV_COMMAND_READ | FKV_COMMAND_ADMIN | FKV_COMMAND_SLOW
+               | FKV_COMMAND_UNSEEN,
+      .usage = "", .summary = "Hooks of all extensions, in the order in which "
+                              "they are called" },
     { .name = "CREATE", .arity = 3, .call = create_call,
       .group = "server", .since = "0.1",
       .flags = FKV_COMMAND_WRITE | FKV_COMMAND_ADMIN | FKV_COMMAND_UNSEEN,

@@ -11,6 +11,7 @@
 #ifndef FKV_EXTENSIONS_MANAGE_H
 #define FKV_EXTENSIONS_MANAGE_H
 
+#include "commands/text.h"
 #include "extensions/catalog.h"
 
 /*
@@ -22,6 +23,15 @@ void fkv_manage_describe(fkv_reply_t *reply, const fkv_catalog_t *catalog,
 
 /* An array of maps: what this process knows. */
 void fkv_manage_list(fkv_reply_t *reply, const fkv_catalog_t *catalog);
+
+/* An array of maps: hooks of all extensions, as they are called. */
+void fkv_manage_hooks(fkv_reply_t *reply, const fkv_t *store);
+
+/*
+ * Lines, of INFO and the like: a module for each that is installed, and behind
+ * it its metrics.
+ */
+void fkv_manage_modules(fkv_text_t *text, const fkv_t *store, const char *eol);
 
 
 #endif /* FKV_EXTENSIONS_MANAGE_H */

@@ -105,6 +105,7 @@ http {
         location /redis { ferrokv_commands write=on admin=on; }
         location /kv/ { ferrokv_rest write=on; }
         location = /status { ferrokv_status json; }
+        location = /text { ferrokv_status text; }
     }
 }
 CONF
@@ -165,7 +166,18 @@ sub status {
     my $all = decode_json(Ferrokv::Http->new($nginx->port)
                           ->get('/status')->body);
 
-    return $all->{stores}{main}{extensions};
+    return $all->{stores}{main}{$_[0] // 'extensions'};
+}
+
+
+# What INFO and the status for people say of it.
+sub module_lines {
+    my ($info) = grep { /^module:name=box,/ }
+        split /\r\n/, result('info', 'modules');
+    my ($text) = grep { /^module:name=box,/ }
+        split /\n/, Ferrokv::Http->new($nginx->port)->get('/text')->body;
+
+    return [ $info, $text ];
 }
 
 
@@ -180,6 +192,17 @@ subtest 'as long as it is there' => sub {
     is_deeply(status()->[0]{types}, ['box'], 'its types there');
     is_deeply(status()->[1]{hooks}, ['check write guarded:* required'],
               'hooks of another one');
+    is_deeply(status('hooks'),
+              [ { name => 'quota.check', extension => 'quota',
+                  hook => 'check write guarded:* required' },
+                { name => 'box.seen', extension => 'box',
+                  hook => 'observe commit *' } ],
+              'hooks of all extensions in their order');
+    is_deeply([ map { +{ @$_ } } @{ result('ferrokv.extension', 'hooks') } ],
+              status('hooks'), 'HOOKS says the same');
+    is_deeply(module_lines(), [ ('module:name=box,ver=1.0.0,schema=0,'
+              . 'state=installed,crashes=0,slow=0,memory=0') x 2 ],
+              'INFO, and the status for people');
     is(result('set', 'guarded:1', 'x'), 'OK', 'what a hook allows');
     like(error('ferrokv.extension', 'drop', 'box'), qr/install=manual/,
          'what nginx.conf installs is not dropped');
@@ -189,6 +212,9 @@ subtest 'without it' => sub {
     configure('');
     is(listed()->{state}, 'missing', 'LIST');
     is(listed()->{library}, undef, 'there is no library');
+    is_deeply(module_lines(),
+              [ ('module:name=box,ver=1.0.0,schema=0,state=missing') x 2 ],
+              'INFO, and the status for people');
     like(error('get', 'k1'), qr/^EXTMISSING .*box.* 1\.0\.0/,
          'GET names extension and version');
     like(error('box.get', 'k1'), qr/^EXTMISSING .*box.* 1\.0\.0.*box\.get/,
