@@ -247,8 +247,9 @@ typedef struct {
     uint16_t     encver;        /* of the type's encoding */
     uint64_t     stamp;         /* not 0: the key has elements, and this is
                                    what they are found by */
-    int          unread;        /* FKV_EMISSING, FKV_ECORRUPT: operands wait
-                                   for their operator, data is NULL */
+    int          unread;        /* FKV_EMISSING, FKV_WRONGTYPE, FKV_ECORRUPT:
+                                   operands wait for an operator that can,
+                                   data is NULL */
 } fkv_value_t;
 
 
@@ -356,7 +357,8 @@ int fkv_await(fkv_await_t *await);
  *   head        a longer one is not even opened, and of operands without an
  *               operator there is no failure, but value.unread
  * FKV_OK value is set · FKV_NOTFOUND · FKV_AGAIN · FKV_EMISSING the key has
- * operands (fkv_merge_t) whose operator is not here · FKV_GONE the lease has
+ * operands (fkv_merge_t) whose operator is not here · FKV_WRONGTYPE, they are
+ * on top of a value that is nothing for it · FKV_GONE the lease has
  * ended, or versions of that snapshot may have been dropped · FKV_ECORRUPT
  * (the log says where) · FKV_EIO · FKV_ENOMEM
  *
@@ -592,11 +594,14 @@ fkv_str_t fkv_refusal(const fkv_t *store);
  *          expired.  Content type, stamp and expiry of the result are those of
  *          base
  * partial  several operands as one, where base is not at hand; or NULL
+ * fits     may they be on top of a value of another type, base?  NULL: yes
  *   key    the user's
  *   ops    n of one type, the oldest first
  *   out    its bytes are the operator's, until its next call in this thread
- * FKV_OK · FKV_EMISSING it is not here · any other code: it fails.  Readers are
- * told (FKV_EMISSING, FKV_ECORRUPT), and operands stay as they are, in order.
+ * FKV_OK · FKV_EMISSING it is not here · FKV_WRONGTYPE base is of another type
+ * · any other code: it fails.  Readers are told (FKV_ECORRUPT of the last), and
+ * operands stay as they are, in order.  Blind operands on what does not fit are
+ * FKV_WRONGTYPE at once if memtables have it.
  *
  * fkv_merge_set() before fkv_attach(); merge stays the caller's.  NULL: there
  * are none.
@@ -613,6 +618,7 @@ typedef struct {
              fkv_merged_t *out);
     int  (*partial)(void *data, uint16_t type, fkv_str_t key,
              const fkv_str_t *ops, unsigned n, fkv_str_t *out);
+    bool (*fits)(void *data, uint16_t type, uint16_t base);
 } fkv_merge_t;
 
 void fkv_merge_set(fkv_t *store, const fkv_merge_t *merge, void *data);

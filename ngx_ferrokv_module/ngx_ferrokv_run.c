@@ -375,6 +375,7 @@ ngx_ferrokv_prepare_write(ngx_ferrokv_run_t *run)
 
     change->ns = FKV_NAMESPACE_USER;
     change->key = run->key;
+    change->bare = true;
 
     return change;
 }

@@ -102,6 +102,7 @@ ngx_http_ferrokv_rest_put(ngx_http_ferrokv_target_t *target)
         return ngx_http_ferrokv_send_problem(r, &problem);
     }
 
+    write->change.bare = 1;
     write->body.max = target->store->options.value_max;
     write->body.on_body = ngx_http_ferrokv_put_body;
 
@@ -404,6 +405,8 @@ ngx_http_ferrokv_rest_delete(ngx_http_ferrokv_target_t *target)
     if (write == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    write->change.bare = 1;
 
     if (ngx_http_ferrokv_write_query(write, &query,
                                      ngx_http_ferrokv_bit(SYNC), &problem)

@@ -169,7 +169,7 @@ fkv__chain_current(fkv_update_t *u, unsigned i)
                    &chain->room, &change->current);
     change->exists = (rc != FKV_ENOMEM);
 
-    if (change->bare && (rc == FKV_EMISSING || rc == FKV_ECORRUPT)) {
+    if (change->bare && fkv__fold_unread(rc)) {
         change->current.unread = rc;
         rc = FKV_OK;
     }
@@ -244,6 +244,47 @@ fkv__chain_reads(fkv_update_t *u, uint64_t set)
     }
 
     return some;
+}
+
+
+/* In memory; what lies in tables is not asked for. */
+static bool
+base_fits(const fkv_update_t *u, const fkv_change_t *change,
+    fkv__update_key_t *key, uint64_t set)
+{
+    fkv__memtable_t      mt;
+    fkv__memtable_pos_t  pos;
+    fkv__record_t        rec;
+
+    if (!fkv__read_memtables(u->store, set, key->ikey, key->hash, UINT64_MAX,
+                             0, &mt, &pos, NULL)
+        || !pos.ready || fkv__update_gone(key, pos.version)
+        || fkv__memtable_record(&mt, pos.entry, &rec) != FKV_OK
+        || fkv__record_expired(&rec, u->now_ms))
+    {
+        return true;
+    }
+
+    return rec.type == change->type
+           || (rec.kind != FKV__RECORD_VALUE && rec.kind != FKV__RECORD_BLOB
+               && rec.kind != FKV__RECORD_MERGE)
+           || u->store->merge->fits(u->store->merge_data, change->type,
+                                    rec.type);
+}
+
+
+bool
+fkv__chain_fits(const fkv_update_t *u, uint64_t set)
+{
+    for (unsigned i = 0; i < u->n; i++) {
+        if (u->changes[i].action == FKV_MERGE && u->changes[i].blind
+            && !base_fits(u, &u->changes[i], &u->own->keys[i], set))
+        {
+            return false;
+        }
+    }
+
+    return true;
 }
 
 

@@ -45,6 +45,12 @@ int  fkv__chain_current(fkv_update_t *u, unsigned i);
 /* decide() wants operands on chains that are long: read them, then again. */
 bool fkv__chain_reads(fkv_update_t *u, uint64_t set);
 
+/*
+ * Do operands that are written unread find values of their type, as far as
+ * memory says?  If not: FKV_WRONGTYPE, instead of a key that cannot be read.
+ */
+bool fkv__chain_fits(const fkv_update_t *u, uint64_t set);
+
 /* Is the operand fit to be written? */
 bool fkv__chain_valid(const fkv_update_t *u, const fkv_change_t *change);
 

@@ -147,7 +147,8 @@ fold_key(fkv_str_t ikey, fkv__buf_t *room, fkv_str_t *key)
 static int
 fold_code(int rc)
 {
-    return (rc == FKV_OK || rc == FKV_EMISSING || rc == FKV_ENOMEM)
+    return (rc == FKV_OK || rc == FKV_EMISSING || rc == FKV_WRONGTYPE
+            || rc == FKV_ENOMEM)
            ? rc : FKV_ECORRUPT;
 }
 

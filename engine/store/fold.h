@@ -101,13 +101,21 @@ typedef struct {
 bool fkv__fold_part(const fkv__operands_t *ops, const fkv__record_t *base,
     uint64_t now_ms, fkv__fold_part_t *part);
 
+/* It waits for an operator that can: nobody knows its bytes till then. */
+static inline bool
+fkv__fold_unread(int rc)
+{
+    return rc == FKV_EMISSING || rc == FKV_WRONGTYPE || rc == FKV_ECORRUPT;
+}
+
 /*
  * Puts together what part says.
  *   data     the base's value; of a large one what was loaded
  *   room     the value lies in it
  *   value    data, size, type, encver, stamp, content type, expiry, version
  * FKV_OK · FKV_EMISSING no operator; value is set but for data, size and
- * encver · FKV_ECORRUPT it failed (likewise) · FKV_ENOMEM
+ * encver · FKV_WRONGTYPE not on this base · FKV_ECORRUPT it failed (likewise)
+ * · FKV_ENOMEM
  */
 int fkv__fold(const fkv_t *store, fkv_str_t ikey, const fkv__operands_t *ops,
     const fkv__fold_part_t *part, const fkv__record_t *base, fkv_str_t data,

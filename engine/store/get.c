@@ -317,7 +317,7 @@ get_fold(fkv_get_t *get, const fkv__record_t *base, fkv_str_t data)
     rc = fkv__fold(get->store, own->lookup.ikey, &own->ops, &part, base, data,
                    &own->room, &get->value);
 
-    if (get->head && (rc == FKV_EMISSING || rc == FKV_ECORRUPT)) {
+    if (get->head && fkv__fold_unread(rc)) {
         get->value.unread = rc;
         rc = FKV_OK;
     }

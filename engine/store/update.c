@@ -678,6 +678,12 @@ update_attempt(fkv_update_t *u)
         return fkv__op_enter(&u->op, UPDATE_READ);
     }
 
+    if (rc == FKV_OK && u->store->merge != NULL
+        && u->store->merge->fits != NULL && !fkv__chain_fits(u, set))
+    {
+        rc = FKV_WRONGTYPE;
+    }
+
     if (rc == FKV_OK) {
         rc = update_blobs(u);
 

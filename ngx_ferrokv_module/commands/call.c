@@ -260,7 +260,7 @@ merge_known(fkv_call_t *call, fkv__txn_key_t *known,
         return FKV_EMISSING;
     }
 
-    if (base != NULL && base->type != 0 && base->type != id) {
+    if (base != NULL && base->type != id) {
         return fkv_call_wrong_type(call, base);
     }
 
@@ -283,7 +283,7 @@ merge_known(fkv_call_t *call, fkv__txn_key_t *known,
 
     if (base != NULL) {
         wrote.expire_at = base->expire_at;
-        wrote.stamp = (base->type == id) ? base->stamp : 0;
+        wrote.stamp = base->stamp;
     }
 
     return (copy != NULL) ? fkv__txn_write(call->txn, known, &wrote)

@@ -45,6 +45,11 @@ fkv__run_failed(fkv_reply_t *reply, int rc)
         fkv_reply_error(reply, "NOPERM %s", fkv_code_text(rc));
         return;
 
+    case FKV_WRONGTYPE:
+        fkv_reply_error(reply, "WRONGTYPE Operation against a key holding the "
+                        "wrong kind of value");
+        return;
+
     case FKV_EMISSING:
         fkv_reply_error(reply, "EXTMISSING %s", fkv_code_text(rc));
         return;

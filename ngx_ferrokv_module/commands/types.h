@@ -48,7 +48,7 @@ struct fkv_type_s {
     /*
      * Operands, oldest first, put together with base (NULL: none); PURE: also
      * in the helper's threads.  FKV_OK *data is of fkv__alloc()
-     * · FKV_ECORRUPT
+     * · FKV_WRONGTYPE base is of another type · FKV_ECORRUPT
      */
     int        (*full)(const fkv_type_t *type, fkv_str_t key,
                      const fkv_call_value_t *base, const fkv_str_t *ops,

@@ -199,9 +199,32 @@ fkv_data_get(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
 }
 
 
+/* NULL: none of this extension's, or the store does not know it yet. */
+static const fkv_type_t *
+type_own(fkv_host_t *host, const ferrokv_type *def)
+{
+    const fkv_type_t  *type;
+
+    type = fkv_types_by_def(fkv_types_of(host->call->store), def);
+
+    return (type != NULL && type->owner == host->extension) ? type : NULL;
+}
+
+
+static int
+type_foreign(fkv_host_t *host)
+{
+    return fkv_call_fail(host->call, "ERR extension \"%s\" failed: it puts a "
+                         "value of a type that is not its own",
+                         host->extension->name);
+}
+
+
 static int
 put_map(fkv_host_t *host, ferrokv_str elem, const ferrokv_value *val)
 {
+    const fkv_type_t  *type;
+
     if (val->data.len > MAP_ELEMENT_MAX) {
         return fkv_call_fail(host->call, "ERR extension \"%s\" failed: it puts "
                              "%zu bytes into its own map, at most %u fit",
@@ -209,9 +232,19 @@ put_map(fkv_host_t *host, ferrokv_str elem, const ferrokv_value *val)
                              MAP_ELEMENT_MAX);
     }
 
-    return fkv_call_put_in(host->call, FKV_NAMESPACE_CATALOG,
-                           map_key(host, elem), fkv_host_in(val->data),
-                           val->expires);
+    if (val->type == NULL) {
+        return fkv_call_put_in(host->call, FKV_NAMESPACE_CATALOG,
+                               map_key(host, elem), fkv_host_in(val->data),
+                               val->expires);
+    }
+
+    type = type_own(host, val->type);
+
+    return (type != NULL)
+           ? fkv_call_put_typed(host->call, FKV_NAMESPACE_CATALOG,
+                                map_key(host, elem), fkv_host_in(val->data),
+                                type->id, type->encver, val->expires)
+           : type_foreign(host);
 }
 
 
@@ -253,18 +286,6 @@ put_more(fkv_host_t *host, ferrokv_str key, ferrokv_str elem, fkv_str_t data,
 }
 
 
-/* NULL: none of this extension's, or the store does not know it yet. */
-static const fkv_type_t *
-type_own(fkv_host_t *host, const ferrokv_type *def)
-{
-    const fkv_type_t  *type;
-
-    type = fkv_types_by_def(fkv_types_of(host->call->store), def);
-
-    return (type != NULL && type->owner == host->extension) ? type : NULL;
-}
-
-
 static int
 put_head(fkv_host_t *host, ferrokv_str key, const ferrokv_value *val)
 {
@@ -279,9 +300,7 @@ put_head(fkv_host_t *host, ferrokv_str key, const ferrokv_value *val)
     type = type_own(host, val->type);
 
     if (type == NULL) {
-        return fkv_call_fail(call, "ERR extension \"%s\" failed: it puts a "
-                             "value of a type that is not its own",
-                             host->extension->name);
+        return type_foreign(host);
     }
 
     return fkv_call_put_typed(call, call->ns, fkv_host_in(key),
@@ -315,8 +334,12 @@ fkv_data_put(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
     int             rc;
 
     if ((val->data.data == NULL && val->data.len != 0)
-        || (val->type != NULL && (key.data == NULL || elem.data != NULL)))
+        || (val->type != NULL && key.data != NULL && elem.data != NULL))
     {
+        return FERROKV_EARG;
+    }
+
+    if (!host->writes && val->type != NULL) {
         return FERROKV_EARG;
     }
 

@@ -207,7 +207,8 @@ struct ferrokv_type {
  * later, in any process.  Pure and deterministic, and for any operands
  *     full(b, x y z) = full(full(b, x), y z) = full(b, partial(x, y) z)
  * If it fails nothing is dropped, and whoever reads gets ECORRUPT.
- *   base     NULL: the key does not exist
+ *   base     a value of this type; NULL: the key does not exist.  On any other
+ *            value they are ETYPE
  *   ops      oldest first
  *   out      of full: data and type; the expiry is that of base
  */
@@ -376,12 +377,14 @@ struct ferrokv_api {
      * go when the extension is dropped.  It has no head.
      *
      * get    OK · NONE · ETYPE a type of another extension
-     * put    val->type of a head: NULL or one of this extension's types; of an
-     *        element NULL.  Elements, and what is in the own map, hold at most
-     *        some 60 KiB, heads what the store's max_value says
+     * put    val->type of a head, and in the own map: NULL or one of this
+     *        extension's types; of an element, or by a hook, NULL.  Elements,
+     *        and what is in the own map, hold at most some 60 KiB, heads what
+     *        the store's max_value says
      * del    OK · NONE
      * merge  by the operator of this type of ours, of a key's own value or of
-     *        one in the own map.  Nothing is read
+     *        one in the own map.  Nothing is read.  ETYPE may come from it, or
+     *        later from whoever reads, if the value there is of another type
      * scan   elements from <= elem < to (empty: no end), n at most (0: all):
      *        row's key is the element.  OK it is at its end, or n were given
      * keys   of the call's database, behind `after`, that begin with prefix;

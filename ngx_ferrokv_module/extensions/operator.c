@@ -133,7 +133,18 @@ operator_partial(void *data, uint16_t id, fkv_str_t key, const fkv_str_t *ops,
 }
 
 
-const fkv_merge_t  fkv_operators_merge = { operator_full, operator_partial };
+static bool
+operator_fits(void *data, uint16_t type, uint16_t base)
+{
+    (void) data;
+
+    return type == base;
+}
+
+
+const fkv_merge_t  fkv_operators_merge = {
+    operator_full, operator_partial, operator_fits
+};
 
 
 fkv_operators_t *

@@ -218,7 +218,7 @@ base_today(fkv_host_t *host, const ask_t *ask, ferrokv_value *base)
     ask_t  old = { .def = ask->def, .bytes = base->data,
                    .encver = ask->encver };
 
-    if (base->type == NULL || ask->encver == ask->def->type.encver) {
+    if (ask->encver == ask->def->type.encver) {
         return FERROKV_OK;
     }
 
@@ -329,8 +329,8 @@ fkv_type_full(const fkv_type_t *type, const fkv_host_store_t *at,
 
     if (base != NULL) {
 
-        if (base->type != 0 && base->type != type->id) {
-            return FKV_ECORRUPT;
+        if (base->type != type->id) {
+            return FKV_WRONGTYPE;
         }
 
         in = value_of(type, base);

@@ -23,8 +23,8 @@ void fkv_type_is(fkv_type_t *type, fkv_extension_t *extension,
 /*
  * Its merge operator, in any thread; at is where its extension stands, or NULL.
  * *data is memory of fkv__alloc().
- * FKV_OK · FKV_EMISSING there is none (or no partial()) · FKV_ECORRUPT it has
- * failed, or base is of another type · FKV_ENOMEM
+ * FKV_OK · FKV_EMISSING there is none (or no partial()) · FKV_WRONGTYPE base is
+ * of another type, or bytes · FKV_ECORRUPT it has failed · FKV_ENOMEM
  */
 int fkv_type_full(const fkv_type_t *type, const fkv_host_store_t *at,
     fkv_str_t key, const fkv_call_value_t *base, const fkv_str_t *ops,

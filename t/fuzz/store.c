@@ -358,7 +358,7 @@ partial(void *data, uint16_t type, fkv_str_t key, const fkv_str_t *ops,
 }
 
 
-static const fkv_merge_t  operator = { full, partial };
+static const fkv_merge_t  operator = { .full = full, .partial = partial };
 
 
 static void

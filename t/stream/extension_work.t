@@ -27,6 +27,11 @@ http {
         location /kv/ { ferrokv_rest write=on; }
         location = /json { ferrokv_status json; }
         location = /prometheus { ferrokv_status prometheus; }
+        location = /show { return 200 "<$r>"; }
+        location = /call { ferrokv_call $r SET closed:2 x; try_files /- /show; }
+        location = /reject { ferrokv_call $r on_error=reject SET closed:3 x;
+                             try_files /- /show; }
+        location = /set { ferrokv_set closed:4 x; try_files /- /show; }
     }
 }
 stream {
@@ -36,8 +41,8 @@ CONF
     vars => { EXTENSIONS => 'ferrokv_extension log; ferrokv_extension door;' });
 
 build_extension($nginx->dir . '/ext', 'log',
-    start => 'start', provides => '&join, &type, &add, &own, &all, &idle,'
-                                  . ' &sleepy, &added', code => <<'C'
+    start => 'start', provides => '&join, &type, &other_type, &put, &add, &own,'
+                                  . ' &all, &idle, &sleepy, &added', code => <<'C'
 #include <string.h>
 #include <time.h>
 
@@ -146,6 +151,27 @@ static const ferrokv_command  add = {
     add_call, "key text", "Appends"
 };
 
+static const ferrokv_type  other_type = {
+    FERROKV_TYPE, 0, "log.other", 0, 0, NULL, NULL, NULL, NULL, NULL, NULL
+};
+
+static int
+put_call(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
+{
+    ferrokv_value  v = { argv[2], &other_type, 0 };
+    int            rc = ctx->api->put(ctx, argv[1], (ferrokv_str) { NULL, 0 },
+                                      &v);
+
+    (void) argc;
+
+    return (rc < 0) ? rc : ctx->api->say_status(ctx, "OK");
+}
+
+static const ferrokv_command  put = {
+    FERROKV_COMMAND, FERROKV_WRITE, "LOG.PUT", 3, 1, 1, 1, put_call,
+    "key text", "Puts another type"
+};
+
 static const ferrokv_command  own = {
     FERROKV_COMMAND, FERROKV_WRITE, "LOG.OWN", 3, 0, 0, 0, own_call,
     "name text", "Appends"
@@ -205,6 +231,15 @@ sub command {
 
 sub client { return Ferrokv::Resp->new($nginx->port) }
 
+sub reload {
+    my ($extensions) = @_;
+    my @workers = $nginx->workers;
+
+    $nginx->write_conf(undef, vars => { EXTENSIONS => $extensions });
+    ok($nginx->reload, "reload with '$extensions'");
+    ok($nginx->wait_gone(@workers), 'the old workers have gone');
+}
+
 sub extension {
     my ($name) = @_;
     my $all = decode_json(http()->get('/json')->body);
@@ -246,18 +281,62 @@ subtest 'operands' => sub {
     is($client->cmd('LOG.ALL', 'a'), $want . 'end', 'after a reload');
     is($client->cmd('LOG.ALL', 'a', 'own'), 'xy', 'the own map');
 
-    $nginx->write_conf(undef, vars => { EXTENSIONS => '' });
-    @workers = $nginx->workers;
     undef $client;
-    ok($nginx->reload, 'without it');
-    ok($nginx->wait_gone(@workers), 'the old workers have gone');
+    reload('');
     like(command('get', 'a')->{error}, qr/^EXTMISSING/, 'nobody can read it');
-    $nginx->write_conf(undef, vars => {
-        EXTENSIONS => 'ferrokv_extension log; ferrokv_extension door;' });
-    @workers = $nginx->workers;
-    ok($nginx->reload, 'with it');
-    ok($nginx->wait_gone(@workers), 'the old workers have gone');
+    reload('ferrokv_extension log; ferrokv_extension door;');
     is(client()->cmd('LOG.ALL', 'a'), $want . 'end', 'nothing is lost');
+};
+
+subtest 'operands on what is of another type' => sub {
+    my $client = client();
+
+    is($client->cmd('SET', 'plain', 'bytes'), 'OK', 'bytes');
+    is($client->cmd('LOG.PUT', 'other', 'boxed'), 'OK', 'another type');
+
+    for my $key ('plain', 'other') {
+        like($client->cmd('LOG.ADD', $key, 'x'), qr/^WRONGTYPE/,
+             "$key: refused at once while memory has it");
+    }
+
+    is($client->cmd('GET', 'plain'), 'bytes', 'nothing has happened');
+    undef $client;
+    $nginx->restart;
+    $client = client();
+    $client->cmd('LOG.ADD', $_, 'x') for 'plain', 'other';
+
+    for my $key ('plain', 'other') {
+        like($client->cmd('LOG.ALL', $key), qr/^WRONGTYPE/, "$key: LOG.ALL");
+        like($client->cmd('GET', $key), qr/^WRONGTYPE/, "$key: GET");
+        is($client->cmd('EXISTS', $key), 1, "$key: EXISTS");
+        is(http()->get("/kv/$key")->status, 409, "$key: GET over HTTP");
+    }
+
+    is($client->cmd('TYPE', 'plain'), 'string', 'TYPE is that of the value');
+    is($client->cmd('DEL', 'plain'), 1, 'DEL');
+    is($client->cmd('LOG.ADD', 'plain', 'new'), 'OK', 'operands on nothing');
+    is($client->cmd('LOG.ALL', 'plain'), 'new', 'are read');
+    is($client->cmd('SET', 'other', 'over'), 'OK', 'SET');
+    is($client->cmd('GET', 'other'), 'over', 'is what there is');
+};
+
+subtest 'operands that nobody can read' => sub {
+    my $client = client();
+
+    for my $way ('DEL', 'SET', 'DELETE', 'PUT') {
+        is($client->cmd('LOG.ADD', "way:$way", 'x'), 'OK', "$way: an operand");
+    }
+
+    undef $client;
+    reload('');
+    like(command('get', 'way:DEL')->{error}, qr/^EXTMISSING/, 'GET');
+    is(command('del', 'way:DEL')->{result}, 1, 'DEL');
+    is(command('set', 'way:SET', 'v')->{result}, 'OK', 'SET');
+    is(http()->delete('/kv/way:DELETE')->status, 204, 'DELETE');
+    is(http()->put('/kv/way:PUT', 'v')->status, 204, 'PUT');
+    is(command('exists', map { "way:$_" } qw(DEL SET DELETE PUT))->{result},
+       2, 'what is left');
+    reload('ferrokv_extension log; ferrokv_extension door;');
 };
 
 subtest 'what a hook refuses, on every face' => sub {
@@ -280,6 +359,14 @@ subtest 'what a hook refuses, on every face' => sub {
     like($answer->body, qr/the door is closed/, 'and why');
     is(client()->cmd('LOG.ADD', 'closed:1', 'x') =~ /the door is closed/, 1,
        'an operand');
+
+    is(http()->get('/call')->body, '<>', 'ferrokv_call: an empty variable');
+    is(http()->get('/reject')->status, 503, 'on_error=reject');
+    http()->get('/set');
+    like($nginx->error_log, qr/"ferrokv_call": .* NOPERM the door is closed/,
+         'the log says why');
+    like($nginx->error_log, qr/"ferrokv_set".*closed:4.*the door is closed/,
+         'ferrokv_set: the log');
 };
 
 subtest 'who is told of keys that have expired' => sub {

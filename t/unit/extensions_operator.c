@@ -14,6 +14,8 @@
 #define TYPE     7
 #define OTHER    8
 #define MISSING  "-EXTMISSING extension \"x\" 1.0 is needed for the key\r\n"
+#define WRONGTYPE                                                             \
+    "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
 #define CORRUPT  "-ERR corrupt data, see the error log\r\n"
 
 #define NO_STR  ((ferrokv_str) { NULL, 0 })
@@ -381,16 +383,15 @@ an_older_base_is_recoded(void **state)
 
 
 static void
-bytes_are_a_base_but_no_other_type_is(void **state)
+neither_bytes_nor_another_type_are_a_base(void **state)
 {
     (void) state;
 
     perform_expect(&p, "SET k ab", OK);
-    perform_expect(&p, "X.ADD k c", OK);
-    perform_expect(&p, "X.GET k", "$3\r\nabc\r\n");
+    perform_expect(&p, "X.ADD k c", WRONGTYPE);
+    perform_expect(&p, "GET k", "$2\r\nab\r\n");
     perform_expect(&p, "FOREIGN k ab", OK);
-    perform_expect(&p, "X.ADD k c", OK);
-    perform_expect(&p, "X.GET k", CORRUPT);
+    perform_expect(&p, "X.ADD k c", WRONGTYPE);
     perform_expect(&p, "DEL k", ":1\r\n");
 }
 
@@ -501,7 +502,7 @@ main(void)
         TEST(only_own_types_where_writing_is_allowed),
         TEST(what_an_operator_makes_is_not_believed),
         TEST(an_older_base_is_recoded),
-        TEST(bytes_are_a_base_but_no_other_type_is),
+        TEST(neither_bytes_nor_another_type_are_a_base),
         TEST(without_an_operator_nothing_is_lost),
         TEST(several_become_one),
         TEST(threads_ask_while_the_catalog_changes),

@@ -172,7 +172,9 @@ rich_partial(void *data, uint16_t type, fkv_str_t key, const fkv_str_t *ops,
 }
 
 
-static const fkv_merge_t  rich_operator = { rich_full, rich_partial };
+static const fkv_merge_t  rich_operator = {
+    .full = rich_full, .partial = rich_partial
+};
 
 
 /* Where stores are made: in memory, if there is room for files. */

@@ -70,7 +70,7 @@ full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
 }
 
 
-static const fkv_merge_t  merge = { full, partial };
+static const fkv_merge_t  merge = { .full = full, .partial = partial };
 
 
 static int
