@@ -202,6 +202,7 @@ drop_delete(fkv_drop_t *drop)
         uint32_t  len = fkv__get_le32(p);
 
         drop->changes[i].ns = drop->ns;
+        drop->changes[i].bare = true;   /* its operator is at rest already */
         drop->changes[i].key = (fkv_str_t) { p + 4, len };
         p += 4 + len;
     }

@@ -458,6 +458,19 @@ piece_keep(fkv_installer_t *installer, fkv_call_t *call, fkv_edit_t *edit)
 }
 
 
+/* From here on its hooks see no writes, until it is back. */
+static int
+piece_absent(fkv_installer_t *installer, fkv_call_t *call, fkv_edit_t *edit)
+{
+    if (edit->found && edit->in.absent == 0) {
+        edit->in.absent = fkv__max(fkv_visible(call->store), (uint64_t) 1);
+        installer->changes = true;
+    }
+
+    return FKV_OK;
+}
+
+
 static int
 piece_work(fkv_installer_t *installer, fkv_call_t *call, fkv_edit_t *edit)
 {
@@ -738,6 +751,12 @@ tell(fkv_installer_t *installer)
             level = FKV_LOG_WARN;
             what = "the library that is loaded needs FERROKV.EXTENSION UPDATE";
 
+        } else if (in->absent != 0) {
+            level = FKV_LOG_WARN;
+            what = "while it was away its hooks saw no writes, what it knows "
+                   "of keys may be out of date: LIST says since when, UPDATE "
+                   "forgets it";
+
         } else if (entry->stands != FKV_STANDS_READY) {
             what = fkv_installed_text(in->state);
         }
@@ -751,7 +770,34 @@ tell(fkv_installer_t *installer)
 }
 
 
-/* Those that are loaded, then records that are to be dropped. */
+/* Is it to be noted that its hooks see no writes? */
+static bool
+misses_writes(const fkv_catalog_entry_t *entry)
+{
+    const fkv_installed_t  *in = &entry->in;
+
+    if (in->state != FKV_INSTALLED || in->absent != 0
+        || (entry->extension != NULL && entry->stands != FKV_STANDS_DORMANT))
+    {
+        return false;
+    }
+
+    for (unsigned i = 0; i < in->defs_n; i++) {
+
+        const fkv_installed_def_t  *def = &in->defs[i];
+
+        if (def->kind == FERROKV_KIND_HOOK && def->event == FERROKV_ON_WRITE
+            && def->phase == FERROKV_OBSERVE)
+        {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+/* Those that are loaded, then records: to be dropped, or of what is away. */
 static int
 one_begin(fkv_installer_t *installer, unsigned i, uint64_t now_ms)
 {
@@ -764,6 +810,11 @@ one_begin(fkv_installer_t *installer, unsigned i, uint64_t now_ms)
     }
 
     entry = &catalog->records.entries[i - n];
+
+    if (installer->helper && misses_writes(entry)) {
+        installer->worker = NULL;
+        return piece_begin(installer, entry->in.name, piece_absent);
+    }
 
     return (installer->helper && entry->in.state == FKV_DROPPING)
            ? drop_begin(installer, &entry->in) : FKV_END;

@@ -610,6 +610,7 @@ update_edit(fkv_call_t *call, fkv_edit_t *edit,
 
     /* who asks again wants what has failed to be tried again */
     in->problem = FKV_STR_NULL;
+    in->absent = 0;
 
     if (in->state == FKV_INSTALLED) {
 
