@@ -143,7 +143,7 @@ take_key(ferrokv_ctx *ctx, void *data, ferrokv_str key,
 }
 
 
-/* A damaged document ends the call whatever is returned: delete it. */
+/* A damaged document has no fields; LIST names it. */
 static int
 note_key(ferrokv_ctx *ctx, ferrokv_str key)
 {
@@ -152,7 +152,7 @@ note_key(ferrokv_ctx *ctx, ferrokv_str key)
     doc_node_t        *root;
     int                rc = ctx->api->get(ctx, key, head, &value);
 
-    if (rc == FERROKV_NONE || rc == FERROKV_ETYPE) {
+    if (rc == FERROKV_NONE || rc == FERROKV_ETYPE || rc == FERROKV_ECORRUPT) {
         return FERROKV_OK;
     }
 

@@ -174,6 +174,44 @@ get_value(fkv_host_t *host, unsigned ns, fkv_str_t key, ferrokv_value *out)
 }
 
 
+/* What is handed over is copied: an extension may use its own again. */
+static fkv_str_t
+put_copy(fkv_host_t *host, ferrokv_str data)
+{
+    uint8_t  *copy;
+
+    if (data.len == 0) {
+        return FKV_STR("");
+    }
+
+    copy = fkv_call_alloc(host->call, data.len);
+    memcpy(copy, data.data, data.len);
+
+    return (fkv_str_t) { copy, data.len };
+}
+
+
+/*
+ * One value must not hold up a step for good: that may go on without it, who
+ * runs it says so.
+ */
+static bool
+step_may_pass(fkv_host_t *host, fkv_str_t key, int rc)
+{
+    if (host->ctx.place != FERROKV_IN_STEP
+        || (rc != FKV_EINVAL && rc != FKV_ECORRUPT && rc != FKV_EMISSING))
+    {
+        return false;
+    }
+
+    if (host->damaged_n++ == 0) {
+        host->damaged = put_copy(host, fkv_host_out(key));
+    }
+
+    return true;
+}
+
+
 int
 fkv_data_get(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
     ferrokv_value *out)
@@ -193,6 +231,10 @@ fkv_data_get(ferrokv_ctx *ctx, ferrokv_str key, ferrokv_str elem,
 
     } else {
         rc = get_element(host, key, elem, out);
+    }
+
+    if (key.data != NULL && step_may_pass(host, fkv_host_in(key), rc)) {
+        return FERROKV_ECORRUPT;
     }
 
     return data_code(host, rc);
@@ -245,23 +287,6 @@ put_map(fkv_host_t *host, ferrokv_str elem, const ferrokv_value *val)
                                 map_key(host, elem), fkv_host_in(val->data),
                                 type->id, type->encver, val->expires)
            : type_foreign(host);
-}
-
-
-/* What is handed over is copied: an extension may use its own again. */
-static fkv_str_t
-put_copy(fkv_host_t *host, ferrokv_str data)
-{
-    uint8_t  *copy;
-
-    if (data.len == 0) {
-        return FKV_STR("");
-    }
-
-    copy = fkv_call_alloc(host->call, data.len);
-    memcpy(copy, data.data, data.len);
-
-    return (fkv_str_t) { copy, data.len };
 }
 
 

@@ -472,7 +472,9 @@ struct ferrokv_api {
  * A step takes the store's data of an extension from schema i to i + 1; the
  * first installs it.  It is called until it returns FERROKV_OK instead of
  * FERROKV_AGAIN, each time as one transaction, and remembers in its own map how
- * far it is: a death repeats the last piece at most.
+ * far it is: a death repeats the last piece at most.  A value that get() finds
+ * damaged, ECORRUPT, need not end it: it may go on without, and LIST and the
+ * log name the key.
  */
 typedef struct {
     uint32_t             size;      /* sizeof(ferrokv_step) */

@@ -470,6 +470,7 @@ init(fkv_host_t *host, fkv_extension_t *extension, fkv_call_t *call,
     host->suspended = false;
     host->said = NULL;
     host->more = NULL;
+    host->damaged_n = 0;
     host->rc = FKV_OK;
     host->failed = 0;
     host->base = (call != NULL) ? call->reply->bytes.len : 0;

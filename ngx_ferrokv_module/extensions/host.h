@@ -50,6 +50,9 @@ struct fkv_host_s {
     fkv_hook_more_t     *more;          /* where its own map is written, by an
                                            OBSERVE of ON_WRITE; or NULL */
 
+    unsigned             damaged_n;     /* values that a step could not read */
+    fkv_str_t            damaged;       /* the first's key; of the call */
+
     int                  rc;            /* the outcome; FKV_OK: not yet known.
                                            FKV_EINVAL: it is replied */
     int                  failed;        /* what fail() was given */

@@ -2,6 +2,7 @@
 #include "extensions/answer.h"
 #include "extensions/host.h"
 #include "extensions/set.h"
+#include "commands/text.h"
 #include "commands/txn.h"
 
 #include <stdio.h>
@@ -10,6 +11,8 @@
 #define RETRY_MS   1000         /* what cannot be done now is tried again */
 #define IDLE_MS    1000         /* on_turn() comes first */
 #define CLAIM      0x65787465   /* the number of the claim */
+
+#define PASSED_OVER  "passed over "
 
 
 static fkv_str_t
@@ -361,6 +364,62 @@ run_worker(fkv_host_t *host, void *data)
 }
 
 
+/* Is that why it has failed? */
+static bool
+damaged(const fkv_host_t *host)
+{
+    return host->damaged_n > 0 && host->rc == FKV_OK && host->failed == 0;
+}
+
+
+static int
+stopped_at(const fkv_host_t *host)
+{
+    char  key[FKV_TEXT_KEY_BYTES];
+
+    (void) fkv_text_key(key, host->damaged);
+    fkv_reply_cut(host->call->reply, 0);
+
+    return fkv_call_fail(host->call, "ERR the value of key \"%s\" cannot be "
+                         "read", key);
+}
+
+
+/* What a step could not read, and goes on without. */
+static void
+passed_over(fkv_installer_t *installer, const fkv_host_t *host)
+{
+    char  key[FKV_TEXT_KEY_BYTES];
+
+    if (host->damaged_n == 0) {
+        return;
+    }
+
+    (void) fkv_text_key(key, host->damaged);
+    (void) snprintf(installer->passed, sizeof(installer->passed),
+                    PASSED_OVER "the value of key \"%s\"%s, it cannot be read",
+                    key, host->damaged_n > 1 ? " and others" : "");
+    fkv__log(installer->catalog->log, FKV_LOG_ERROR, "a step of extension "
+             "\"%s\" in store \"%s\" has %s", installer->extension->name,
+             installer->catalog->name, installer->passed);
+}
+
+
+/* The first one stays until somebody says UPDATE again. */
+static void
+step_problem(fkv_installer_t *installer, fkv_installed_t *in)
+{
+    static const char  passed[] = PASSED_OVER;
+    size_t             len = sizeof(passed) - 1;
+
+    if (in->problem.len >= len && memcmp(in->problem.data, passed, len) == 0) {
+        return;
+    }
+
+    in->problem = str_of(installer->passed);
+}
+
+
 /* FKV_OK installer->again says how · FKV_AGAIN · FKV_EINVAL, replied · ... */
 static int
 function_run(fkv_installer_t *installer, fkv_call_t *call, uint32_t place,
@@ -375,13 +434,15 @@ function_run(fkv_installer_t *installer, fkv_call_t *call, uint32_t place,
     host.says = true;                   /* why it has failed */
 
     rc = fkv_host_run(&host, run, (void *) (uintptr_t) data);
+    installer->passed[0] = '\0';
 
     if (host.rc != FKV_OK || host.failed != 0 || rc < 0) {
         installer->refused = (host.rc == FKV_OK || host.rc == FKV_EINVAL);
-        return fkv_answer(&host, rc);
+        return damaged(&host) ? stopped_at(&host) : fkv_answer(&host, rc);
     }
 
     installer->again = (rc == FERROKV_AGAIN);
+    passed_over(installer, &host);
 
     return FKV_OK;
 }
@@ -409,7 +470,7 @@ piece_step(fkv_installer_t *installer, fkv_call_t *call, fkv_edit_t *edit)
     }
 
     installer->changes = true;
-    in->problem = FKV_STR_NULL;
+    step_problem(installer, in);
     in->cursor++;
 
     if (!installer->again) {

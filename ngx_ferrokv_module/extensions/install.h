@@ -80,6 +80,7 @@ struct fkv_installer_s {
     bool                    again;      /* the function wants to go on */
     bool                    refused;    /* the function has failed */
     char                    problem[FKV_ERROR_BYTES];
+    char                    passed[FKV_ERROR_BYTES];    /* by a step */
 
     fkv_drop_t              drop;
 };

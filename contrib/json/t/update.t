@@ -72,7 +72,6 @@ like($redis->cmd('JSON.FIELDS'), qr/^ERR JSON.FIELDS needs schema 2/,
      'what needs the new schema says so');
 like($redis->cmd('JSON.GET', 'damaged'), qr/^ERR corrupt data/,
      'what is no JSON is damaged');
-is($redis->cmd('DEL', 'damaged'), 1, 'and can be deleted');
 
 # The step, with a helper that dies.
 unlike($redis->cmd('FERROKV.EXTENSION', 'UPDATE', 'json'), qr/^ERR/, 'UPDATE');
@@ -87,6 +86,11 @@ for my $i (1 .. 15) {
 
 ok($nginx->wait_until(sub { row()->{schema} == 2 }, 60), 'schema 2')
     or diag explain row();
+
+like(row()->{problem}, qr/^passed over the value of key "damaged"/,
+     'LIST names what could not be read');
+is(row()->{state}, 'installed', 'which holds up nothing');
+is($redis->cmd('DEL', 'damaged'), 1, 'and can be deleted');
 
 my @expected = sort 'all', 'first', (map { "f$_" } 0 .. 49),
     map { "new$_" } 1 .. 15;
