@@ -81,6 +81,10 @@ fkv__arena_reset(fkv__arena_shm_t *arena, uint32_t arena_bytes)
 }
 
 
+/*
+ * Who finds it stamped by another has that before all it does later, and so
+ * have those who find its frame READY and read the stamp without ado.
+ */
 static void
 stamp_last(const fkv__arena_word_t *w, uint8_t *mem)
 {
@@ -92,13 +96,13 @@ stamp_last(const fkv__arena_word_t *w, uint8_t *mem)
 
     stamp = (uint64_t *) (void *) (mem + w->prev + STAMP_AT);
 
-    if (__atomic_load_n(stamp, __ATOMIC_RELAXED) != 0) {
+    if (__atomic_load_n(stamp, __ATOMIC_ACQUIRE) != 0) {
         return;
     }
 
     (void) __atomic_compare_exchange_n(stamp, &none,
                fkv__frame_stamp(w->top - w->prev, w->slot, FKV__FRAME_BATCH),
-               false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+               false, __ATOMIC_RELEASE, __ATOMIC_ACQUIRE);
 }
 
 

@@ -93,9 +93,7 @@ complete_until(fkv_t *store, unsigned id, uint64_t from, uint64_t end,
             break;
         }
 
-        /* A reaper may just write it again, as it is. */
-        stamp = __atomic_load_n((const uint64_t *) (const void *) (frame + 8),
-                                __ATOMIC_RELAXED);
+        stamp = *(const uint64_t *) (const void *) (frame + 8);
         from += fkv__frame_stamp_length(stamp);
         (*frames)++;
     }
