@@ -277,6 +277,12 @@ dir_change(node_t *dir, const change_t *change)
     }
 
     dir->waiting[dir->waiting_n++] = *change;
+
+    if (sim_plan.cut_soon != 0 && sim_chance(20)) {
+        sim_plan.cut = 1 + sim_below(sim_plan.cut_soon);
+        sim_plan.cut_soon = 0;
+    }
+
     sim_note(dir->number << 8 ^ change->n);
 }
 

@@ -284,7 +284,9 @@ void
 sim_io_died(const sim_proc_t *proc)
 {
     for (unsigned i = 0; i < flights_top; i++) {
-        if (flights[i].backend != NULL && flights[i].backend->proc == proc) {
+        if (flights[i].backend != NULL
+            && (proc == NULL || flights[i].backend->proc == proc))
+        {
             flights[i].orphan = true;
         }
     }

@@ -62,6 +62,7 @@ static task_t          *current;
 static task_t           outside;        /* the main context */
 static task_t          *left;           /* who ran before */
 static char             dead;           /* all who do not run any more */
+static char             stopped;        /* what nobody wakes */
 static sim_end_e        end;
 static uint64_t         state[2];
 static uint64_t         now_us;
@@ -574,6 +575,16 @@ sim_yield(sim_at_e at, const char *step)
 
     if (sim_chance(5000)) {
         current->weight = sim_chance(3) ? 1 : 1 + (unsigned) sim_below(30);
+    }
+
+    /* Others have the processor, or somebody has sent SIGSTOP. */
+
+    if (at == SIM_AT_CODE && current->state == TASK_READY
+        && sim_chance(sim_plan.stops_one_in))
+    {
+        current->state = TASK_WAITS;
+        current->what = &stopped;
+        current->until_us = now_us + sim_below(SIM_SECOND);
     }
 
     look_for_hang();

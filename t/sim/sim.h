@@ -84,6 +84,8 @@ typedef struct {
     uint64_t  death;            /* of the process that runs then */
     bool      death_at_step;    /* counts FKV_STEPs only */
     unsigned  blocks_max;       /* between two looks of SIM_AT_CODE; 0 none */
+    unsigned  stops_one_in;     /* looks: it does not go on for long */
+    uint64_t  cut_soon;         /* yields from a change of names to the cut */
 } sim_plan_t;
 
 extern sim_plan_t  sim_plan;
@@ -206,7 +208,7 @@ extern const fkv__io_ops_t  sim_io;
 uint64_t sim_io_next_us(void);
 void     sim_io_run(uint64_t now_us);
 void     sim_io_cut(void);
-void     sim_io_died(const sim_proc_t *proc);
+void     sim_io_died(const sim_proc_t *proc);       /* NULL: all did */
 
 
 /* libc.c: events that a process is woken by */

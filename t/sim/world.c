@@ -17,6 +17,7 @@
 typedef struct {
     unsigned       workers;
     unsigned       deaths_mean;     /* yields, or steps; 0 = nobody dies */
+    unsigned       stops_one_in;
     sim_faults_t   faults;          /* while it lives */
     bool           faults_at_start;
     uint64_t       ops;             /* of one life that ends in peace */
@@ -143,6 +144,7 @@ static void
 everybody_leaves(fkv_t *store, sim_proc_t **procs, unsigned n)
 {
     sim_plan.death = SIM_FOREVER;
+    sim_plan.stops_one_in = 0;
 
     for (unsigned i = 0; i < n; i++) {
         if (!procs[i]->alive) {
@@ -322,6 +324,7 @@ world_plan(void)
 
     sim_strict = (world.faults.error_one_in == 0);
     sim_plan.blocks_max = (unsigned) ANY_OF(0, 20, 300, 3000);
+    world.stops_one_in = (unsigned) ANY_OF(0, 500, 5000);
 }
 
 
@@ -336,10 +339,19 @@ life(void)
     sim_plan.cut = SIM_FOREVER;
     sim_plan.kill_all = SIM_FOREVER;
     sim_plan.death = SIM_FOREVER;
+    sim_plan.cut_soon = 0;
+    sim_plan.stops_one_in = world.stops_one_in;
 
     if (!world.last && !sim_chance(3)) {
-        *(sim_chance(4) ? &sim_plan.kill_all : &sim_plan.cut) =
-            any_below(100000);
+        if (sim_chance(4)) {
+            sim_plan.kill_all = any_below(100000);
+
+        } else if (sim_chance(2)) {
+            sim_plan.cut = any_below(100000);
+
+        } else {
+            sim_plan.cut_soon = any_below(1000);
+        }
     }
 
     (void) sim_spawn(self, master, self);
