@@ -10,6 +10,7 @@
 
 #define SCORE_BYTES  FERROKV_ENCODED_BYTES
 #define ORDER_BYTES  (1 + SCORE_BYTES)      /* before the name */
+#define TAIL_MORE    64                     /* than are needed, of a tail */
 
 
 static ferrokv_str
@@ -207,6 +208,55 @@ zset_walk(members_t *m, const unsigned char *min, const unsigned char *max,
 
     return m->ctx->api->scan(m->ctx, m->key, str(from, sizeof(from)),
                              str(to, sizeof(to)), n, walk_element, &walk);
+}
+
+
+static int
+count_one(ferrokv_ctx *ctx, void *data, const entry_t *entry)
+{
+    (void) ctx;
+    (void) entry;
+    ++*(uint64_t *) data;
+
+    return FERROKV_OK;
+}
+
+
+/* Each score that is tried costs as many elements as are asked for at most. */
+int
+zset_tail(members_t *m, const unsigned char *min, const unsigned char *max,
+    uint64_t n, unsigned char *from)
+{
+    uint64_t  low = ferrokv_get_u64(min), high = ferrokv_get_u64(max);
+    uint64_t  most = 2 * n + TAIL_MORE, count = most;
+
+    /* n lie from low on, or low is min; above high there are fewer. */
+    while (count >= most && low < high) {
+
+        uint64_t  middle = high - (high - low) / 2;
+        uint64_t  seen = 0;
+        int       rc;
+
+        ferrokv_put_u64(from, middle);
+        rc = zset_walk(m, from, max, most, count_one, &seen);
+
+        if (rc < 0) {
+            return rc;
+        }
+
+        if (seen < n) {
+            high = middle - 1;
+
+        } else {
+            low = middle;
+            count = seen;
+        }
+    }
+
+    ferrokv_put_u64(from, low);
+
+    return (count < most || low == ferrokv_get_u64(min)) ? FERROKV_OK
+                                                          : FERROKV_NONE;
 }
 
 

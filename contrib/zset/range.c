@@ -8,6 +8,8 @@
 #include <string.h>
 
 #define NUMBER_BYTES  512           /* a longer one is none */
+#define TAIL_WALKS    64            /* about as many as zset_tail() makes */
+#define TAIL_MAX      100000
 
 
 /* As strtod() reads it: blanks before it, and nothing at all, are fine. */
@@ -229,6 +231,61 @@ entries_reverse(entries_t *entries)
 }
 
 
+/* LIMIT, of what is in order. */
+static void
+entries_limit(entries_t *entries, int64_t offset, int64_t limit)
+{
+    if (offset < 0 || (uint64_t) offset >= entries->n) {
+        entries->n = 0;
+        return;
+    }
+
+    entries->list += offset;
+    entries->n -= (uint64_t) offset;
+    entries->room = entries->n;
+
+    if (limit >= 0 && (uint64_t) limit < entries->n) {
+        entries->n = (uint64_t) limit;
+    }
+}
+
+
+/* Is a walk through all that lie before the last n dearer than zset_tail()? */
+static bool
+tail_pays(const members_t *m, uint64_t before, uint64_t n)
+{
+    return m->form == MEMBERS_ELEMENTS && n < TAIL_MAX
+           && before > TAIL_WALKS * (n + TAIL_WALKS) / 4;
+}
+
+
+/* The last n, of which the first so many are wanted.  FERROKV_NONE not so */
+static int
+find_last(members_t *m, uint64_t n, uint64_t wanted, entries_t *found)
+{
+    unsigned char  from[8], min[8], max[8];
+    taking_t       taking = { found, 0, UINT64_MAX };
+    int            rc;
+
+    if (!tail_pays(m, m->count - n, n)) {
+        return FERROKV_NONE;
+    }
+
+    all_scores(min, max);
+    rc = zset_tail(m, min, max, n, from);
+
+    if (rc == FERROKV_OK) {
+        rc = zset_walk(m, from, max, 0, take_one, &taking);
+    }
+
+    if (rc == FERROKV_OK) {
+        entries_limit(found, (int64_t) (found->n - n), (int64_t) wanted);
+    }
+
+    return rc;
+}
+
+
 /* Places from the front, in the order of scores. */
 static int
 find_ranks(members_t *m, const range_t *range, entries_t *found)
@@ -249,28 +306,42 @@ find_ranks(members_t *m, const range_t *range, entries_t *found)
 
     taking.left = (uint64_t) (stop - start + 1);
     taking.skip = (uint64_t) (range->reverse ? n - 1 - stop : start);
+    rc = find_last(m, (uint64_t) n - taking.skip, taking.left, found);
+
+    if (rc != FERROKV_NONE) {
+        return rc;
+    }
+
     rc = range_walk(m, range, taking.skip + taking.left, take_one, &taking);
 
     return (rc < 0) ? rc : FERROKV_OK;
 }
 
 
-/* LIMIT, of what is in order. */
-static void
-entries_limit(entries_t *entries, int64_t offset, int64_t limit)
+/* Backward, with a LIMIT: what cannot be among them is left out. */
+static int
+find_tail(members_t *m, const range_t *range, range_t *tail)
 {
-    if (offset < 0 || (uint64_t) offset >= entries->n) {
-        entries->n = 0;
-        return;
+    uint64_t  n = (uint64_t) range->offset + (uint64_t) range->limit;
+    int       rc;
+
+    *tail = *range;
+
+    if (!range->reverse || range->by != RANGE_SCORE || range->none
+        || range->limit < 0 || range->offset >= TAIL_MAX
+        || range->limit >= TAIL_MAX || n >= m->count
+        || !tail_pays(m, m->count - n, n))
+    {
+        return FERROKV_OK;
     }
 
-    entries->list += offset;
-    entries->n -= (uint64_t) offset;
-    entries->room = entries->n;
+    rc = zset_tail(m, range->min, range->max, n, tail->min);
 
-    if (limit >= 0 && (uint64_t) limit < entries->n) {
-        entries->n = (uint64_t) limit;
+    if (rc == FERROKV_NONE) {
+        *tail = *range;
     }
+
+    return (rc < 0) ? rc : FERROKV_OK;
 }
 
 
@@ -279,6 +350,7 @@ static int
 find_between(members_t *m, const range_t *range, entries_t *found)
 {
     taking_t  taking = { found, 0, UINT64_MAX };
+    range_t   tail;
     uint64_t  most = 0;
     int       rc;
 
@@ -298,7 +370,11 @@ find_between(members_t *m, const range_t *range, entries_t *found)
         most = taking.skip + taking.left;
     }
 
-    rc = range_walk(m, range, most, take_one, &taking);
+    rc = find_tail(m, range, &tail);
+
+    if (rc == FERROKV_OK) {
+        rc = range_walk(m, &tail, most, take_one, &taking);
+    }
 
     return (rc < 0) ? rc : FERROKV_OK;
 }

@@ -6,10 +6,11 @@
  *          what is packed stands in the order of scores.  Of elements there is
  *          a second one for each member:
  *            's' | score 8 | name -> nothing
- * Order    walks go from the lowest score upwards.  What is wanted from the
- *          other end, and a place (ZRANK), is counted from there, so it costs
- *          as many elements as lie before it: ZREVRANGE 0 9 and ZPOPMAX walk
- *          through the whole of a large sorted set
+ * Order    walks go from the lowest score upwards, and a place (ZRANK) is
+ *          counted from there, so it costs as many elements as lie before it.
+ *          A few from the other end (ZREVRANGE 0 9, ZPOPMAX) are looked for by
+ *          halving the scores: some sixty short walks, however many there are;
+ *          but where a great many have the same score it is the long walk
  * Names    among members of the lowest score only: ZRANGEBYLEX and its like are
  *          meant for sets where all have the same
  */
@@ -49,6 +50,14 @@ int zset_del(members_t *m, ferrokv_str name, double score);
  */
 int zset_walk(members_t *m, const unsigned char *min, const unsigned char *max,
     uint64_t n, zset_row row, void *data);
+
+/*
+ * From which score on do the last n members up to max lie, and not many more?
+ * Of elements; the score is one from min on, and min itself if there are fewer.
+ * FERROKV_OK · FERROKV_NONE too many have the same score
+ */
+int zset_tail(members_t *m, const unsigned char *min, const unsigned char *max,
+    uint64_t n, unsigned char *from);
 
 /* Those of one score, from a name on, up to another, which does not belong to
    it (empty: no end). */
