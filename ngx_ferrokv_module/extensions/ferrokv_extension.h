@@ -177,9 +177,10 @@ enum {
  *            PUT
  *   output   a value as a reply, of GET; or NULL: GET is WRONGTYPE
  *   recode   a value that an older encver wrote, in today's; needed if encver
- *            is not 0.  Called when it is read, and in compaction
+ *            is not 0.  Called whenever it is read: what is never written again
+ *            stays as it is
  *   compact  may make the value smaller: out is what it becomes.  FERROKV_OK
- *            · FERROKV_NONE it stays as it is; or NULL
+ *            · FERROKV_NONE it stays as it is; or NULL.  Nobody calls it yet
  *   weight   bytes in memory that it stands for, of MEMORY USAGE; NULL: its
  *            length
  * All but output are PURE; bytes given to them may come from anybody.
