@@ -71,7 +71,7 @@ $nginx->start;
 ok_quiet('start');
 
 for (my $n = 0; going_on($n); $n++) {
-    kill_one((shuffle keys %kill)[0]) if $seconds;
+    kill_one((shuffle keys %kill, ('steps') x 5)[0]) if $seconds;
     kill_one($_) for $seconds ? () : shuffle keys %kill;
 }
 
@@ -148,13 +148,13 @@ sub ok_quiet {
 # any.
 sub at_steps {
     my $step = rand() < 0.5 ? '*' : $steps[0];
-    my $passage = 1 + int rand($step eq '*' ? 3000 : rand 100);
+    my $passage = 1 + int rand rand($step eq '*' ? 2000 : 100);
 
     push @steps, shift @steps;
     note "FKV_KILL=$step:$passage";
     $nginx->write_conf(undef, globals => "env FKV_KILL=$step:$passage;");
     $nginx->reload;
-    sleep 1;
+    sleep($seconds ? 3 : 1);
     $nginx->write_conf(undef, globals => '');
     ok($nginx->reload, 'steps: a reload ends it');
     $nginx->wait_until(sub { !$nginx->leaving }, 10);

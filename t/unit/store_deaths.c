@@ -23,6 +23,7 @@
 #define WRITERS    3
 #define CALM       2
 #define KEYS       12
+#define OLD        3000         /* keys that nobody changes: in tables */
 #define DEATHS     250
 #define LONG       10000
 #define BLOB_MIN   16384
@@ -234,13 +235,14 @@ on_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
 }
 
 
-/* What it holds for a while is left behind by some. */
+/* What it holds, for a while or in its steps, is left behind by some. */
 static void
 scan_some(uint64_t random)
 {
     bool        done = false;
     fkv_scan_t  scan = { .store = live.store, .prefix = FKV_STR("w"),
-                         .now_ms = fkv_now_ms(live.store), .limit = 20,
+                         .now_ms = fkv_now_ms(live.store),
+                         .limit = (random % 2 == 0) ? 20 : 0,
                          .lease_ms = 50, .nonce = random | 1,
                          .on_entry = on_entry,
                          .op = { .on_done = live_done, .data = &done } };
@@ -279,6 +281,19 @@ claim_some(uint64_t random, fkv_claim_t *claim)
 }
 
 
+/* From a table, where blocks are held meanwhile. */
+static void
+read_old(unsigned key)
+{
+    char      name[16];
+    uint32_t  seen;
+
+    (void) sprintf(name, "old:%u", key);
+    sure(read_number(name, &seen) == FKV_OK, 11);
+    sure(seen == 8 * key, 12);
+}
+
+
 /* Who writes keys of its own; calm ones do what mortals do. */
 static void
 one_operation(unsigned who, uint64_t *random, fkv_claim_t *claim)
@@ -293,25 +308,30 @@ one_operation(unsigned who, uint64_t *random, fkv_claim_t *claim)
     if (what < 45) {
         write_numbers(&told->of[who][key], 1);
 
-    } else if (what < 60) {
+    } else if (what < 50) {
+        for (unsigned i = 0; i < 8; i++) {
+            read_old((unsigned) (check_random(random) % OLD));
+        }
+
+    } else if (what < 55) {
         sure(read_number(w->names[0], &seen) == FKV_OK, 8);
         sure(possible(&told->of[who][key], seen), 9);
 
-    } else if (what < 70) {
+    } else if (what < 62) {
         for (unsigned i = 0; i < 3; i++) {
             (void) sprintf(w->names[i], "b%u:%u", who, i);
         }
 
         write_numbers(&told->batch[who], 3);
 
-    } else if (what < 82) {
+    } else if (what < 70) {
         add_to_hot();
 
-    } else if (what < 90) {
+    } else if (what < 76) {
         (void) sprintf(w->names[0], "d%u:%u", who, key);
         sure(put_number(1, 1) == FKV_OK, 10);
 
-    } else if (what < 92) {
+    } else if (what < 78) {
         delete_range();
 
     } else if (what < 96) {
@@ -659,6 +679,20 @@ open_store(fkv_sync_e sync)
 
 
 static void
+write_old(void)
+{
+    live_attach(&live, FKV_WORKER);
+
+    for (unsigned key = 0; key < OLD; key++) {
+        (void) sprintf(write_op.names[0], "old:%u", key);
+        assert_int_equal(put_number(1, 8 * key), FKV_OK);
+    }
+
+    fkv_detach(live.store);
+}
+
+
+static void
 whoever_dies_the_others_go_on_and_nothing_is_left_held(void **state)
 {
     unsigned  wanted = seconds ? LONG : DEATHS, died = 0, rounds = 0;
@@ -670,6 +704,11 @@ whoever_dies_the_others_go_on_and_nothing_is_left_held(void **state)
 
     while (died < wanted && live_ms() < until) {
         open_store(rounds % 2 == 0 ? FKV_SYNC_EVERYSEC : FKV_SYNC_ALWAYS);
+
+        if (rounds == 0) {
+            write_old();
+        }
+
         died += die_in_it(fkv__min(wanted - died, wanted / 2), until);
         rounds++;
 
