@@ -245,19 +245,29 @@ ring_submit(fkv__io_t *io, fkv__io_req_t *req)
 }
 
 
-/* Ends or continues what the kernel has completed; returns how many ended. */
+/*
+ * Ends or continues what the kernel has completed; returns how many ended.
+ *
+ * What on_done submits is often complete when it has been submitted, if it is
+ * in the page cache: that is for the next turn, or there would be no end while
+ * somebody reads.
+ */
 static unsigned
 ring_complete(fkv__io_t *io, ring_t *ring)
 {
     bool                  more = false;
-    unsigned              n = 0;
+    unsigned              n = 0, left;
     struct io_uring_cqe  *cqe;
 
-    while (io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
+    /* One at least: peek also asks the kernel for what did not fit. */
+    left = fkv__max(io_uring_cq_ready(&ring->uring), 1);
+
+    while (left > 0 && io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
         fkv__io_req_t  *req = io_uring_cqe_get_data(cqe);
         int64_t         res = cqe->res;
 
         io_uring_cqe_seen(&ring->uring, cqe);
+        left--;
 
         if (fkv__io_progress(req, res)) {
             ring->started--;
@@ -272,6 +282,10 @@ ring_complete(fkv__io_t *io, ring_t *ring)
 
     if (ring_start_queued(ring) || more) {
         ring_flush(io);
+    }
+
+    if (left == 0 && io_uring_peek_cqe(&ring->uring, &cqe) == 0) {
+        fkv__io_signal(io->eventfd);
     }
 
     return n;

@@ -22,6 +22,7 @@ fkv__blob_files_open(fkv_t *store)
 
     fkv__list_init(&files->files);
     fkv__list_init(&files->blobs);
+    fkv__list_init(&files->loads);
     store->blob_files = files;
 
     return FKV_OK;

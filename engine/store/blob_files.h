@@ -31,6 +31,8 @@ struct fkv__blob_files_s {
     unsigned    n;
     uint64_t    drops;              /* state.blob_drops when we looked last */
     fkv_link_t  blobs;              /* fkv_blob_t, blob_read.c */
+    fkv_link_t  loads;              /* fetches that wait for others' end */
+    uint64_t    loading;            /* bytes of those that have begun */
 };
 
 /* The caller's until on_open, which is not called from inside use. */

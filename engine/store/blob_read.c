@@ -354,19 +354,103 @@ fetch_end(fkv__blob_fetch_t *fetch, int rc)
 }
 
 
+static bool
+load_fits(const fkv__blob_files_t *files, uint64_t bytes)
+{
+    return files->loading == 0
+           || files->loading + bytes <= FKV__BLOB_LOADING_MAX;
+}
+
+
+static int  load_begin(fkv__blob_fetch_t *fetch);
+
+
+static void
+load_leave(fkv__blob_fetch_t *fetch)
+{
+    fetch->store->blob_files->loading -= fetch->room;
+    fetch->room = 0;
+
+    if (fetch->waits) {
+        fkv__list_remove(&fetch->link);
+        fetch->waits = false;
+    }
+}
+
+
+/* One has ended: those that wait may go on.  Who ends meanwhile calls it. */
+static void
+load_next(fkv__blob_files_t *files)
+{
+    while (!fkv__list_empty(&files->loads)) {
+        fkv__blob_fetch_t  *fetch = fkv__container(files->loads.next,
+                                                   fkv__blob_fetch_t, link);
+
+        if (!load_fits(files, fetch->ref.length)) {
+            return;
+        }
+
+        load_leave(fetch);
+        fetch_end(fetch, load_begin(fetch));
+    }
+}
+
+
 static void
 on_piece(fkv_op_t *op)
 {
     fkv__blob_fetch_t  *fetch = op->data;
+    fkv__blob_files_t  *files = fetch->store->blob_files;
+    int                 rc = fetch_load(fetch, op->rc);
 
-    fetch_end(fetch, fetch_load(fetch, op->rc));
+    if (rc == FKV_AGAIN) {
+        return;
+    }
+
+    load_leave(fetch);
+    fetch_end(fetch, rc);
+    load_next(files);
+}
+
+
+/* FKV_AGAIN · FKV_ENOMEM; nothing of it is there yet */
+static int
+load_begin(fkv__blob_fetch_t *fetch)
+{
+    int          rc;
+    fkv_blob_t  *blob = fetch->blob;
+
+    blob->whole = fkv__alloc(fetch->ref.length);
+    if (blob->whole == NULL) {
+        return FKV_ENOMEM;
+    }
+
+    fetch->room = fetch->ref.length;
+    fetch->store->blob_files->loading += fetch->room;
+
+    fetch->read = (fkv_blob_read_t) {
+        .op = { .on_done = on_piece, .data = fetch },
+        .blob = blob,
+        .to = fetch->ref.length
+    };
+
+    rc = fetch_load(fetch, FKV_OK);
+
+    if (rc != FKV_AGAIN) {
+        load_leave(fetch);
+    }
+
+    return rc;
 }
 
 
 static int
 fetch_opened(fkv__blob_fetch_t *fetch)
 {
-    fkv_blob_t  *blob = blob_new(fetch->wait.file, &fetch->ref, fetch->hash);
+    fkv__blob_files_t  *files = fetch->store->blob_files;
+    fkv_blob_t         *blob;
+
+    blob = blob_new(fetch->wait.file, &fetch->ref, fetch->hash);
 
     if (blob == NULL) {
         fkv__blob_files_unuse(fetch->wait.file);
@@ -379,18 +463,15 @@ fetch_opened(fkv__blob_fetch_t *fetch)
         return FKV_OK;
     }
 
-    blob->whole = fkv__alloc(fetch->ref.length);
-    if (blob->whole == NULL) {
-        return FKV_ENOMEM;
+    if (!fkv__list_empty(&files->loads)
+        || !load_fits(files, fetch->ref.length))
+    {
+        fetch->waits = true;
+        fkv__list_append(&files->loads, &fetch->link);
+        return FKV_AGAIN;
     }
 
-    fetch->read = (fkv_blob_read_t) {
-        .op = { .on_done = on_piece, .data = fetch },
-        .blob = blob,
-        .to = fetch->ref.length
-    };
-
-    return fetch_load(fetch, FKV_OK);
+    return load_begin(fetch);
 }
 
 
@@ -412,6 +493,8 @@ fkv__blob_fetch(fkv__blob_fetch_t *fetch, fkv_t *store,
     fetch->store = store;
     fetch->hash = hash;
     fetch->load = load;
+    fetch->waits = false;
+    fetch->room = 0;
     fetch->loaded = 0;
     fetch->data = NULL;
     fetch->blob = NULL;
@@ -437,6 +520,7 @@ void
 fkv__blob_fetch_done(fkv__blob_fetch_t *fetch)
 {
     if (fetch->blob != NULL) {
+        load_leave(fetch);
         fkv_blob_close(fetch->blob);
     }
 

@@ -5,6 +5,10 @@
  *            next piece is read into the other meanwhile
  *            fetch: opens one for an operation and, if it is asked to, reads
  *            all of it into one buffer
+ * Memory     loads go on side by side while all they need is at most
+ *            FKV__BLOB_LOADING_MAX; the others wait in the order in which
+ *            they came, and none of those that go on waits for anything but
+ *            the disk. So a client's thousand gets need no thousand buffers
  * Processes  private; one thread; a file that is unlinked stays readable
  *            until the last fkv_blob_t of it is closed
  * If killed  nothing remains
@@ -19,6 +23,8 @@
 #include "format/record.h"
 #include "store/blob_files.h"
 
+#define FKV__BLOB_LOADING_MAX  (32 * 1024 * 1024)   /* or a single one */
+
 /* Embedded in an operation; zero-initialize it. */
 typedef struct {
     fkv_op_t          *op;          /* run when it has ended */
@@ -30,6 +36,9 @@ typedef struct {
     fkv_t             *store;       /* its own from here on */
     uint64_t           hash;
     bool               load;
+    bool               waits;       /* link is in files->loads */
+    fkv_link_t         link;
+    uint64_t           room;        /* that it takes of files->loading */
     uint64_t           loaded;
     fkv__blob_wait_t   wait;
     fkv_blob_read_t    read;

@@ -43,6 +43,7 @@ my $redis = Ferrokv::Resp->new($nginx->port);
 
 $redis->cmd('SET', 'short', 'ok');
 $redis->cmd('SET', 'long', 'x' x 20_000);
+$redis->cmd('SET', 'large', 'x' x 1_000_000);
 $redis->pipeline(map { ['SET', "key:$_", 'x' x 100] } 1 .. 2000);
 
 my $calm = Ferrokv::Calm->start($nginx, resp => $nginx->port);
@@ -55,7 +56,10 @@ do {
     $calm->during('come and go', \&come_and_go);
     $calm->during('a byte at a time', \&slow_writers);
     $calm->during('100,000 commands at once', \&pipeline, 64);
-    $calm->during('replies, not read', \&slow_readers, 32 * (OUTPUT_MIB + 4));
+    $calm->during('replies, not read', sub { slow_readers('long', 5000) },
+                  30 * (OUTPUT_MIB + 1) + 32);
+    $calm->during('large replies, not read', sub { slow_readers('large', 60) },
+                  30 * (OUTPUT_MIB + 2) + 64);
     $calm->during('MONITOR, not read', \&monitors);
     $calm->during('lengths that are none', \&lengths);
     $calm->during('lengths that never come', \&promises);
@@ -181,9 +185,10 @@ sub pipeline {
 
 # A client that leaves more than output_limit unread is closed.
 sub slow_readers {
+    my ($key, $times) = @_;
     my @all = map { connection(rcvbuf => 4096) } 1 .. 30;
 
-    push_bytes($_, request('GET', 'long') x 5000, 0.1) for @all;
+    push_bytes($_, request('GET', $key) x $times, 0.1) for @all;
 
     my $closed = $nginx->wait_until(sub {
         my @open = grep { defined eval { $_->write(request('PING')); 1 } } @all;

@@ -734,6 +734,56 @@ signals_are_left_to_the_owner(void **state)
 }
 
 
+/* Reads its bytes again, as long as there is something left. */
+static void
+on_done_reads_on(fkv__io_req_t *req)
+{
+    unsigned  *left = req->data;
+
+    test.done_n++;
+
+    if (--*left > 0) {
+        req->iov[0] = (struct iovec) { test.pages, BLOCK };
+        req->iov_n = 1;
+        req->offset = 0;
+        fkv__io_submit(&test.io, req);
+    }
+}
+
+
+/* From the page cache they come at once, and others want their turn. */
+static void
+reading_on_and_on_ends_a_reap(void **state)
+{
+    unsigned       left[DEPTH];
+    fkv__io_req_t  reqs[DEPTH];
+
+    (void) state;
+
+    assert_int_equal(ftruncate(test.fd, BLOCK), 0);
+
+    for (unsigned i = 0; i < DEPTH; i++) {
+        left[i] = 100;
+        reqs[i] = transfer(FKV__IO_READ, test.fd, test.pages, BLOCK, 0);
+        reqs[i].on_done = on_done_reads_on;
+        reqs[i].data = &left[i];
+        fkv__io_submit(&test.io, &reqs[i]);
+    }
+
+    fkv__io_flush(&test.io);
+
+    while (test.io.in_flight > 0) {
+        struct pollfd  pfd = { .fd = test.eventfd, .events = POLLIN };
+
+        assert_int_equal(poll(&pfd, 1, PATIENCE_MS), 1);
+        assert_in_range(fkv__io_reap(&test.io), 0, 2 * DEPTH);
+        fkv__io_flush(&test.io);
+    }
+
+    assert_int_equal(test.done_n, 100 * DEPTH);
+}
+
+
 #define WITH(io, f)                                                           \
     { #f "_with_" #io, f, setup, teardown, (void *) &fkv__io_##io }
 
@@ -752,6 +802,7 @@ signals_are_left_to_the_owner(void **state)
     WITH(io, reap_leaves_the_eventfd_unreadable),                             \
     WITH(io, many_turns_lose_no_completion),                                  \
     WITH(io, on_done_may_submit_again),                                       \
+    WITH(io, reading_on_and_on_ends_a_reap),                                  \
     WITH(io, close_lets_all_end_and_calls_nobody),                            \
     WITH(io, close_leaks_no_descriptor),                                      \
     WITH(io, signals_are_left_to_the_owner)

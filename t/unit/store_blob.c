@@ -8,6 +8,7 @@
 #include "format/blob.h"
 #include "store/blob_collect.h"
 #include "store/blob_move.h"
+#include "store/blob_read.h"
 #include "store/blob_write.h"
 
 #include <fcntl.h>
@@ -317,6 +318,58 @@ any_range_is_read_alone(void **state)
         reads = disk_count(&disk, FKV__STAT_blob_reads) - reads;
         assert_true(reads <= got / FKV__BLOB_PIECE_BYTES + 2);
     }
+}
+
+
+/* As one client may ask for. */
+static void
+many_loads_at_once_take_turns(void **state)
+{
+    enum { N = 2 * FKV__BLOB_LOADING_MAX / LARGE };
+
+    static fkv_get_t          gets[N];
+    static bool               done[N];
+    const fkv__blob_files_t  *files = disk.store->blob_files;
+    unsigned                  left = 0;
+    bool                      waited = false;
+    uint64_t                  until = live_ms() + 60000;
+
+    (void) state;
+    put("k", 1, LARGE);
+
+    for (unsigned i = 0; i < N; i++) {
+        done[i] = false;
+        gets[i] = (fkv_get_t) {
+            .store = disk.store, .key = FKV_STR("k"),
+            .now_ms = fkv_now_ms(disk.store), .load_max = LARGE,
+            .op = { .on_done = live_done, .data = &done[i] }
+        };
+
+        assert_int_equal(fkv_get(&gets[i]), FKV_AGAIN);
+        left++;
+    }
+
+    while (left > 0) {
+        live_loop(&disk.live, 100);
+        waited |= !fkv__list_empty(&files->loads);
+        assert_in_range(files->loading, 0, FKV__BLOB_LOADING_MAX);
+        assert_true(live_ms() < until);
+
+        for (unsigned i = 0; i < N; i++) {
+            if (done[i]) {
+                assert_int_equal(gets[i].op.rc, FKV_OK);
+                assert_memory_equal(gets[i].value.data.data,
+                                    large(1, LARGE).data, LARGE);
+                fkv_get_done(&gets[i]);
+                done[i] = false;
+                left--;
+            }
+        }
+    }
+
+    assert_true(waited);
+    assert_int_equal(files->loading, 0);
+    assert_true(fkv__list_empty(&files->loads));
 }
 
 
@@ -1056,6 +1109,7 @@ main(void)
         TEST(large_value_is_read_from_memtable_table_and_after_a_restart),
         TEST(any_range_is_read_alone),
         TEST(get_loads_or_opens_or_does_neither),
+        TEST(many_loads_at_once_take_turns),
         TEST(scan_loads_what_is_not_too_large),
         TEST(decide_sees_the_bytes_that_it_asks_for),
         TEST(several_large_values_of_one_update_are_all_or_nothing),
