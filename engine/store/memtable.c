@@ -6,11 +6,11 @@
  */
 
 #include "store/memtable.h"
+#include "store/memtable_node.h"
 #include "base/buf.h"
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "format/key.h"
-#include "shared/arena.h"
 
 /*
  * The first 16 bytes of a key, or of an element's name, as two big-endian
@@ -23,33 +23,6 @@ typedef struct {
 
 #define PREFIX_BYTES  sizeof(key_prefix_t)
 
-typedef struct {
-    uint64_t  prefix_high;      /* key_prefix_t: most comparisons end here, */
-    uint64_t  prefix_low;       /*   without a look at the record */
-    uint32_t  hash;             /* low half of the key's hash */
-    uint32_t  hash_next;
-    uint32_t  versions;         /* newest version node */
-    uint32_t  key_at;
-    uint32_t  key_len;
-    uint8_t   ns;               /* the key's first byte */
-    uint8_t   height;
-    uint16_t  unused;
-    uint32_t  next[];           /* height words */
-} key_node_shm_t;
-
-typedef struct {
-    uint32_t  older;
-    uint32_t  record_at;
-    uint32_t  frame_at;
-    uint32_t  unused;
-} version_node_shm_t;
-
-_Static_assert(sizeof(key_node_shm_t) == 40, "key node");
-_Static_assert(sizeof(version_node_shm_t) == FKV__MEMTABLE_RANGE_NODES,
-               "version node");
-
-#define NODE_ALIGN  8
-
 
 void
 fkv__memtable_init(fkv__memtable_t *mt, fkv__segment_shm_t *seg,
@@ -60,27 +33,6 @@ fkv__memtable_init(fkv__memtable_t *mt, fkv__segment_shm_t *seg,
     mt->buckets = fkv__segment_buckets(seg, arena);
     mt->bucket_mask = (uint32_t) seg->buckets - 1;
     mt->bytes = (uint32_t) seg->arena_bytes;
-}
-
-
-static inline key_node_shm_t *
-key_node(const fkv__memtable_t *mt, uint32_t at)
-{
-    return (key_node_shm_t *) (void *) (mt->mem + at);
-}
-
-
-static inline version_node_shm_t *
-version_node(const fkv__memtable_t *mt, uint32_t at)
-{
-    return (version_node_shm_t *) (void *) (mt->mem + at);
-}
-
-
-static inline uint32_t
-link_load(const uint32_t *link)
-{
-    return __atomic_load_n(link, __ATOMIC_ACQUIRE);
 }
 
 
@@ -164,13 +116,6 @@ target_of(fkv_str_t key)
     return (target_t) {
         .key = key, .group = group, .prefix = key_prefix(key, group), .ns = ns
     };
-}
-
-
-static fkv_str_t
-node_key(const fkv__memtable_t *mt, const key_node_shm_t *node)
-{
-    return (fkv_str_t) { mt->mem + node->key_at, node->key_len };
 }
 
 
@@ -284,16 +229,6 @@ hash_find(const fkv__memtable_t *mt, fkv_str_t key, uint64_t hash)
     }
 
     return 0;
-}
-
-
-static bool
-version_is_void(const fkv__memtable_t *mt, const version_node_shm_t *version)
-{
-    const uint32_t  *state = (const uint32_t *) (const void *)
-                             (mt->mem + version->frame_at);
-
-    return __atomic_load_n(state, __ATOMIC_ACQUIRE) == FKV__FRAME_VOID;
 }
 
 
@@ -854,122 +789,4 @@ fkv__memtable_iter_version(const fkv__memtable_iter_t *it, uint32_t entry)
     }
 
     return at;
-}
-
-
-/* The room of nodes, and that of frames. */
-typedef struct {
-    const fkv__memtable_t    *mt;
-    fkv__arena_word_t         w;
-    fkv__memtable_records_t  *records;
-    uint32_t                 *at;
-} check_t;
-
-
-static bool
-check_node(const check_t *check, uint32_t at, size_t bytes)
-{
-    *check->at = at;
-
-    return at % NODE_ALIGN == 0 && at >= check->w.bottom
-           && at <= check->mt->bytes && bytes <= check->mt->bytes - at;
-}
-
-
-/* From the newest on, each is older than the one before it. */
-static bool
-check_versions(const check_t *check, uint32_t at)
-{
-    uint32_t  newer = check->w.top;
-
-    while (at != 0) {
-        const version_node_shm_t  *version = version_node(check->mt, at);
-
-        if (!check_node(check, at, sizeof(*version))
-            || version->record_at >= newer
-            || version->frame_at >= version->record_at
-            || version->frame_at % FKV__FRAME_ALIGN != 0)
-        {
-            return false;
-        }
-
-        if (!version_is_void(check->mt, version)) {
-            check->records->n++;
-            check->records->places += version->record_at;
-        }
-
-        newer = version->record_at;
-        at = version->older;
-    }
-
-    return true;
-}
-
-
-/* Its own key is that of its records, as all of them are in order. */
-static bool
-check_key(const check_t *check, uint32_t at, fkv_str_t *last)
-{
-    const fkv__memtable_t  *mt = check->mt;
-    const key_node_shm_t   *node = key_node(mt, at);
-    fkv_str_t               key;
-    uint32_t                entry;
-    fkv__record_t           rec;
-
-    if (!check_node(check, at, sizeof(*node) + sizeof(uint32_t))
-        || node->key_len > check->w.top
-        || node->key_at > check->w.top - node->key_len)
-    {
-        return false;
-    }
-
-    key = node_key(mt, node);
-
-    if (last->len > 0 && fkv__str_cmp(*last, key) >= 0) {
-        return false;
-    }
-
-    if (!check_versions(check, link_load(&node->versions))) {
-        return false;
-    }
-
-    *check->at = at;
-    *last = key;
-
-    for (entry = link_load(&node->versions); entry != 0;
-         entry = version_node(mt, entry)->older)
-    {
-        if (!version_is_void(mt, version_node(mt, entry))
-            && (fkv__memtable_record(mt, entry, &rec) != FKV_OK
-                || !fkv__str_eq(rec.key, key)))
-        {
-            return false;
-        }
-    }
-
-    return true;
-}
-
-
-int
-fkv__memtable_check(const fkv__memtable_t *mt,
-    fkv__memtable_records_t *records, uint32_t *at)
-{
-    fkv_str_t  last = FKV_STR_NULL;
-    check_t    check = {
-        .mt = mt, .w = fkv__arena_word(mt->shm), .records = records, .at = at
-    };
-
-    *records = (fkv__memtable_records_t) { 0 };
-
-    for (uint32_t node = link_load(&mt->shm->head[0]); node != 0;
-         node = link_load(&key_node(mt, node)->next[0]))
-    {
-        if (!check_key(&check, node, &last)) {
-            return FKV_ECORRUPT;
-        }
-    }
-
-    return check_versions(&check, link_load(&mt->shm->ranges))
-           ? FKV_OK : FKV_ECORRUPT;
 }
