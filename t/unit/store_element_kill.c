@@ -273,11 +273,15 @@ key_check(const char *key)
 static unsigned
 check_all(void)
 {
+    uint64_t  random = 1;
     unsigned  n = 0;
     char      key[8];
 
     live_attach(&live, FKV_WORKER);
     (void) fkv__reap_sweep(live.store);
+
+    /* Once this is visible nothing of the dead is still to come. */
+    assert_int_equal(step_run(&random), FKV_OK);
 
     for (unsigned i = 0; i < KEYS; i++) {
         (void) sprintf(key, "k%u", i);
