@@ -2,9 +2,9 @@
 # make test    prove it
 #
 # The rest: make (modules and extensions), contrib (extensions), install (into
-# nginx's modules and PREFIX), install-kit, fsck, deps, test-deps, test-module, unit,
-# torture, fuzz, coverage, check-asan, check-tsan, test-static, bench-http, bench-resp, bench-open, bench-blocks,
-# bench-engine, bench-engine-full, clean.
+# nginx's modules and PREFIX), install-kit, fsck, deps, test-deps, test-module,
+# unit, torture, fuzz, coverage, check-asan, check-tsan, test-static, bench-http,
+# bench-resp, bench-open, bench-blocks, bench-engine, bench-engine-full, clean.
 # NGINX_SRC= names another nginx source tree,
 # NGINX_BIN= the binary that belongs to it.
 
@@ -222,6 +222,7 @@ build/modules/$(MODULE) build/test/$(MODULE): build/%/$(MODULE): \
 	    $(addprefix -f $(CURDIR)/,$< $(wildcard $(@D)/addon/*/*.d)) modules
 
 .NOTPARALLEL:
-.PHONY: all contrib install install-kit fsck test-module unit deps test-deps bench-deps run test check-asan \
-    check-tsan fuzz fuzz-deps fuzz-corpus coverage test-static bench-http bench-resp bench-open bench-blocks \
+.PHONY: all contrib install install-kit fsck test-module unit deps test-deps \
+    bench-deps run test torture check-asan check-tsan fuzz fuzz-deps fuzz-corpus \
+    coverage test-static bench-http bench-resp bench-open bench-blocks \
     bench-engine-deps bench-engine bench-engine-full clean FORCE
