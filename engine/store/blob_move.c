@@ -17,8 +17,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define RECORDS_PER_LOOK  256
-#define NAME_BYTES        40
+#define NAME_BYTES  40
 
 /* A new file of one bucket. */
 typedef struct {
@@ -270,8 +269,7 @@ move_record(move_t *m, fkv__output_t *output, const fkv__iter_t *it)
 static int
 move_records(move_t *m, fkv__iter_t *it, fkv__output_t *output)
 {
-    unsigned  records = 0;
-    int       rc;
+    int  rc;
 
     fkv__iter_seek(it, FKV_STR_NULL, UINT64_MAX);
 
@@ -283,9 +281,8 @@ move_records(move_t *m, fkv__iter_t *it, fkv__output_t *output)
 
         fkv__iter_next(it);
 
-        if (++records % RECORDS_PER_LOOK == 0
-            && fkv__helper_stopping(m->helper))
-        {
+        /* Each may have been a large value: who stops must not wait long. */
+        if (fkv__helper_stopping(m->helper)) {
             return FKV_ECANCELED;
         }
     }
