@@ -813,3 +813,34 @@ members_each(members_t *m, members_row row, void *data)
 
     return (rc == FERROKV_NONE) ? FERROKV_OK : rc;
 }
+
+
+int
+members_answer(const members_kind_t *kind, ferrokv_ctx *ctx, size_t argc,
+    const ferrokv_str *argv,
+    void (*say)(ferrokv_ctx *ctx, const member_t *member))
+{
+    members_t  m;
+    member_t   member;
+    int        rc = members_open(&m, kind, ctx, argv[1]);
+
+    if (rc != FERROKV_OK
+        || (rc = members_ahead(&m, argv + 2, argc - 2, 1)) != FERROKV_OK)
+    {
+        return rc;
+    }
+
+    ctx->api->say_array(ctx, argc - 2);
+
+    for (size_t i = 2; i < argc; i++) {
+        rc = members_get(&m, argv[i], &member);
+
+        if (rc < 0) {
+            return rc;
+        }
+
+        say(ctx, (rc == FERROKV_OK) ? &member : NULL);
+    }
+
+    return FERROKV_OK;
+}

@@ -95,6 +95,14 @@ int members_get(members_t *m, ferrokv_str name, member_t *member);
 int members_ahead(members_t *m, const ferrokv_str *names, size_t n,
     size_t step);
 
+/*
+ * Of HMGET and its like: an array, of each of argv[2], ... what say() says of
+ * it; NULL is a member that is not there.  FERROKV_OK · failures
+ */
+int members_answer(const members_kind_t *kind, ferrokv_ctx *ctx, size_t argc,
+    const ferrokv_str *argv,
+    void (*say)(ferrokv_ctx *ctx, const member_t *member));
+
 /* Its time stays, or it has none; *added may be NULL. */
 int members_put(members_t *m, ferrokv_str name, ferrokv_str value, bool keep,
     bool *added);

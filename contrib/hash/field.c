@@ -144,37 +144,22 @@ hstrlen(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 }
 
 
+static void
+value_say(ferrokv_ctx *ctx, const member_t *member)
+{
+    if (member != NULL) {
+        ctx->api->say_str(ctx, member->value);
+
+    } else {
+        ctx->api->say_null(ctx);
+    }
+}
+
+
 static int
 hmget(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 {
-    members_t  m;
-    member_t   member;
-    int        rc = members_open(&m, &hash_kind, ctx, argv[1]);
-
-    if (rc != FERROKV_OK
-        || (rc = members_ahead(&m, argv + 2, argc - 2, 1)) != FERROKV_OK)
-    {
-        return rc;
-    }
-
-    ctx->api->say_array(ctx, argc - 2);
-
-    for (size_t i = 2; i < argc; i++) {
-        rc = members_get(&m, argv[i], &member);
-
-        if (rc < 0) {
-            return rc;
-        }
-
-        if (rc == FERROKV_OK) {
-            ctx->api->say_str(ctx, member.value);
-
-        } else {
-            ctx->api->say_null(ctx);
-        }
-    }
-
-    return FERROKV_OK;
+    return members_answer(&hash_kind, ctx, argc, argv, value_say);
 }
 
 

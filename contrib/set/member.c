@@ -76,32 +76,17 @@ sismember(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 }
 
 
+static void
+presence_say(ferrokv_ctx *ctx, const member_t *member)
+{
+    ctx->api->say_int(ctx, member != NULL);
+}
+
+
 static int
 smismember(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 {
-    members_t  m;
-    member_t   member;
-    int        rc = members_open(&m, &set_kind, ctx, argv[1]);
-
-    if (rc != FERROKV_OK
-        || (rc = members_ahead(&m, argv + 2, argc - 2, 1)) != FERROKV_OK)
-    {
-        return rc;
-    }
-
-    ctx->api->say_array(ctx, argc - 2);
-
-    for (size_t i = 2; i < argc; i++) {
-        rc = members_get(&m, argv[i], &member);
-
-        if (rc < 0) {
-            return rc;
-        }
-
-        ctx->api->say_int(ctx, rc == FERROKV_OK);
-    }
-
-    return FERROKV_OK;
+    return members_answer(&set_kind, ctx, argc, argv, presence_say);
 }
 
 

@@ -33,37 +33,22 @@ zscore(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 }
 
 
+static void
+score_say(ferrokv_ctx *ctx, const member_t *member)
+{
+    if (member != NULL) {
+        ctx->api->say_real(ctx, zset_score(member->value));
+
+    } else {
+        ctx->api->say_null(ctx);
+    }
+}
+
+
 static int
 zmscore(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 {
-    members_t  m;
-    double     score;
-    int        rc = members_open(&m, &zset_kind, ctx, argv[1]);
-
-    if (rc != FERROKV_OK
-        || (rc = members_ahead(&m, argv + 2, argc - 2, 1)) != FERROKV_OK)
-    {
-        return rc;
-    }
-
-    ctx->api->say_array(ctx, argc - 2);
-
-    for (size_t i = 2; i < argc; i++) {
-        rc = zset_get(&m, argv[i], &score);
-
-        if (rc < 0) {
-            return rc;
-        }
-
-        if (rc == FERROKV_OK) {
-            ctx->api->say_real(ctx, score);
-
-        } else {
-            ctx->api->say_null(ctx);
-        }
-    }
-
-    return FERROKV_OK;
+    return members_answer(&zset_kind, ctx, argc, argv, score_say);
 }
 
 
