@@ -445,9 +445,8 @@ transactions_of_two_processes(void **state)
 
 /* Tells every count that was answered, until it is killed. */
 static void
-count_until_killed(const char *step, int to)
+count_until_killed(int to)
 {
-    (void) setenv("FKV_KILL", step, 1);
     live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_ALWAYS);
     attach();
 
@@ -459,46 +458,20 @@ count_until_killed(const char *step, int to)
 
         (void) !write(to, &n, sizeof(n));
     }
-
-    _exit(1);
 }
 
 
 static void
 all_or_nothing(void **state)
 {
-    static const char *const  steps[] = {
-        "update.1:7", "update.2:9", "update.3:3", "update.4:5", "update.5:8",
-        "update.6:4", "commit.1", "commit.2:9", "commit.4:5", "commit.5:7",
-        "commit.6:8"
-    };
     long long  head, sum, last = 0;
 
     (void) state;
 
     live_dir(&live);
 
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        int        status, answered[2];
-        long long  told;
-        pid_t      pid;
-
-        assert_int_equal(pipe(answered), 0);
-        pid = fork();
-
-        if (pid == 0) {
-            count_until_killed(steps[i], answered[1]);
-        }
-
-        close(answered[1]);
-
-        while (read(answered[0], &told, sizeof(told)) == sizeof(told)) {
-            last = told;
-        }
-
-        close(answered[0]);
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    for (size_t i = 0; i < PERFORM_STEPS; i++) {
+        last = perform_killed(perform_steps[i], count_until_killed, last);
 
         live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_ALWAYS);
         attach();

@@ -86,9 +86,8 @@ transactions_of_two_processes(void **state)
 
 /* Tells every count that was answered, until it is killed. */
 static void
-count_until_killed(const char *step, int to)
+count_until_killed(int to)
 {
-    (void) setenv("FKV_KILL", step, 1);
     live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_ALWAYS);
     attach();
 
@@ -99,8 +98,6 @@ count_until_killed(const char *step, int to)
 
         (void) !write(to, &x, sizeof(x));
     }
-
-    _exit(1);
 }
 
 
@@ -108,38 +105,14 @@ count_until_killed(const char *step, int to)
 static void
 all_or_nothing(void **state)
 {
-    static const char *const  steps[] = {
-        "update.1:7", "update.2:9", "update.3:3", "update.4:5", "update.5:8",
-        "update.6:4", "commit.1", "commit.2:9", "commit.4:5", "commit.5:7",
-        "commit.6:8"
-    };
     long long  x, y, last = 0;
 
     (void) state;
 
     live_dir(&live);
 
-    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        int        status, answers[2];
-        long long  told;
-        pid_t      pid;
-
-        assert_int_equal(pipe(answers), 0);
-        pid = fork();
-
-        if (pid == 0) {
-            count_until_killed(steps[i], answers[1]);
-        }
-
-        close(answers[1]);
-
-        while (read(answers[0], &told, sizeof(told)) == sizeof(told)) {
-            last = told;
-        }
-
-        close(answers[0]);
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    for (size_t i = 0; i < PERFORM_STEPS; i++) {
+        last = perform_killed(perform_steps[i], count_until_killed, last);
 
         live_open(&live, FKV_MEMORY_MIN, FKV_SYNC_ALWAYS);
         attach();

@@ -57,6 +57,50 @@ perform_remove(perform_t *p)
 }
 
 
+/* Steps on the way of a transaction, where a process may die. */
+static const char *const  perform_steps[] __attribute__((unused)) = {
+    "update.1:7", "update.2:9", "update.3:3", "update.4:5", "update.5:8",
+    "update.6:4", "commit.1", "commit.2:9", "commit.4:5", "commit.5:7",
+    "commit.6:8"
+};
+
+#define PERFORM_STEPS  (sizeof(perform_steps) / sizeof(perform_steps[0]))
+
+
+/*
+ * Another process opens the store and counts until it is killed at the step; it
+ * writes each number that it was answered.  Returns the last, or last.
+ */
+static inline long long
+perform_killed(const char *step, void (*count)(int to), long long last)
+{
+    int        status, answered[2];
+    long long  told;
+    pid_t      pid;
+
+    assert_int_equal(pipe(answered), 0);
+    pid = fork();
+
+    if (pid == 0) {
+        (void) setenv("FKV_KILL", step, 1);
+        count(answered[1]);
+        _exit(1);
+    }
+
+    close(answered[1]);
+
+    while (read(answered[0], &told, sizeof(told)) == sizeof(told)) {
+        last = told;
+    }
+
+    close(answered[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+
+    return last;
+}
+
+
 /* The test's own commands come first. */
 static inline const fkv_command_t *
 perform_find(const perform_t *p, fkv_str_t name)
