@@ -4,7 +4,7 @@ package Ferrokv::Disk;
 #
 #   use Ferrokv::Disk;                # before Ferrokv::Nginx: its END comes last
 #   plan skip_all => $why if $why = Ferrokv::Disk->missing('ext4');
-#   my $disk = Ferrokv::Disk->new('ext4', megabytes => 64);
+#   my $disk = Ferrokv::Disk->new('ext4');
 #   ... something writes below $disk->path ...
 #   $disk->cut;                       # from now on nothing reaches the disk
 #   ... kill who writes ...
@@ -40,7 +40,6 @@ my %mkfs = (
              'lazy_itable_init=0,lazy_journal_init=0'],
     xfs => [qw(mkfs.xfs -q -f)],
 );
-my %smallest = (ext4 => 64, xfs => 300);        # MB
 my @all;
 
 
@@ -64,7 +63,8 @@ sub missing {
 }
 
 
-# Options: cache, megabytes (of a sparse file).
+# Options: cache, megabytes (of a sparse file; what a load of seconds writes on a
+# fast machine, and the checkpoints it makes, find room).
 sub new {
     my ($class, $type, %opt) = @_;
     my $dir = tempdir('ferrokv-disk-XXXXXX', CLEANUP => 0,
@@ -72,7 +72,7 @@ sub new {
     my $self = bless {
         type => $type, dir => $dir, image => "$dir/image",
         path => "$dir/mnt", device => "$dir/image", owner => $$,
-        megabytes => $smallest{$type}, %opt,
+        megabytes => 640, %opt,
     }, $class;
 
     local $ENV{PATH} = "$ENV{PATH}:/sbin:/usr/sbin";

@@ -399,7 +399,7 @@ sub _checkpoint {
 
     push @{ $self->{checkpoints} }, $name
         if $self->_ask('201', 'POST', "/kv/?checkpoint=$name", '')->status;
-    sleep 0.1;
+    sleep 0.2;
 }
 
 
