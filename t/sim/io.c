@@ -153,21 +153,21 @@ flight_call(flight_t *flight)
     case FKV__IO_FDATASYNC:
     case FKV__IO_FSYNC:
         if (sim_fault("fdatasync", &cause)) {
-            sim_file_forget(flight->file);
+            sim_node_forget(sim_file_node(flight->file));
             return -cause;
         }
 
-        sim_file_sync(flight->file);
+        sim_node_sync(sim_file_node(flight->file));
         return 0;
 
     case FKV__IO_OPEN:
         return sim_fault("open", &cause)
                ? -cause
-               : sim_disk_open_for(flight->backend->proc, as->fd, as->path,
-                                   as->flags);
+               : sim_files_open(flight->backend->proc, as->fd, as->path,
+                                as->flags);
 
     case FKV__IO_CLOSE:
-        return sim_disk_close_now(as->fd);
+        return sim_files_close(as->fd);
     }
 
     fkv__unreachable();

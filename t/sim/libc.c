@@ -447,7 +447,7 @@ __wrap_getpid(void)
 }
 
 
-/* Files.  The table's calls are in disk.c. */
+/* Files.  The table's calls are in fs.c. */
 
 static int
 answer(int res)
@@ -471,7 +471,7 @@ __wrap_close(int fd)
         return 0;
     }
 
-    return sim_disk_has(fd) ? answer(sim_disk_close(fd)) : __real_close(fd);
+    return sim_fd_is(fd) ? answer(sim_fs_close(fd)) : __real_close(fd);
 }
 
 
@@ -480,7 +480,7 @@ int __wrap_openat(int dir, const char *path, int flags, ...);
 int
 __wrap_openat(int dir, const char *path, int flags, ...)
 {
-    return answer(sim_disk_open(dir, path, flags, 0600));
+    return answer(sim_fs_open(dir, path, flags, 0600));
 }
 
 
@@ -489,7 +489,7 @@ int __wrap_unlinkat(int dir, const char *path, int flags);
 int
 __wrap_unlinkat(int dir, const char *path, int flags)
 {
-    return answer(sim_disk_unlink(dir, path, (flags & AT_REMOVEDIR) != 0));
+    return answer(sim_fs_unlink(dir, path, (flags & AT_REMOVEDIR) != 0));
 }
 
 
@@ -498,7 +498,7 @@ int __wrap_fstat(int fd, struct stat *st);
 int
 __wrap_fstat(int fd, struct stat *st)
 {
-    return answer(sim_disk_stat(fd, "", st));
+    return answer(sim_files_stat(fd, "", st));
 }
 
 
@@ -509,7 +509,7 @@ __wrap_fstatat(int dir, const char *path, struct stat *st, int flags)
 {
     (void) flags;
 
-    return answer(sim_disk_stat(dir, path, st));
+    return answer(sim_files_stat(dir, path, st));
 }
 
 
@@ -532,7 +532,7 @@ __wrap_fcntl(int fd, int call, ...)
     sim_yield(SIM_AT_CALL, NULL);
 
     if (call == F_OFD_GETLK) {
-        if (sim_disk_lock(fd, (uint64_t) lock->l_start, false, true) == 0) {
+        if (sim_files_lock(fd, (uint64_t) lock->l_start, false, true) == 0) {
             lock->l_type = F_UNLCK;
         }
 
@@ -541,7 +541,7 @@ __wrap_fcntl(int fd, int call, ...)
 
     sim_behind_the_dead();
 
-    return answer(sim_disk_lock(fd, (uint64_t) lock->l_start,
+    return answer(sim_files_lock(fd, (uint64_t) lock->l_start,
                                 lock->l_type != F_UNLCK, false));
 }
 
@@ -565,7 +565,7 @@ __wrap_fdopendir(int fd)
 
     listing->fd = fd;
 
-    while ((name = sim_disk_name(fd, listing->n)) != NULL) {
+    while ((name = sim_files_name(fd, listing->n)) != NULL) {
         listing->names = realloc(listing->names,
                                  (listing->n + 1) * sizeof(*listing->names));
         memcpy(listing->names[listing->n++], name, SIM_NAME_MAX);
@@ -623,7 +623,7 @@ __wrap_closedir(DIR *dir)
 {
     listing_t  *listing = (listing_t *) (void *) dir;
 
-    (void) sim_disk_close(listing->fd);
+    (void) sim_fs_close(listing->fd);
     free(listing->names);
     free(listing);
 

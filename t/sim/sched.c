@@ -707,7 +707,7 @@ proc_over(sim_proc_t *proc)
     sanitize_release(&dead);
 
     sim_io_died(proc);
-    sim_disk_close_all(proc);
+    sim_files_close_all(proc);
 }
 
 

@@ -6,6 +6,8 @@
  *            work.c    processes: workers and what they ask for, a helper
  *            model.c   what was written, and what may be read
  *            disk.c    files, of which a cut loses what was not synced
+ *            files.c   paths, open files, locks
+ *            fs.c      blocking calls on them
  *            io.c      a process's asynchronous I/O on them
  *            libc.c    the C library's calls of the engine, wrapped by the
  *                      linker (build.mk)
@@ -144,7 +146,85 @@ void     sim_fail(const char *fmt, ...)
 void     sim_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 
-/* disk.c: calls answer as those of fkv__fs_t do */
+/* disk.c: what there is, and what of it a cut leaves */
+
+#define SIM_NAME_MAX    64
+#define SIM_SECTOR      512
+#define SIM_NODE_BYTES  (64 * 1024 * 1024)
+
+/* A file or a directory. */
+typedef struct sim_node_s  sim_node_t;
+
+struct stat;
+
+void    sim_disk_begin(void);
+void    sim_disk_cut(void);
+void    sim_disk_sweep(void);       /* forgets what nobody can come to */
+sim_node_t *sim_disk_root(void);
+
+sim_node_t *sim_node_new(bool directory);
+void    sim_node_hold(sim_node_t *node);    /* it is open, and so stays */
+void    sim_node_drop(sim_node_t *node);
+bool    sim_node_directory(const sim_node_t *node);
+void    sim_node_stat(const sim_node_t *node, struct stat *st);
+
+/* Names in a directory are shorter than SIM_NAME_MAX; no node: it goes. */
+sim_node_t *sim_node_find(const sim_node_t *dir, const char *name);
+const char *sim_node_name(const sim_node_t *dir, unsigned i);
+void    sim_node_set(sim_node_t *dir, const char *name, sim_node_t *node);
+void    sim_node_rename(sim_node_t *dir, const char *from, const char *to);
+
+uint64_t sim_node_size(const sim_node_t *node);
+void    sim_node_resize(sim_node_t *node, uint64_t bytes);
+int64_t sim_node_read(const sim_node_t *node, void *to, size_t len,
+    uint64_t offset);
+int64_t sim_node_write(sim_node_t *node, const void *from, size_t len,
+    uint64_t offset, bool dsync);
+void    sim_node_push(sim_node_t *node, uint64_t offset, uint64_t len);
+void    sim_node_sync(sim_node_t *node);
+
+/* A sync has failed: of what was dirty the kernel forgets that it was. */
+void    sim_node_forget(sim_node_t *node);
+
+
+/* files.c: at once, and answers are as those of fkv__fs_t */
+
+typedef struct sim_file_s  sim_file_t;      /* open */
+
+bool    sim_fd_is(int fd);
+int     sim_files_open(const sim_proc_t *proc, int dir, const char *path,
+    int flags);
+int     sim_files_close(int fd);
+void    sim_files_close_all(const sim_proc_t *proc);    /* NULL: everybody's */
+void    sim_files_cut(void);
+int     sim_files_unlink(int dir, const char *path, bool directory);
+int     sim_files_rename(int dir, const char *from, const char *to,
+    bool replace);
+int     sim_files_mkdir(int dir, const char *path);
+int     sim_files_link(int dir, const char *path, int to_dir, const char *to);
+int     sim_files_stat(int dir, const char *path, struct stat *st);
+int     sim_files_lock(int fd, uint64_t byte, bool take, bool ask);
+const char *sim_files_name(int dir, unsigned i);    /* NULL: no more; else
+                                   SIM_NAME_MAX bytes */
+
+sim_file_t *sim_file_of(int fd);
+sim_node_t *sim_file_node(const sim_file_t *file);
+int64_t sim_file_read(sim_file_t *file, void *to, size_t len, uint64_t offset);
+int64_t sim_file_write(sim_file_t *file, const void *from, size_t len,
+    uint64_t offset, bool dsync);
+bool    sim_file_aligned(const sim_file_t *file, const void *buf, size_t len,
+    uint64_t offset);
+
+/* Of requests in flight: the open file stays while they hold it. */
+sim_file_t *sim_file_hold(int fd);
+void    sim_file_drop(sim_file_t *file);
+
+/* Some sectors of a write that was in flight at a cut. */
+void    sim_file_tear(sim_file_t *file, const void *from, size_t len,
+    uint64_t offset);
+
+
+/* fs.c: calls that take their time and may fail */
 
 typedef struct {
     unsigned  error_one_in;     /* calls fail; 0 = none does */
@@ -154,50 +234,13 @@ typedef struct {
     bool      ordered;          /* names survive a cut in their order */
 } sim_faults_t;
 
-#define SIM_NAME_MAX  64
-
 extern sim_faults_t  sim_faults;
 extern fkv__fs_t     sim_fs;
 
-void    sim_disk_begin(void);
-void    sim_disk_cut(void);
-void    sim_disk_close_all(const sim_proc_t *proc);     /* NULL: everybody's */
-bool    sim_disk_has(int fd);
-
-int     sim_disk_open(int dir, const char *path, int flags, mode_t mode);
-int     sim_disk_close(int fd);
-
-/* At once, in the name of a process. */
-int     sim_disk_open_for(const sim_proc_t *proc, int dir, const char *path,
-    int flags);
-int     sim_disk_close_now(int fd);
-int     sim_disk_unlink(int dir, const char *path, bool directory);
-int     sim_disk_lock(int fd, uint64_t byte, bool take, bool ask);
-
-struct stat;
-int     sim_disk_stat(int dir, const char *path, struct stat *st);
-const char *sim_disk_name(int dir, unsigned i);     /* NULL: no more; else
-                                   SIM_NAME_MAX bytes */
-
-/* Of requests in flight: the open file stays while they hold it. */
-typedef struct sim_file_s  sim_file_t;
-
-sim_file_t *sim_file_hold(int fd);
-void    sim_file_drop(sim_file_t *file);
-int64_t sim_file_read(sim_file_t *file, void *to, size_t len, uint64_t offset);
-int64_t sim_file_write(sim_file_t *file, const void *from, size_t len,
-    uint64_t offset, bool dsync);
-void    sim_file_sync(sim_file_t *file);
-bool    sim_file_aligned(const sim_file_t *file, const void *buf, size_t len,
-    uint64_t offset);
 bool    sim_fault(const char *call, int *cause);
-
-/* A sync has failed: of what was dirty the kernel forgets that it was. */
-void    sim_file_forget(sim_file_t *file);
-
-/* Some sectors of a write that was in flight at a cut. */
-void    sim_file_tear(sim_file_t *file, const void *from, size_t len,
-    uint64_t offset);
+int     sim_fs_open(int dir, const char *path, int flags, mode_t mode);
+int     sim_fs_close(int fd);
+int     sim_fs_unlink(int dir, const char *path, bool directory);
 
 
 /* io.c */

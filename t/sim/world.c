@@ -364,6 +364,7 @@ life(void)
         sim_say("the power is cut");
         sim_figures->cuts++;
         sim_io_cut();
+        sim_files_cut();
         sim_disk_cut();
         break;
 
@@ -371,7 +372,7 @@ life(void)
         sim_say("all are killed");
         sim_figures->kills++;
         sim_io_died(NULL);
-        sim_disk_close_all(NULL);
+        sim_files_close_all(NULL);
         break;
 
     case SIM_END_DONE:
