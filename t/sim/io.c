@@ -13,7 +13,8 @@
 
 #include <errno.h>
 
-#define FLIGHTS_MAX  4000
+#define FLIGHTS_MAX    4000
+#define ORPHAN_US_MAX  (8 * SIM_SECOND)     /* a start waits for longer */
 
 typedef struct {
     fkv_link_t   queue;         /* of requests, not started */
@@ -195,6 +196,9 @@ flight_land(flight_t *flight)
         /* The kernel finishes what it has begun, or has not begun it. */
         if (flight->as.kind == FKV__IO_WRITE && sim_chance(2)) {
             (void) flight_move(flight);
+            sim_say("what %s wrote lands, %zu bytes at %llu",
+                    flight->backend->proc->name, flight->as.iov[0].iov_len,
+                    (unsigned long long) flight->as.offset);
         }
 
         flight_over(flight);
@@ -288,8 +292,25 @@ sim_io_died(const sim_proc_t *proc)
             && (proc == NULL || flights[i].backend->proc == proc))
         {
             flights[i].orphan = true;
+
+            if (sim_chance(2)) {
+                flights[i].at_us += sim_any_below(ORPHAN_US_MAX);
+            }
         }
     }
+}
+
+
+bool
+sim_io_orphans(void)
+{
+    for (unsigned i = 0; i < flights_top; i++) {
+        if (flights[i].backend != NULL && flights[i].orphan) {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 

@@ -111,6 +111,13 @@ sim_below(uint64_t n)
 }
 
 
+uint64_t
+sim_any_below(uint64_t n)
+{
+    return 1 + sim_below(1ull << sim_below(64 - (unsigned) __builtin_clzll(n)));
+}
+
+
 bool
 sim_chance(unsigned one_in)
 {

@@ -95,6 +95,7 @@ extern sim_plan_t  sim_plan;
 void     sim_begin(uint64_t seed);
 uint64_t sim_random(void);
 uint64_t sim_below(uint64_t n);             /* 0 .. n - 1 */
+uint64_t sim_any_below(uint64_t n);         /* as likely small as large */
 bool     sim_chance(unsigned one_in);
 void     sim_note(uint64_t what);           /* becomes part of the hash */
 uint64_t sim_now_us(void);
@@ -252,6 +253,7 @@ uint64_t sim_io_next_us(void);
 void     sim_io_run(uint64_t now_us);
 void     sim_io_cut(void);
 void     sim_io_died(const sim_proc_t *proc);       /* NULL: all did */
+bool     sim_io_orphans(void);              /* is anything of the dead left? */
 
 
 /* libc.c: events that a process is woken by */
@@ -348,7 +350,7 @@ typedef struct {
     unsigned    value_scale;    /* values are up to this */
     unsigned    keys;
     fkv_sync_e  sync;
-    bool        rmw_only;
+    unsigned    dawdles_one_in; /* values are not looked at for long */
 } sim_load_t;
 
 extern sim_load_t  sim_load;

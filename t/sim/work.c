@@ -69,8 +69,11 @@ static void
 log_line(void *data, fkv_log_level_e level, const char *text)
 {
     (void) data;
-    (void) level;
     sim_say("log: %s", text);
+
+    if (level == FKV_LOG_ALERT && sim_strict && !sim_misdirected()) {
+        sim_fail("damage where nothing was broken: %s", text);
+    }
 }
 
 
@@ -110,6 +113,19 @@ allow(int rc, const char *what)
 {
     if (!sim_allowed(rc)) {
         sim_fail("%s answers %s", what, fkv_code_name(rc));
+    }
+}
+
+
+/*
+ * Who has a value from the engine is stopped before he looks at it: what he
+ * was given must stay as it is.
+ */
+static void
+dawdle(void)
+{
+    if (sim_chance(sim_load.dawdles_one_in)) {
+        sim_sleep(sim_below(4 * SIM_SECOND));
     }
 }
 
@@ -233,6 +249,7 @@ decide(fkv_update_t *u)
                 continue;
             }
 
+            dawdle();
             number = sim_value_check(key, change->current.data, "decide");
 
             if (sim_write(number)->fate == SIM_GONE && !sim_misdirected()) {
@@ -405,6 +422,7 @@ get_end(work_t *work, int rc)
 
     if (!read_failed(work, rc, "a get")) {
         if (rc == FKV_OK) {
+            dawdle();
             number = sim_value_check(work->key, get->value.data, "get");
         }
 
@@ -463,6 +481,7 @@ scan_entry(fkv_scan_t *scan, fkv_str_t name, const fkv_value_t *value)
         sim_fail("a scan meets key %d twice", key);
     }
 
+    dawdle();
     work->found[key] = sim_value_check((unsigned) key, value->data, "scan");
     work->versions[key] = value->version;
 

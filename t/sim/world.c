@@ -22,6 +22,8 @@ typedef struct {
     bool           faults_at_start;
     uint64_t       ops;             /* of one life that ends in peace */
     fkv_options_t  options;
+    uint64_t       cut_when_open;   /* so many yields later */
+    uint64_t       kill_when_open;
     bool           last;
     bool           over;            /* it does not open any more */
 } world_t;
@@ -39,14 +41,6 @@ any_of(unsigned n, const uint64_t *values)
 #define ANY_OF(...)                                                           \
     any_of(sizeof((uint64_t[]) { __VA_ARGS__ }) / sizeof(uint64_t),           \
            (uint64_t[]) { __VA_ARGS__ })
-
-
-/* As likely small as large. */
-static uint64_t
-any_below(uint64_t n)
-{
-    return 1 + sim_below(1ull << sim_below(64 - (unsigned) __builtin_clzll(n)));
-}
 
 
 static void
@@ -148,11 +142,17 @@ everybody_leaves(fkv_t *store, sim_proc_t **procs, unsigned n)
 
     for (unsigned i = 0; i < n; i++) {
         if (!procs[i]->alive) {
-            procs[i] = proc_start(store, "late", sim_worker);
+            procs[i] = proc_start(store, "late",
+                                  (i == 0) ? sim_helper : sim_worker);
         }
     }
 
     /* Long enough for the helper to look at every slot. */
+
+    while (sim_io_orphans()) {
+        sim_sleep(100 * SIM_MS);
+    }
+
     sim_sleep(SIM_SECOND);
 
     for (unsigned i = n; i-- > 0; ) {
@@ -200,6 +200,8 @@ start(void)
     }
 
     sim_say("open");
+    sim_plan.cut = fkv__min(sim_plan.cut, world.cut_when_open);
+    sim_plan.kill_all = fkv__min(sim_plan.kill_all, world.kill_when_open);
     twin = fkv__twin_new(store);
     sim_verify(twin);
     fkv__twin_free(twin);
@@ -245,7 +247,7 @@ master(void *data)
                 respawn[i] = 0;
 
             } else if (respawn[i] == 0) {
-                respawn[i] = sim_now_us() + any_below(2 * SIM_SECOND);
+                respawn[i] = sim_now_us() + sim_any_below(2 * SIM_SECOND);
 
             } else if (respawn[i] <= sim_now_us()) {
                 procs[i] = (i == 0)
@@ -287,7 +289,8 @@ world_plan(void)
         .keys = (unsigned) ANY_OF(3, 12, SIM_KEYS, SIM_KEYS),
         .sync = (fkv_sync_e) ANY_OF(FKV_SYNC_ALWAYS, FKV_SYNC_ALWAYS,
                                     FKV_SYNC_ALWAYS, FKV_SYNC_EVERYSEC,
-                                    FKV_SYNC_OFF)
+                                    FKV_SYNC_OFF),
+        .dawdles_one_in = (unsigned) ANY_OF(0, 30, 300)
     };
 
     world = (world_t) {
@@ -328,6 +331,33 @@ world_plan(void)
 }
 
 
+/* A life that does not end in peace. */
+static void
+plan_end(void)
+{
+    switch (sim_below(5)) {
+
+    case 0:
+        sim_plan.kill_all = sim_any_below(100000);
+        return;
+
+    case 1:
+        world.kill_when_open = sim_any_below(5000);
+        return;
+
+    case 2:
+        world.cut_when_open = sim_any_below(5000);
+        return;
+
+    case 3:
+        sim_plan.cut = sim_any_below(100000);
+        return;
+    }
+
+    sim_plan.cut_soon = sim_any_below(1000);
+}
+
+
 static void
 life(void)
 {
@@ -341,17 +371,11 @@ life(void)
     sim_plan.death = SIM_FOREVER;
     sim_plan.cut_soon = 0;
     sim_plan.stops_one_in = world.stops_one_in;
+    world.cut_when_open = SIM_FOREVER;
+    world.kill_when_open = SIM_FOREVER;
 
     if (!world.last && !sim_chance(3)) {
-        if (sim_chance(4)) {
-            sim_plan.kill_all = any_below(100000);
-
-        } else if (sim_chance(2)) {
-            sim_plan.cut = any_below(100000);
-
-        } else {
-            sim_plan.cut_soon = any_below(1000);
-        }
+        plan_end();
     }
 
     (void) sim_spawn(self, master, self);
@@ -381,7 +405,7 @@ life(void)
     }
 
     sim_events_end();
-    sim_pass(any_below(100 * SIM_SECOND));
+    sim_pass(sim_any_below(sim_chance(2) ? 100 * SIM_SECOND : 10 * SIM_MS));
 }
 
 
