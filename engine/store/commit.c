@@ -638,8 +638,9 @@ fkv__commit_lazy(fkv_t *store)
 }
 
 
-void
-fkv__commit_drain(fkv_t *store)
+/* Everything that is ready now is durable.  False: that failed. */
+static bool
+drain(fkv_t *store)
 {
     fkv__log_shm_t  *log = &store->seg->log;
     uint64_t         target = fkv__commit_advance(store);
@@ -648,10 +649,12 @@ fkv__commit_drain(fkv_t *store)
     fkv__raise(&log->sync_wanted, target);
 
     for (unsigned i = 0; i < DRAIN_MS / DRAIN_STEP_MS; i++) {
-        if (__atomic_load_n(&log->durable, __ATOMIC_SEQ_CST) >= target
-            || __atomic_load_n(&store->seg->state.readonly, __ATOMIC_ACQUIRE))
-        {
-            return;
+        if (__atomic_load_n(&store->seg->state.readonly, __ATOMIC_ACQUIRE)) {
+            return false;
+        }
+
+        if (__atomic_load_n(&log->durable, __ATOMIC_SEQ_CST) >= target) {
+            return true;
         }
 
         /* Another process may lead; if it died, nobody would. */
@@ -660,5 +663,80 @@ fkv__commit_drain(fkv_t *store)
         (void) poll(&done, 1, DRAIN_STEP_MS);
         (void) fkv__io_reap(&store->io);
         (void) fkv__reap_sweep(store);
+    }
+    return false;
+}
+
+
+/*
+ * A frame without records, a PAD, comes last, the mark: it says that all before
+ * it was durable.  Without it nobody could tell a damaged last frame from one
+ * that was torn (recover.h), and a bit that flips while the server is down
+ * would take the last write with it, unnoticed.  If killed before the mark is
+ * whole the reaper voids it, like any frame.
+ */
+
+/* Is all in tables, or is the last frame a mark? */
+static bool
+mark_is_needless(const fkv_t *store, const fkv__arena_shm_t *arena,
+    const uint8_t *mem, const fkv__arena_word_t *w)
+{
+    uint64_t      floor, end;
+    fkv__frame_t  frame;
+
+    floor = __atomic_load_n(&store->seg->state.floor, __ATOMIC_ACQUIRE);
+    end = (w->top > 0) ? arena->base + w->top : arena->prev_end;
+
+    if (floor >= end) {
+        return true;
+    }
+
+    return w->top > 0
+           && fkv__frame_get(mem + w->prev, w->top - w->prev,
+                             arena->base + w->prev, arena->incarnation,
+                             &frame) == FKV_OK
+           && frame.kind == FKV__FRAME_PAD
+           && frame.durable >= arena->base + w->prev;
+}
+
+
+/* False: there is one, or no room. */
+static bool
+mark_put(fkv_t *store)
+{
+    bool                put = false;
+    uint64_t            set = fkv__pin(store), durable, stamp;
+    unsigned            id = fkv__set_arena(set, 0);
+    fkv__arena_shm_t   *arena = &store->seg->arenas[id];
+    uint8_t            *mem = fkv__segment_arena(store->seg, id);
+    fkv__arena_word_t   w = fkv__arena_word(arena);
+    fkv__arena_room_t   room;
+
+    if (!w.sealed && !mark_is_needless(store, arena, mem, &w)
+        && fkv__arena_reserve(arena, mem, store->slot, FKV__FRAME_HEADER_BYTES,
+                              0, &room) == FKV_OK)
+    {
+        durable = __atomic_load_n(&store->seg->log.durable, __ATOMIC_SEQ_CST);
+        stamp = fkv__frame_stamp(FKV__FRAME_HEADER_BYTES,
+                                 (uint8_t) store->slot, FKV__FRAME_PAD);
+        fkv__frame_seal(mem + room.frame, stamp, durable, 0,
+                        arena->base + room.frame, arena->incarnation);
+
+        __atomic_store_n((uint32_t *) (void *) (mem + room.frame),
+                         FKV__FRAME_VOID, __ATOMIC_SEQ_CST);
+        put = true;
+    }
+
+    fkv__unpin(store);
+
+    return put;
+}
+
+
+void
+fkv__commit_drain(fkv_t *store)
+{
+    if (drain(store) && mark_put(store)) {
+        (void) drain(store);
     }
 }

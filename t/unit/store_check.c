@@ -5,6 +5,7 @@
 
 #include "rich.h"
 
+#include "format/log.h"
 #include "store/check.h"
 
 #include <dirent.h>
@@ -211,6 +212,37 @@ files_that_are_missing_are_told(void **state)
 }
 
 
+/* Nothing was written behind it but the mark of the stop. */
+static void
+a_damaged_last_write_is_told_after_a_stop(void **state)
+{
+    const char  *path;
+    int          fd;
+    char         bytes[8192];
+    ssize_t      n;
+
+    (void) state;
+
+    rich_ok(rich_put(&rich, rich_first(RICH_PLAIN), 1));
+    rich_close(&rich);
+    (void) check_run(FKV_OK);
+
+    path = file_in("log", "00.log");
+    fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    n = pread(fd, bytes, sizeof(bytes), 0);
+    assert_int_equal(n, sizeof(bytes));
+
+    bytes[FKV__LOG_HEADER_BYTES + FKV__FRAME_HEADER_BYTES + 2] ^= 1;
+    assert_int_equal(pwrite(fd, bytes, sizeof(bytes), 0), n);
+    (void) close(fd);
+
+    (void) check_run(FKV_ECORRUPT);
+    says("DAMAGE log/00.log is damaged at offset 4096: log/00.log says at "
+         "offset ");
+}
+
+
 static void
 what_a_crash_may_leave_is_no_damage(void **state)
 {
@@ -253,6 +285,7 @@ main(void)
         TEST(a_store_in_use_is_not_looked_at),
         TEST(what_is_no_store_is_told),
         TEST(files_that_are_missing_are_told),
+        TEST(a_damaged_last_write_is_told_after_a_stop),
         TEST(what_a_crash_may_leave_is_no_damage),
     };
 
