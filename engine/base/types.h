@@ -40,7 +40,8 @@
     X(FKV_EMAXSIZE,    -12,  "the store has reached its max_size")           \
     X(FKV_EQUOTA,      -13,  "its namespace has reached its quota")           \
     X(FKV_EMISSING,    -14,  "the extension that owns it is not here")        \
-    X(FKV_EDENIED,     -15,  "an extension refuses it")
+    X(FKV_EDENIED,     -15,  "an extension refuses it")                       \
+    X(FKV_EBOUND,      -16,  "it would take too much memory")
 
 enum {
 #define FKV_CODE_ENUM(name, value, text)  name = value,

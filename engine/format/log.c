@@ -19,6 +19,7 @@ static const uint8_t  log_magic[8] = { 'F', 'K', 'V', 'l', 'o', 'g', 13, 10 };
 #define PREV_END_AT     32
 #define BYTES_AT        40
 #define EDIT_AT         48
+#define HEADER_END      56      /* zeros behind it */
 
 #define FRAME_STAMP_AT    8
 #define FRAME_DURABLE_AT  16
@@ -83,6 +84,51 @@ fkv__log_header_get(const uint8_t *in, fkv__log_header_t *header)
     header->edit = fkv__get_le64(in + EDIT_AT);
 
     return FKV_OK;
+}
+
+
+static bool
+log_header_flip(uint8_t *in, size_t at, unsigned bit)
+{
+    fkv__log_header_t  header;
+    int                rc;
+
+    in[at] ^= (uint8_t) (1u << bit);
+    rc = fkv__log_header_get(in, &header);
+
+    if (rc == FKV_OK || rc == FKV_NOTFOUND) {
+        return true;
+    }
+
+    in[at] ^= (uint8_t) (1u << bit);
+
+    return false;
+}
+
+
+bool
+fkv__log_header_mend(uint8_t *in, size_t *at)
+{
+    size_t  from = 0, to = HEADER_END;
+
+    /* Among zeros only what is none can be wrong. */
+    for (size_t i = HEADER_END; i < FKV__LOG_HEADER_BYTES; i++) {
+        if (in[i] != 0) {
+            from = i;
+            to = i + 1;
+            break;
+        }
+    }
+
+    for (*at = from; *at < to; (*at)++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            if (log_header_flip(in, *at, bit)) {
+                return true;
+            }
+        }
+    }
+
+    return false;
 }
 
 

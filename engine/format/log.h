@@ -66,6 +66,14 @@ void fkv__log_header_put(uint8_t *out, const fkv__log_header_t *header);
  */
 int fkv__log_header_get(const uint8_t *in, fkv__log_header_t *header);
 
+/*
+ * One that answers FKV_ECORRUPT: is a single bit of it wrong?  Then that is set
+ * right, also if it is all zero then, and *at is the byte that it is in: no
+ * other header is so near to what the sum says.  (Of blocks that are wrong in
+ * many places one in ten million would pass; frames have sums of their own.)
+ */
+bool fkv__log_header_mend(uint8_t *in, size_t *at);
+
 
 /* Fills bytes 8 to 31 of the frame at p. */
 void fkv__frame_seal(uint8_t *p, uint64_t stamp, uint64_t durable,

@@ -209,6 +209,13 @@ check_log(fkv__check_t *check, const fkv__log_files_t *files, char *error)
         .end = check->version->log_floor
     };
 
+    for (size_t i = 0; i < files->n; i++) {
+        if (files->files[i].mended) {
+            fkv__log_file_mended(&files->files[i], damage);
+            fkv__check_say(check, FKV__CHECK_DAMAGE, "%s", damage);
+        }
+    }
+
     fkv__log_files_check(files, check->manifest, check->version->edit, damage,
                          &lost);
 

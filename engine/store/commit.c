@@ -664,6 +664,7 @@ drain(fkv_t *store)
         (void) fkv__io_reap(&store->io);
         (void) fkv__reap_sweep(store);
     }
+
     return false;
 }
 
@@ -673,7 +674,8 @@ drain(fkv_t *store)
  * it was durable.  Without it nobody could tell a damaged last frame from one
  * that was torn (recover.h), and a bit that flips while the server is down
  * would take the last write with it, unnoticed.  If killed before the mark is
- * whole the reaper voids it, like any frame.
+ * whole the reaper voids it, like any frame.  A thread's handle puts none: who
+ * leads may be the process that waits for the thread.
  */
 
 /* Is all in tables, or is the last frame a mark? */
@@ -716,12 +718,14 @@ mark_put(fkv_t *store)
         && fkv__arena_reserve(arena, mem, store->slot, FKV__FRAME_HEADER_BYTES,
                               0, &room) == FKV_OK)
     {
+        FKV_STEP("mark.1");
         durable = __atomic_load_n(&store->seg->log.durable, __ATOMIC_SEQ_CST);
         stamp = fkv__frame_stamp(FKV__FRAME_HEADER_BYTES,
                                  (uint8_t) store->slot, FKV__FRAME_PAD);
         fkv__frame_seal(mem + room.frame, stamp, durable, 0,
                         arena->base + room.frame, arena->incarnation);
 
+        FKV_STEP("mark.2");
         __atomic_store_n((uint32_t *) (void *) (mem + room.frame),
                          FKV__FRAME_VOID, __ATOMIC_SEQ_CST);
         put = true;
@@ -736,7 +740,7 @@ mark_put(fkv_t *store)
 void
 fkv__commit_drain(fkv_t *store)
 {
-    if (drain(store) && mark_put(store)) {
+    if (drain(store) && !store->twin && mark_put(store)) {
         (void) drain(store);
     }
 }

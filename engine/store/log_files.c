@@ -108,6 +108,11 @@ log_file_read_header(const fkv__directory_t *d, int fd, fkv__log_file_t *file,
 
     rc = fkv__log_header_get(block, &file->header);
 
+    if (rc == FKV_ECORRUPT && fkv__log_header_mend(block, &file->mended_at)) {
+        file->mended = true;
+        rc = fkv__log_header_get(block, &file->header);
+    }
+
     if (rc == FKV_EVERSION) {
         char  name[NAME_BYTES];
 
@@ -237,6 +242,19 @@ fkv__log_files_done(fkv__log_files_t *files)
 {
     fkv__free(files->files);
     memset(files, 0, sizeof(*files));
+}
+
+
+void
+fkv__log_file_mended(const fkv__log_file_t *file,
+    char damage[FKV__LOG_DAMAGE_BYTES])
+{
+    char  name[NAME_BYTES];
+
+    fkv__log_name(name, file->number);
+    (void) snprintf(damage, FKV__LOG_DAMAGE_BYTES, "log/%s is damaged at "
+                    "offset %zu: a bit of its header is wrong; its sum says "
+                    "which one, nothing is lost", name, file->mended_at);
 }
 
 

@@ -24,6 +24,8 @@ typedef struct {
     uint64_t           bytes;       /* of frames that can be in the file */
     fkv__log_file_e    state;
     fkv__log_header_t  header;      /* of a VALID one */
+    bool               mended;      /* a bit of that was wrong, ... */
+    size_t             mended_at;   /* ... in this byte of the file */
 } fkv__log_file_t;
 
 typedef struct {
@@ -56,6 +58,10 @@ void fkv__log_files_done(fkv__log_files_t *files);
 
 void fkv__log_files_check(const fkv__log_files_t *files, uint64_t manifest,
     uint64_t edit, char *damage, bool *edits_lost);
+
+/* The sentence about one that was mended. */
+void fkv__log_file_mended(const fkv__log_file_t *file,
+    char damage[FKV__LOG_DAMAGE_BYTES]);
 
 /*
  * Makes the FKV__ARENAS files of a new life, all synced.  Nothing that is in

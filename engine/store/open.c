@@ -232,6 +232,7 @@ fkv__twin_new(const fkv_t *store)
         return NULL;
     }
 
+    twin->twin = true;
     twin->options = store->options;
     twin->path = store->path;
     twin->checkpoints_path = store->checkpoints_path;

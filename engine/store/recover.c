@@ -134,6 +134,13 @@ recover_check_headers(recover_t *r)
 {
     char  damage[FKV__LOG_DAMAGE_BYTES];
 
+    for (size_t i = 0; i < r->files.n; i++) {
+        if (r->files.files[i].mended) {
+            fkv__log_file_mended(&r->files.files[i], damage);
+            fkv__log(r->in->log, FKV_LOG_ALERT, "%s", damage);
+        }
+    }
+
     fkv__log_files_check(&r->files, r->manifest, r->version->edit, damage,
                          &r->edits_lost);
 

@@ -23,8 +23,9 @@
  * no more than that promises nothing.)  Damage is, too, a log header
  * that knows of a later edit than the manifest does, and one that is neither
  * valid nor zero (what it says fits into one sector, so a torn write of it
- * does not exist).  Everything else behind E was never acknowledged, but for
- * one case: what the last write of the log brought to disk, before all
+ * does not exist; but of one in which a single bit is wrong the sum says which
+ * one, so it is known).  Everything else behind E was never acknowledged, but
+ * for one case: what the last write of the log brought to disk, before all
  * processes were killed, has nothing behind it that could speak for it.  If it
  * is damaged afterwards it counts as torn.  A process that leaves by itself
  * puts a mark behind it (commit.h).

@@ -52,6 +52,7 @@ struct fkv_s {
     /* From here on: valid in an attached process. */
     bool                 attached;
     fkv_process_e        process;
+    bool                 twin;          /* of a thread: fkv__twin_new() */
     unsigned             slot;
     fkv__slot_shm_t     *own;           /* &seg->slots[slot] */
     int                  log_fds[FKV__ARENAS];

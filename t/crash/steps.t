@@ -35,6 +35,7 @@ my %way = (
     (map { ("evict.$_" => \&evicting) } 1 .. 2),
     'compact.6' => \&slicing,
     'refill.1' => \&refilling,
+    (map { ("mark.$_" => \&leaving) } 1 .. 2),
 );
 
 # Steps of the helper's that recovery takes as well.
@@ -229,6 +230,23 @@ sub refilling {
 
     $http->put("/kv/t:$_?ttl=1h", $value) for 1 .. 2000;
     load($step);
+}
+
+
+# Who leaves dies, while others go on.
+sub leaving {
+    my ($step) = @_;
+    my $before = deaths();
+
+    dying_at($step);
+    $nginx->pids ? $nginx->reload : $nginx->start;
+    $model->begin;
+    sleep 0.2;
+    dying_nowhere();
+    $nginx->reload;
+    ok_died($step, $before, 1);
+    ok_cured($step);
+    ok_kept($step);
 }
 
 

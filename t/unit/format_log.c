@@ -90,6 +90,53 @@ every_flipped_bit_of_a_header_is_found(void **state)
 
 
 static void
+a_flipped_bit_of_a_header_is_set_right(void **state)
+{
+    uint8_t  was[2][FKV__LOG_HEADER_BYTES] = { { 0 } };
+    uint8_t  bytes[FKV__LOG_HEADER_BYTES];
+    size_t   at;
+
+    (void) state;
+
+    fkv__log_header_put(was[0], &header);           /* the other is empty */
+
+    for (unsigned i = 0; i < 2; i++) {
+        for (size_t bit = 0; bit < 8 * sizeof(bytes); bit++) {
+            memcpy(bytes, was[i], sizeof(bytes));
+            bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
+
+            assert_true(fkv__log_header_mend(bytes, &at));
+            assert_int_equal(at, bit / 8);
+            assert_memory_equal(bytes, was[i], sizeof(bytes));
+        }
+    }
+}
+
+
+static void
+two_flipped_bits_of_a_header_are_damage(void **state)
+{
+    uint8_t  bytes[FKV__LOG_HEADER_BYTES], was[FKV__LOG_HEADER_BYTES];
+    size_t   at;
+
+    (void) state;
+
+    fkv__log_header_put(was, &header);
+
+    for (size_t bit = 1; bit < 8 * sizeof(bytes); bit += 1 + bit / 100) {
+        memcpy(bytes, was, sizeof(bytes));
+        bytes[bit / 8] ^= (uint8_t) (1 << bit % 8);
+        bytes[(bit - 1) / 2 / 8] ^= (uint8_t) (1 << (bit - 1) / 2 % 8);
+        memcpy(was, bytes, sizeof(bytes));
+
+        assert_false(fkv__log_header_mend(bytes, &at));
+        assert_memory_equal(bytes, was, sizeof(bytes));
+        fkv__log_header_put(was, &header);
+    }
+}
+
+
+static void
 header_of_a_newer_build_is_refused_as_such(void **state)
 {
     uint8_t            bytes[FKV__LOG_HEADER_BYTES];
@@ -344,6 +391,8 @@ main(void)
         cmocka_unit_test(header_has_these_bytes),
         cmocka_unit_test(header_survives_the_round_trip),
         cmocka_unit_test(every_flipped_bit_of_a_header_is_found),
+        cmocka_unit_test(a_flipped_bit_of_a_header_is_set_right),
+        cmocka_unit_test(two_flipped_bits_of_a_header_are_damage),
         cmocka_unit_test(header_of_a_newer_build_is_refused_as_such),
         cmocka_unit_test(file_of_zeros_was_never_used),
         cmocka_unit_test(frame_has_these_bytes),

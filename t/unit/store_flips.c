@@ -38,7 +38,7 @@ typedef struct {
     X(refused,   "named, the store is not opened")                            \
     X(readonly,  "named, the store is not written")                           \
     X(failed,    "named, some reads fail")                                    \
-    X(tail,      "taken for the torn end of the log")
+    X(tail,      "at the end of the log, or behind it")
 
 typedef struct {
     forked_t  forked;

@@ -704,12 +704,36 @@ a_damaged_header_is_damage(void **state)
     (void) log_put(&a, "k1", "one");
     log_write(&a, 4);
     scratch_flip("store/log/04.log", 20);
+    scratch_flip("store/log/04.log", 30);
 
     (void) recover();
     assert_true(recovery.out.damaged);
     assert_string_equal(recovery.out.damage, "log/04.log is damaged: its "
                         "header at offset 0 is not valid");
     assert_string_equal(recovery.model, "");
+}
+
+
+/* Whether anybody needs the file, or it is wholly in tables. */
+static void
+a_header_with_a_flipped_bit_is_known_all_the_same(void **state)
+{
+    (void) state;
+
+    for (unsigned at = 0; at < FKV__LOG_HEADER_BYTES; at += 1 + at / 2) {
+        char  name[20];
+
+        (void) snprintf(name, sizeof(name), "k%04u", at);
+        (void) recover();
+        log_begin(&a);
+        expect(name, log_put(&a, name, "one"), "one");
+        log_write(&a, 4);
+        scratch_flip("store/log/04.log", at);
+
+        (void) recover();
+        expected();
+        assert_false(recovery.out.damaged);
+    }
 }
 
 
@@ -1127,6 +1151,7 @@ main(int argc, char **argv)
         TEST(a_newer_log_is_refused_by_name),
         TEST(a_valid_frame_of_nonsense_is_damage),
         TEST(a_damaged_header_is_damage),
+        TEST(a_header_with_a_flipped_bit_is_known_all_the_same),
         TEST(lost_edits_are_damage_and_no_table_is_removed),
         TEST(bad_tables_are_told_and_orphans_removed),
         TEST(data_without_a_manifest_are_not_thrown_away),
