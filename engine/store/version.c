@@ -8,6 +8,7 @@
 #include "store/version.h"
 
 #include "base/bytes.h"
+#include "store/edits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -538,39 +539,87 @@ fkv__version_snapshot(const fkv__version_t *version, fkv__edit_t *edit)
 }
 
 
-int
-fkv__version_replay(fkv__version_t **version, fkv_str_t file, uint64_t number,
+/* Replaces *version if it answers FKV_OK. */
+static int
+replay_edit(fkv__version_t **version, const fkv__edit_t *edit)
+{
+    fkv__version_t  *to;
+    int              rc = fkv__version_apply(*version, edit, &to);
+
+    if (rc == FKV_OK) {
+        fkv__version_unpin(*version);
+        *version = to;
+    }
+
+    return rc;
+}
+
+
+/* One by one: only so it turns out which of them does not fit. */
+static int
+replay_each(fkv__version_t **version, const fkv__edits_t *edits,
     uint64_t *offset)
 {
-    for ( ;; ) {
-        int              rc;
-        uint64_t         next;
-        fkv__edit_t      edit;
-        fkv__version_t  *to;
-
-        rc = fkv__manifest_get(file, number, *offset, &edit, &next);
-
-        if (rc != FKV_OK) {
-            return (rc == FKV_END) ? FKV_OK : rc;
-        }
-
-        if (*offset == FKV__MANIFEST_HEADER_BYTES && !edit.snapshot) {
-            rc = FKV_ECORRUPT;
-
-        } else {
-            rc = fkv__version_apply(*version, &edit, &to);
-        }
-
-        fkv__edit_done(&edit);
+    for (size_t i = 0; i < edits->n; i++) {
+        int  rc = replay_edit(version, &edits->list[i]);
 
         if (rc != FKV_OK) {
             return rc;
         }
 
-        fkv__version_unpin(*version);
-        *version = to;
-        *offset = next;
+        *offset = edits->ends[i];
     }
+
+    return FKV_OK;
+}
+
+
+static int
+replay_all(fkv__version_t **version, const fkv__edits_t *edits,
+    uint64_t *offset)
+{
+    fkv__edit_t  sum;
+    int          rc;
+
+    if (edits->n < 2 || fkv__edits_sum(edits, *version, &sum) != FKV_OK) {
+        return replay_each(version, edits, offset);
+    }
+
+    rc = replay_edit(version, &sum);
+    fkv__edit_done(&sum);
+
+    if (rc != FKV_OK) {
+        return replay_each(version, edits, offset);
+    }
+
+    *offset = edits->ends[edits->n - 1];
+
+    return FKV_OK;
+}
+
+
+int
+fkv__version_replay(fkv__version_t **version, fkv_str_t file, uint64_t number,
+    uint64_t *offset)
+{
+    fkv__edits_t  edits = { 0 };
+    uint64_t      end = *offset;
+    int           rc, applied;
+
+    rc = fkv__edits_read(&edits, file, number, &end);
+
+    if (*offset == FKV__MANIFEST_HEADER_BYTES && edits.n > 0
+        && !edits.list[0].snapshot)
+    {
+        applied = FKV_ECORRUPT;
+
+    } else {
+        applied = replay_all(version, &edits, offset);
+    }
+
+    fkv__edits_done(&edits);
+
+    return (applied != FKV_OK) ? applied : rc;
 }
 
 

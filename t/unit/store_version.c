@@ -498,6 +498,291 @@ an_edit_that_contradicts_is_damage(void **state)
 }
 
 
+/* Of ids that are there, or not: tables 0 .. LIVES - 1. */
+#define LIVES   300
+#define RANGES  600
+
+typedef struct {
+    uint64_t    random;
+    uint64_t    number;
+    uint64_t    ids[LIVES];         /* 0: it is not there */
+    uint64_t    ranges[RANGES];     /* versions, likewise */
+    uint64_t    next;
+    fkv__buf_t  file;
+} history_t;
+
+
+/* So that in each level none overlaps another. */
+static void
+history_table(history_t *h, fkv__edit_t *edit, unsigned i)
+{
+    char  from[16], to[16];
+
+    if (h->ids[i] != 0) {
+        assert_int_equal(fkv__edit_drop(edit, h->ids[i]), FKV_OK);
+    }
+
+    if (h->ids[i] != 0 && check_random(&h->random) % 2 == 0) {
+        h->ids[i] = 0;
+        return;
+    }
+
+    /* It stays itself, moves perhaps, or is another. */
+
+    if (h->ids[i] == 0 || check_random(&h->random) % 2 == 0) {
+        h->ids[i] = h->next++;
+    }
+
+    (void) sprintf(from, "k%05u", i);
+    (void) sprintf(to, "k%05u+", i);
+    add(edit, (unsigned) (check_random(&h->random) % FKV__LEVELS), h->ids[i],
+        from, to, h->ids[i]);
+}
+
+
+static void
+history_range(history_t *h, fkv__edit_t *edit, unsigned i)
+{
+    fkv__range_t  range = { str("b"), str("c"), 0 };
+
+    if (h->ranges[i] != 0) {
+        assert_int_equal(fkv__edit_range_drop(edit, h->ranges[i]), FKV_OK);
+        h->ranges[i] = 0;
+
+    } else {
+        range.version = h->ranges[i] = h->next++;
+        assert_int_equal(fkv__edit_range(edit, &range), FKV_OK);
+    }
+}
+
+
+static void
+history_put(history_t *h, fkv__edit_t *edit)
+{
+    edit->number = h->number += 1 + check_random(&h->random) % 2;
+    assert_int_equal(fkv__manifest_put(&h->file, 1, h->file.len, edit),
+                     FKV_OK);
+    fkv__edit_done(edit);
+}
+
+
+/* What happens in it differs by its seed; the first edit is a snapshot. */
+static void
+history_make(history_t *h, uint64_t seed, unsigned edits)
+{
+    uint8_t      header[FKV__MANIFEST_HEADER_BYTES];
+    fkv__edit_t  edit;
+
+    memset(h, 0, sizeof(*h));
+    h->random = seed * 2 + 1;
+    h->next = 1;
+    fkv__manifest_header_put(header, 1);
+    assert_int_equal(fkv__buf_append(&h->file, header, sizeof(header)),
+                     FKV_OK);
+
+    for (unsigned n = 0; n < edits; n++) {
+        fkv__edit_init(&edit);
+        edit.snapshot = (n == 0 || check_random(&h->random) % 500 == 0);
+        edit.log_floor = (n % 3 == 0) ? n + 1 : 0;
+
+        if (edit.snapshot) {
+            memset(h->ids, 0, sizeof(h->ids));
+            memset(h->ranges, 0, sizeof(h->ranges));
+        }
+
+        for (unsigned i = (unsigned) (check_random(&h->random) % 40);
+             i < LIVES; i += 1 + (unsigned) (check_random(&h->random) % 150))
+        {
+            history_table(h, &edit, i);
+        }
+
+        for (unsigned i = (unsigned) (check_random(&h->random) % 80);
+             i < RANGES; i += 1 + (unsigned) (check_random(&h->random) % 300))
+        {
+            history_range(h, &edit, i);
+        }
+
+        history_put(h, &edit);
+    }
+}
+
+
+/* Up to byte end; in seconds of CPU. */
+static double
+history_replay(const history_t *h, fkv__version_t **version, uint64_t *offset,
+    uint64_t end)
+{
+    struct timespec  from, to;
+    int              rc;
+
+    (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+    rc = fkv__version_replay(version, (fkv_str_t) { h->file.data, end }, 1,
+                             offset);
+    (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+
+    assert_int_equal(rc, FKV_OK);
+    assert_int_equal(*offset, end);
+
+    return (double) (to.tv_sec - from.tv_sec)
+           + (double) (to.tv_nsec - from.tv_nsec) / 1e9;
+}
+
+
+/* An edit a call, as who follows a quiet store does. */
+static double
+history_step(const history_t *h, fkv__version_t **version)
+{
+    uint64_t     offset = FKV__MANIFEST_HEADER_BYTES, next;
+    double       seconds = 0;
+    fkv__edit_t  edit;
+
+    while (offset < h->file.len) {
+        assert_int_equal(fkv__manifest_get(fkv__buf_str(&h->file), 1, offset,
+                                           &edit, &next), FKV_OK);
+        fkv__edit_done(&edit);
+        seconds += history_replay(h, version, &offset, next);
+    }
+
+    return seconds;
+}
+
+
+static void
+check_same(const fkv__version_t *a, const fkv__version_t *b)
+{
+    fkv__edit_t  edit;
+    fkv__buf_t   bytes[2] = { { 0 }, { 0 } };
+
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(fkv__version_snapshot((i == 0) ? a : b, &edit),
+                         FKV_OK);
+        assert_int_equal(fkv__edit_encode(&bytes[i], &edit), FKV_OK);
+        fkv__edit_done(&edit);
+    }
+
+    check_str(fkv__buf_str(&bytes[0]), fkv__buf_str(&bytes[1]));
+    fkv__buf_done(&bytes[0]);
+    fkv__buf_done(&bytes[1]);
+}
+
+
+static void
+many_edits_lead_where_one_after_the_other_does(void **state)
+{
+    static history_t  h;
+
+    (void) state;
+
+    for (uint64_t seed = 1; seed <= 30; seed++) {
+        fkv__version_t  *stepped = fkv__version_new();
+        fkv__version_t  *some = fkv__version_new();
+        uint64_t         offset = FKV__MANIFEST_HEADER_BYTES, next, middle;
+        fkv__edit_t      edit;
+
+        history_make(&h, seed, 400);
+        (void) history_step(&h, &stepped);
+
+        /* In two parts: then the second begins with a version. */
+
+        middle = 1 + check_random(&h.random) % (h.file.len - 1);
+
+        for (next = offset; next < middle; ) {
+            assert_int_equal(fkv__manifest_get(fkv__buf_str(&h.file), 1, next,
+                                               &edit, &next), FKV_OK);
+            fkv__edit_done(&edit);
+        }
+
+        (void) history_replay(&h, &some, &offset, next);
+        (void) history_replay(&h, &some, &offset, h.file.len);
+        check_same(stepped, some);
+
+        fkv__version_unpin(stepped);
+        fkv__version_unpin(some);
+        fkv__buf_done(&h.file);
+    }
+}
+
+
+/* Or every process that begins would be late by all that had happened. */
+static void
+many_edits_do_not_cost_a_version_each(void **state)
+{
+    static history_t  h;
+    fkv__version_t   *stepped = fkv__version_new(), *all = fkv__version_new();
+    uint64_t          offset = FKV__MANIFEST_HEADER_BYTES;
+    double            each, once;
+
+    (void) state;
+
+    history_make(&h, 7, 3000);
+    each = history_step(&h, &stepped);
+    once = history_replay(&h, &all, &offset, h.file.len);
+    check_same(stepped, all);
+
+    printf("# %zu bytes: %.4f s at once, %.4f s one by one\n", h.file.len,
+           once, each);
+    assert_true(once < each / 3);
+
+    fkv__version_unpin(stepped);
+    fkv__version_unpin(all);
+    fkv__buf_done(&h.file);
+}
+
+
+/* It is told where the one begins that does not fit, and the rest counts. */
+static void
+of_many_edits_those_before_a_wrong_one_count(void **state)
+{
+    static history_t  h;
+
+    (void) state;
+
+    for (unsigned wrong = 0; wrong < 4; wrong++) {
+        fkv__version_t  *version = fkv__version_new();
+        uint64_t         offset = FKV__MANIFEST_HEADER_BYTES, good;
+        fkv__edit_t      edit;
+
+        history_make(&h, 11 + wrong, 50);
+        good = h.file.len;
+
+        fkv__edit_init(&edit);
+
+        switch (wrong) {
+        case 0:
+            assert_int_equal(fkv__edit_drop(&edit, 1000000), FKV_OK);
+            break;
+
+        case 1:
+            assert_int_equal(fkv__edit_range_drop(&edit, 1000000), FKV_OK);
+            break;
+
+        case 2:
+            add(&edit, 0, 2000000, "a", "b", 1);
+            add(&edit, 0, 2000000, "a", "b", 1);
+            break;
+
+        default:
+            h.number -= 10;
+            break;
+        }
+
+        history_put(&h, &edit);
+        fkv__edit_init(&edit);
+        h.number += 10;
+        history_put(&h, &edit);
+
+        assert_int_equal(fkv__version_replay(&version,
+                                             fkv__buf_str(&h.file), 1,
+                                             &offset), FKV_ECORRUPT);
+        assert_int_equal(offset, good);
+        assert_true(version->edit > 0);
+
+        fkv__version_unpin(version);
+        fkv__buf_done(&h.file);
+    }
+}
+
+
 static void
 missing_files_are_named(void **state)
 {
@@ -579,6 +864,9 @@ main(void)
         TEST(damage_of_both_is_told_from_a_torn_end),
         TEST(without_current_the_newest_manifest_counts),
         TEST(an_edit_that_contradicts_is_damage),
+        TEST(many_edits_lead_where_one_after_the_other_does),
+        TEST(many_edits_do_not_cost_a_version_each),
+        TEST(of_many_edits_those_before_a_wrong_one_count),
         TEST(missing_files_are_named),
         TEST(no_flipped_bit_crashes_it_or_loses_anything),
     };
