@@ -37,10 +37,14 @@ catalog_unusable(fkv__catalog_t *catalog)
 }
 
 
-/* Takes the version's reference over. */
+/*
+ * Takes the version's reference over.  image is the length of a manifest that
+ * has nothing but it: how long this one may become does not depend on how often
+ * it is opened.
+ */
 static void
 catalog_use(fkv__catalog_t *catalog, const pair_t *pair, uint64_t number,
-    uint64_t len, fkv__version_t *version)
+    uint64_t len, uint64_t image, fkv__version_t *version)
 {
     if (catalog->version != NULL) {
         fkv__version_unpin(catalog->version);
@@ -51,7 +55,7 @@ catalog_use(fkv__catalog_t *catalog, const pair_t *pair, uint64_t number,
     catalog->mirror = pair->mirror;
     catalog->number = number;
     catalog->len = len;
-    catalog->len_max = fkv__max(2 * len, FKV__CATALOG_BYTES_MAX);
+    catalog->len_max = fkv__max(2 * image, FKV__CATALOG_BYTES_MAX);
     catalog->version = version;
 }
 
@@ -132,12 +136,37 @@ pair_settle(const fkv__catalog_t *catalog, const pair_t *pair)
 }
 
 
+/* Header and snapshot of the whole version. */
+static int
+catalog_image(fkv__buf_t *image, uint64_t number,
+    const fkv__version_t *version)
+{
+    int          rc;
+    uint8_t      header[FKV__MANIFEST_HEADER_BYTES];
+    fkv__edit_t  edit;
+
+    fkv__manifest_header_put(header, number);
+
+    if (fkv__buf_append(image, header, sizeof(header)) != FKV_OK
+        || fkv__version_snapshot(version, &edit) != FKV_OK)
+    {
+        return FKV_ENOMEM;
+    }
+
+    rc = fkv__manifest_put(image, number, image->len, &edit);
+    fkv__edit_done(&edit);
+
+    return rc;
+}
+
+
 /* Goes on where the two files, which are whole, end. */
 static int
 catalog_continue(fkv__catalog_t *catalog, const fkv__loaded_t *loaded)
 {
-    int     rc;
-    pair_t  pair;
+    int         rc;
+    pair_t      pair;
+    fkv__buf_t  image = { 0 };
 
     rc = pair_open(catalog, loaded->number, O_RDWR, &pair);
     if (rc != FKV_OK) {
@@ -146,14 +175,22 @@ catalog_continue(fkv__catalog_t *catalog, const fkv__loaded_t *loaded)
 
     rc = pair_settle(catalog, &pair);
 
-    if (rc != FKV_OK) {
-        pair_close(catalog, &pair);
-        return rc;
+    if (rc == FKV_OK) {
+        errno = ENOMEM;
+        rc = catalog_image(&image, loaded->number, loaded->version);
     }
 
-    catalog_use(catalog, &pair, loaded->number, loaded->len, loaded->version);
+    if (rc == FKV_OK) {
+        catalog_use(catalog, &pair, loaded->number, loaded->len, image.len,
+                    loaded->version);
 
-    return FKV_OK;
+    } else {
+        pair_close(catalog, &pair);
+    }
+
+    fkv__buf_done(&image);
+
+    return rc;
 }
 
 
@@ -189,30 +226,6 @@ fkv__catalog_open(fkv__catalog_t *catalog, char *error)
                         (unsigned long long) loaded.number, strerror(errno));
         fkv__version_unpin(loaded.version);
     }
-
-    return rc;
-}
-
-
-/* Header and snapshot of the whole version. */
-static int
-catalog_image(fkv__buf_t *image, uint64_t number,
-    const fkv__version_t *version)
-{
-    int          rc;
-    uint8_t      header[FKV__MANIFEST_HEADER_BYTES];
-    fkv__edit_t  edit;
-
-    fkv__manifest_header_put(header, number);
-
-    if (fkv__buf_append(image, header, sizeof(header)) != FKV_OK
-        || fkv__version_snapshot(version, &edit) != FKV_OK)
-    {
-        return FKV_ENOMEM;
-    }
-
-    rc = fkv__manifest_put(image, number, image->len, &edit);
-    fkv__edit_done(&edit);
 
     return rc;
 }
@@ -334,7 +347,7 @@ fkv__catalog_rotate(fkv__catalog_t *catalog, fkv__version_t *version)
         }
 
         FKV_STEP("catalog.7");
-        catalog_use(catalog, &pair, number, image.len, version);
+        catalog_use(catalog, &pair, number, image.len, image.len, version);
     }
 
     fkv__buf_done(&image);

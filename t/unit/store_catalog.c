@@ -282,6 +282,42 @@ a_long_manifest_is_followed_by_a_new_one(void **state)
 }
 
 
+/* Else it would double with each reload. */
+static void
+to_open_it_does_not_let_it_become_longer(void **state)
+{
+    static uint8_t  key[20000];
+    fkv__edit_t     edit;
+    unsigned        n;
+
+    (void) state;
+
+    memset(key, 'k', sizeof(key));
+    assert_int_equal(append(1), FKV_OK);
+
+    for (n = 2; catalog.number == 1; n += 2) {
+        fkv__range_t  range = { { key, sizeof(key) },
+                                { (const uint8_t *) "l", 1 }, n };
+
+        fkv__edit_init(&edit);
+        assert_int_equal(fkv__edit_range(&edit, &range), FKV_OK);
+        assert_int_equal(fkv__catalog_append(&catalog, &edit), FKV_OK);
+        fkv__edit_done(&edit);
+
+        assert_int_equal(fkv__edit_range_drop(&edit, n), FKV_OK);
+        assert_int_equal(fkv__catalog_append(&catalog, &edit), FKV_OK);
+        fkv__edit_done(&edit);
+
+        assert_in_range(catalog.len, 1, FKV__CATALOG_BYTES_MAX
+                                        + 2 * sizeof(key));
+        reopen();
+    }
+
+    assert_true(n * sizeof(key) / 2 > FKV__CATALOG_BYTES_MAX);
+    assert_int_equal(tables_on_disk(), 1);
+}
+
+
 static void
 a_failed_rotation_leaves_a_whole_state(void **state)
 {
@@ -350,6 +386,8 @@ main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(
             a_long_manifest_is_followed_by_a_new_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            to_open_it_does_not_let_it_become_longer, setup, teardown),
         cmocka_unit_test_setup_teardown(a_failed_rotation_leaves_a_whole_state,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_leaks, setup, teardown)
