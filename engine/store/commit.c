@@ -422,7 +422,7 @@ lead(fkv_t *store)
     fkv__commit_t   *commit = &store->commit;
     fkv__log_shm_t  *log = &store->seg->log;
 
-    if (commit->busy) {
+    if (commit->busy || store->reads_only) {
         return;
     }
 
@@ -740,7 +740,7 @@ mark_put(fkv_t *store)
 void
 fkv__commit_drain(fkv_t *store)
 {
-    if (drain(store) && !store->twin && mark_put(store)) {
+    if (!store->reads_only && drain(store) && !store->twin && mark_put(store)) {
         (void) drain(store);
     }
 }

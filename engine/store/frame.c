@@ -483,6 +483,7 @@ fkv__frame_write(fkv_update_t *u, uint64_t *end)
     }
 
     if (rc == FKV_OK) {
+        store->reads_only = false;
         frame_link(u, &mt, &room);
         FKV_STEP("update.4");
     }

@@ -250,6 +250,7 @@ fkv__twin_new(const fkv_t *store)
     twin->checkpoints = store->checkpoints;
     memcpy(twin->eventfds, store->eventfds, sizeof(twin->eventfds));
     store_init_private(twin);
+    twin->reads_only = true;
 
     return twin;
 }

@@ -57,6 +57,7 @@ struct fkv_s {
     fkv__slot_shm_t     *own;           /* &seg->slots[slot] */
     int                  log_fds[FKV__ARENAS];
     bool                 direct;        /* log files are open O_DIRECT */
+    bool                 reads_only;    /* leads no commit: twin.h */
 
     fkv__io_t            io;            /* workers only */
     void               (*on_turn)(void *data);

@@ -4,6 +4,10 @@
  * Shape      a second handle on the open store, attached like a process of its
  *            own: a slot, I/O and pins; and a worker's event loop around the
  *            operations that it starts, one after the other
+ * Log        a twin that has written nothing leads no commit and drains nothing
+ *            when it is closed: those whose frames wait are workers, which do.
+ *            Its thread may be of low priority, and the helper waits for it
+ *            when it leaves the role
  * Processes  one thread; workers and the helper's other threads do not notice
  * If killed  as any worker: the slot is reaped
  */
