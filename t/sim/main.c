@@ -88,14 +88,17 @@ tell(const sim_figures_t *sum, uint64_t seeds, uint64_t first)
     printf("# %llu seeds from %llu: %llu lives, %llu power cuts, %llu deaths, "
            "%llu kills of all, %llu faults, %llu writes gone elsewhere, %llu "
            "answers of damage, %llu jobs, %llu sectors lost, %llu writes, "
-           "%llu acknowledged, %llu reads, %llu checks, %llu flushes, %llu "
+           "%llu acknowledged, %llu reads, %llu checks, %llu operands met, "
+           "%llu elements, %llu uploads, %llu large values streamed, %llu "
+           "keys evicted, %llu flushes, %llu "
            "compactions, %llu yields, %llu switches\n",
            (unsigned long long) seeds, (unsigned long long) first,
            FIGURE(lives), FIGURE(cuts), FIGURE(deaths), FIGURE(kills),
            FIGURE(faults), FIGURE(misdirected), FIGURE(corrupt), FIGURE(jobs),
            FIGURE(lost_sectors), FIGURE(writes), FIGURE(acked),
-           FIGURE(reads), FIGURE(checks), FIGURE(flushes), FIGURE(compactions),
-           FIGURE(yields), FIGURE(switches));
+           FIGURE(reads), FIGURE(checks), FIGURE(operands), FIGURE(elements),
+           FIGURE(uploads), FIGURE(streams), FIGURE(evicted), FIGURE(flushes),
+           FIGURE(compactions), FIGURE(yields), FIGURE(switches));
 #undef FIGURE
 }
 

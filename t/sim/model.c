@@ -13,9 +13,16 @@
  *    nothing above; it lies behind all that was acknowledged as durable; an
  *    update is there wholly or not.
  * 5  What is not there after a start is never seen again.
+ * 6  Operands are put together in their order, none is left out, on what was
+ *    there below them and had not expired when they were written.
+ * 7  The elements of a key are those of its write, and of those before it as
+ *    far back as the stamp is the same.
  */
 
 #include "sim.h"
+
+#define CHAIN_MAX  ((SIM_LOAD_MAX - SIM_VALUE_MAX) / SIM_OPERAND_BYTES)
+#define OPERAND    0xfffffffeu      /* no number of a write */
 
 typedef struct {
     uint32_t  *numbers;             /* not forgotten */
@@ -23,15 +30,22 @@ typedef struct {
     unsigned   room;
 } history_t;
 
+/* Of one key: a write, or one with operands on top of it, the oldest first. */
 typedef struct {
-    bool       asked;
+    uint32_t   numbers[CHAIN_MAX];
+    unsigned   n;
+} chain_t;
+
+typedef struct {
     uint32_t   number;
     uint64_t   version;
+    chain_t    chain;
 } found_t;
 
 static sim_write_t  *writes;
 static uint32_t      writes_n, writes_room;
 static history_t     histories[SIM_KEYS];
+static chain_t       chain;             /* of the value last looked at */
 static found_t       found[SIM_KEYS];
 static uint64_t      time_max_ms;
 
@@ -58,8 +72,8 @@ sim_write(uint32_t number)
 
 
 uint32_t
-sim_write_new(unsigned key, uint32_t update, bool removes, uint64_t expire_at,
-    uint32_t len)
+sim_write_new(unsigned key, uint32_t update, fkv_action_e action,
+    uint64_t expire_at, uint32_t len)
 {
     history_t  *history = &histories[key];
 
@@ -77,7 +91,8 @@ sim_write_new(unsigned key, uint32_t update, bool removes, uint64_t expire_at,
     writes[writes_n] = (sim_write_t) {
         .key = key,
         .update = update,
-        .removes = removes,
+        .removes = (action == FKV_DELETE),
+        .merges = (action == FKV_MERGE),
         .expire_at = expire_at,
         .len = len
     };
@@ -134,7 +149,15 @@ pattern(uint32_t number, size_t at)
 fkv_str_t
 sim_value(uint32_t number, uint8_t *bytes)
 {
-    size_t  len = writes[number].len;
+    size_t    len = writes[number].len;
+    uint32_t  operand = OPERAND;
+
+    if (writes[number].merges) {
+        memcpy(bytes, &operand, sizeof(operand));
+        memcpy(bytes + sizeof(operand), &number, sizeof(number));
+
+        return (fkv_str_t) { bytes, len };
+    }
 
     for (size_t i = 0; i < len; i += 8) {
         uint64_t  word = pattern(number, i);
@@ -145,36 +168,6 @@ sim_value(uint32_t number, uint8_t *bytes)
     memcpy(bytes, &number, sizeof(number));
 
     return (fkv_str_t) { bytes, len };
-}
-
-
-uint32_t
-sim_value_check(unsigned key, fkv_str_t value, const char *who)
-{
-    static uint8_t  bytes[SIM_VALUE_MAX];
-    uint32_t        number;
-
-    if (value.len < sizeof(number)) {
-        sim_fail("%s: a value of %zu bytes", who, value.len);
-    }
-
-    memcpy(&number, value.data, sizeof(number));
-
-    if (number >= writes_n || writes[number].key != key
-        || writes[number].removes)
-    {
-        sim_fail("%s: key %u has the value of no write of it (%u)", who, key,
-                 number);
-    }
-
-    if (writes[number].len != value.len
-        || memcmp(sim_value(number, bytes).data, value.data, value.len) != 0)
-    {
-        sim_fail("%s: key %u has the value of write %u, but other bytes", who,
-                 key, number);
-    }
-
-    return number;
 }
 
 
@@ -212,7 +205,7 @@ may_be_hidden(unsigned key, uint64_t from, uint64_t hi, uint64_t later_ms)
 {
     const history_t  *history = &histories[key];
 
-    for (unsigned i = 0; i < history->n; i++) {
+    for (unsigned i = 0; i < history->n && !sim_load.evicts; i++) {
         const sim_write_t  *w = &writes[history->numbers[i]];
 
         if (w->fate != SIM_GONE
@@ -223,7 +216,169 @@ may_be_hidden(unsigned key, uint64_t from, uint64_t hi, uint64_t later_ms)
         }
     }
 
+    return sim_load.evicts;
+}
+
+
+/* Was what w stands on gone by then, or may it have been? */
+static bool
+may_be_gone(const sim_write_t *w, uint64_t hi, uint64_t later_ms)
+{
+    const sim_write_t  *base = w;
+
+    while (base != NULL && base->merges) {
+        base = newest_below(base->key, base->version);
+    }
+
+    return w->removes || (base != NULL && expires_until(base, later_ms))
+           || may_be_hidden(w->key, w->version, hi, later_ms);
+}
+
+
+static bool
+chain_has(const chain_t *c, uint32_t number)
+{
+    for (unsigned i = 0; i < c->n; i++) {
+        if (c->numbers[i] == number) {
+            return true;
+        }
+    }
+
     return false;
+}
+
+
+/* Operands were made of what is below them in the chain. */
+static void
+operand_check(unsigned key, unsigned i, const char *who)
+{
+    uint32_t            number = chain.numbers[i];
+    const sim_write_t  *w = &writes[number], *below;
+
+    if (w->fate == SIM_GONE) {
+        sim_fail("%s: key %u: write %u is back, version %llu, under others",
+                 who, key, number, (unsigned long long) w->version);
+    }
+
+    if (!w->merges || w->version == 0) {
+        return;
+    }
+
+    below = newest_below(key, w->version);
+
+    if (below == NULL
+        || (i > 0 && below == &writes[chain.numbers[i - 1]])
+        || (i > 0 && below->version < writes[chain.numbers[i - 1]].version)
+        || (i > 0 && writes[chain.numbers[i - 1]].version == 0)
+        || (i == 0 && may_be_gone(below, w->version, w->at_ms)))
+    {
+        return;
+    }
+
+    sim_fail("%s: key %u: operand %u, version %llu, is on %s, not on write %u, "
+             "version %llu", who, key, number,
+             (unsigned long long) w->version, i > 0 ? "another" : "nothing",
+             (unsigned) (below - writes), (unsigned long long) below->version);
+}
+
+
+static void
+chain_check(unsigned key, const char *who)
+{
+    sim_figures->operands += chain.n - !writes[chain.numbers[0]].merges;
+
+    for (unsigned i = 0; i < chain.n && !sim_misdirected(); i++) {
+        operand_check(key, i, who);
+    }
+}
+
+
+static uint32_t
+word_at(fkv_str_t value, size_t at)
+{
+    uint32_t  word;
+
+    memcpy(&word, value.data + at, sizeof(word));
+
+    return word;
+}
+
+
+static void
+chain_add(unsigned key, uint32_t number, bool merges, const char *who)
+{
+    const sim_write_t  *w = &writes[number];
+
+    if (number >= writes_n || w->key != key || w->removes
+        || w->merges != merges)
+    {
+        sim_fail("%s: key %u has the value of no write of it (%u)", who, key,
+                 number);
+    }
+
+    if (chain.n == CHAIN_MAX) {
+        sim_fail("%s: key %u has too many operands", who, key);
+    }
+
+    chain.numbers[chain.n++] = number;
+}
+
+
+/* Returns its length; 0: there are operands alone. */
+static size_t
+base_check(unsigned key, fkv_str_t value, const char *who)
+{
+    static uint8_t  bytes[SIM_VALUE_MAX];
+    uint32_t        number = word_at(value, 0);
+    size_t          len;
+
+    if (number == OPERAND) {
+        return 0;
+    }
+
+    chain_add(key, number, false, who);
+    len = writes[number].len;
+
+    if (len > value.len
+        || memcmp(sim_value(number, bytes).data, value.data, len) != 0)
+    {
+        sim_fail("%s: key %u has the value of write %u, but other bytes", who,
+                 key, number);
+    }
+
+    return len;
+}
+
+
+uint32_t
+sim_value_check(unsigned key, fkv_str_t value, const char *who)
+{
+    size_t  at;
+
+    if (value.len < sizeof(uint32_t)) {
+        sim_fail("%s: a value of %zu bytes", who, value.len);
+    }
+
+    chain.n = 0;
+
+    for (at = base_check(key, value, who); at + SIM_OPERAND_BYTES <= value.len;
+         at += SIM_OPERAND_BYTES)
+    {
+        if (word_at(value, at) != OPERAND) {
+            break;
+        }
+
+        chain_add(key, word_at(value, at + sizeof(uint32_t)), true, who);
+    }
+
+    if (at != value.len) {
+        sim_fail("%s: key %u has %zu bytes behind its value", who, key,
+                 value.len - at);
+    }
+
+    chain_check(key, who);
+
+    return chain.numbers[chain.n - 1];
 }
 
 
@@ -287,10 +442,7 @@ sim_check_read(unsigned key, uint32_t number, uint64_t version, uint64_t lo,
         return;
     }
 
-    if (floor == NULL || floor->removes
-        || expires_until(floor, time_max_ms)
-        || may_be_hidden(key, floor->version, hi, time_max_ms))
-    {
+    if (floor == NULL || may_be_gone(floor, hi, time_max_ms)) {
         return;
     }
 
@@ -303,7 +455,13 @@ sim_check_read(unsigned key, uint32_t number, uint64_t version, uint64_t lo,
 void
 sim_recovered(unsigned key, uint32_t number, uint64_t version)
 {
-    found[key] = (found_t) { true, number, version };
+    found[key].number = number;
+    found[key].version = version;
+    found[key].chain.n = 0;
+
+    if (number != SIM_NEVER) {
+        found[key].chain = chain;
+    }
 }
 
 
@@ -344,7 +502,8 @@ check_whole(unsigned key, uint64_t now_ms)
         const found_t      *at = &found[other->key];
 
         if (other->update != w->update || other->fate == SIM_GONE
-            || other == w || at->version > w->version || at->number == i)
+            || other == w || at->version > w->version
+            || chain_has(&at->chain, i))
         {
             continue;
         }
@@ -366,6 +525,34 @@ check_whole(unsigned key, uint64_t now_ms)
 }
 
 
+static void
+forget_all_but_found(unsigned key)
+{
+    history_t      *history = &histories[key];
+    const found_t  *at = &found[key];
+
+    for (unsigned i = 0; i < history->n; i++) {
+        if (!chain_has(&at->chain, history->numbers[i])) {
+            writes[history->numbers[i]].fate = SIM_GONE;
+        }
+    }
+
+    history->n = 0;
+
+    for (unsigned i = 0; i < at->chain.n; i++) {
+        uint32_t  number = at->chain.numbers[i];
+
+        history->numbers[history->n++] = number;
+        writes[number].fate = SIM_ACKED;
+        writes[number].durable = true;
+    }
+
+    if (at->number != SIM_NEVER) {
+        writes[at->number].version = at->version;
+    }
+}
+
+
 void
 sim_recovered_end(uint64_t now_ms)
 {
@@ -383,23 +570,7 @@ sim_recovered_end(uint64_t now_ms)
     }
 
     for (unsigned key = 0; key < SIM_KEYS; key++) {
-        history_t  *history = &histories[key];
-        uint32_t    number = found[key].number;
-
-        for (unsigned i = 0; i < history->n; i++) {
-            if (history->numbers[i] != number) {
-                writes[history->numbers[i]].fate = SIM_GONE;
-            }
-        }
-
-        history->n = 0;
-
-        if (number != SIM_NEVER) {
-            writes[number].version = found[key].version;
-            history->numbers[history->n++] = number;
-            writes[number].fate = SIM_ACKED;
-            writes[number].durable = true;
-        }
+        forget_all_but_found(key);
     }
 }
 
@@ -425,8 +596,8 @@ sim_check_history(void)
             before = newest_below(key, w->version);
 
             if (before != NULL && before->version > w->seen
-                && !(w->seen == 0 && may_be_hidden(key, before->version,
-                                                   w->version, time_max_ms)))
+                && !(w->seen == 0 && may_be_gone(before, w->version,
+                                                 time_max_ms)))
             {
                 sim_fail("key %u: write %u, version %llu, was made of version "
                          "%llu, not of write %u, version %llu", key,
@@ -438,5 +609,22 @@ sim_check_history(void)
 
             sim_figures->checks++;
         }
+    }
+}
+
+
+void
+sim_elements_check(uint32_t number, const uint32_t *elements, const char *who)
+{
+    const sim_write_t  *w = &writes[number];
+
+    for (unsigned i = 0; i < SIM_ELEMENTS && !sim_misdirected(); i++) {
+        if (elements[i] != w->elements[i]) {
+            sim_fail("%s: key %u, write %u: element %u is of write %d, not %d",
+                     who, w->key, number, i, (int) elements[i],
+                     (int) w->elements[i]);
+        }
+
+        sim_figures->elements++;
     }
 }

@@ -48,6 +48,7 @@ typedef struct {
     bool             woken;
     int              cause;         /* errno */
     void            *specific;      /* of the one key that there is */
+    uint8_t         *scratch;
     sanitize_task_t  sanitize;
     uint8_t         *stack;
     ucontext_t      *context;       /* large, and all tasks are looked at */
@@ -273,6 +274,19 @@ sim_specific(void)
 }
 
 
+uint8_t *
+sim_scratch(void)
+{
+    task_t  *task = (current != NULL) ? current : &outside;
+
+    if (task->scratch == NULL) {
+        task->scratch = malloc(SIM_LOAD_MAX);
+    }
+
+    return task->scratch;
+}
+
+
 static task_t *
 task_of(unsigned number)
 {
@@ -337,7 +351,7 @@ sim_spawn(sim_proc_t *proc, void *(*body)(void *data), void *data)
 {
     unsigned     i = 0;
     task_t      *task;
-    uint8_t     *stack;
+    uint8_t     *stack, *scratch;
     ucontext_t  *context;
 
     while (&tasks[i] == current || !task_is_over(&tasks[i])) {
@@ -348,6 +362,7 @@ sim_spawn(sim_proc_t *proc, void *(*body)(void *data), void *data)
 
     task = &tasks[i];
     stack = task->stack;
+    scratch = task->scratch;
 
     if (task->state != TASK_FREE) {
         sanitize_free(&task->sanitize);
@@ -368,6 +383,7 @@ sim_spawn(sim_proc_t *proc, void *(*body)(void *data), void *data)
     memset(task, 0, sizeof(*task));
     task->context = context;
     task->stack = stack;
+    task->scratch = scratch;
     sanitize_release(data);
     task->state = TASK_READY;
     task->number = ++numbers;

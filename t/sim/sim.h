@@ -4,6 +4,9 @@
  *
  * Shape      world.c   lives of one store, between power cuts
  *            work.c    processes: workers and what they ask for, a helper
+ *            write.c   what they write
+ *            read.c    what they read
+ *            operand.c an operator that remembers everything
  *            model.c   what was written, and what may be read
  *            disk.c    files, of which a cut loses what was not synced
  *            files.c   paths, open files, locks
@@ -56,6 +59,11 @@ typedef struct {
     uint64_t  acked;
     uint64_t  reads;
     uint64_t  checks;
+    uint64_t  operands;         /* met in values */
+    uint64_t  elements;         /* looked for */
+    uint64_t  uploads;          /* of large values, whole */
+    uint64_t  streams;          /* of large values, read so */
+    uint64_t  evicted;
     uint64_t  flushes;
     uint64_t  compactions;
 } sim_figures_t;
@@ -123,6 +131,7 @@ bool     sim_task_ended(unsigned task);
 unsigned sim_task(void);
 void   **sim_specific(void);                /* its pthread_getspecific() */
 int     *sim_errno(void);                   /* NULL: no task runs */
+uint8_t *sim_scratch(void);                 /* SIM_LOAD_MAX bytes of its own */
 
 void     sim_yield(sim_at_e at, const char *step);
 void     sim_sleep(uint64_t us);
@@ -270,6 +279,9 @@ void     sim_events_end(void);
 #define SIM_NEVER     UINT32_MAX
 #define SIM_KEY_BYTES  40
 #define SIM_VALUE_MAX  (80 * 1024)
+#define SIM_LOAD_MAX   (SIM_VALUE_MAX + 64 * 1024)      /* with operands */
+#define SIM_OPERAND_BYTES  8
+#define SIM_ELEMENTS   8
 
 typedef enum {
     SIM_MAYBE = 0,              /* begun: it may be there or not */
@@ -284,7 +296,11 @@ typedef struct {
     uint32_t    len;
     sim_fate_e  fate;
     bool        removes;
+    bool        merges;         /* it is an operand */
     bool        durable;        /* acknowledged as such */
+    uint64_t    at_ms;          /* the time it was written at */
+    uint64_t    stamp;          /* not 0: the key has elements, each ... */
+    uint32_t    elements[SIM_ELEMENTS]; /* ... of this write, or SIM_NEVER */
     uint64_t    version;        /* 0 = not known */
     uint64_t    expire_at;
     uint64_t    seen;           /* version that it was made of; of an RMW */
@@ -304,14 +320,31 @@ sim_misdirected(void)
 
 void     sim_model_begin(void);
 void     sim_model_time(uint64_t now_ms);    /* it is so late */
-uint32_t sim_write_new(unsigned key, uint32_t update, bool removes,
+uint32_t sim_write_new(unsigned key, uint32_t update, fkv_action_e action,
     uint64_t expire_at, uint32_t len);
 sim_write_t *sim_write(uint32_t number);
 fkv_str_t sim_key(unsigned key, char *text);
 int       sim_key_of(fkv_str_t name);           /* -1: none of ours */
+
+/* Some keys take operands, some have elements. */
+static inline bool
+sim_key_merges(unsigned key)
+{
+    return key % 4 == 1;
+}
+
+static inline bool
+sim_key_owns(unsigned key)
+{
+    return key % 4 == 2;
+}
+
 fkv_str_t sim_value(uint32_t number, uint8_t *bytes);
 
-/* The number in a value, which must be whole and of this key. */
+/*
+ * The number in a value, which must be whole and of this key: of its last
+ * operand, if it has any, and these fit together.
+ */
 uint32_t sim_value_check(unsigned key, fkv_str_t value, const char *who);
 
 /*
@@ -322,12 +355,26 @@ void     sim_check_read(unsigned key, uint32_t number, uint64_t version,
     uint64_t lo, uint64_t hi, uint64_t now_ms, uint64_t later_ms,
     const char *who);
 
-/* A start: one call for each key, then the end, which forgets the rest. */
+/* What a scan has found of that write's key; SIM_NEVER for nothing. */
+void     sim_elements_check(uint32_t number, const uint32_t *elements,
+    const char *who);
+
+/*
+ * A start: for each key its value was just looked at, then the end, which
+ * forgets the rest.
+ */
 void     sim_recovered(unsigned key, uint32_t number, uint64_t version);
 void     sim_recovered_end(uint64_t now_ms);
 
 /* Everything that is known to be written fits together. */
 void     sim_check_history(void);
+
+
+/* operand.c */
+
+#define SIM_OPERATOR  7         /* its type */
+
+extern const fkv_merge_t  sim_merge;
 
 
 /* work.c */
@@ -350,6 +397,9 @@ typedef struct {
     unsigned    value_scale;    /* values are up to this */
     unsigned    keys;
     fkv_sync_e  sync;
+    unsigned    uploads_one_in; /* of writes; 0 = none */
+    bool        bounded;        /* for size writes may be refused */
+    bool        evicts;         /* any key may go */
     unsigned    dawdles_one_in; /* values are not looked at for long */
 } sim_load_t;
 

@@ -1,68 +1,22 @@
 /*
- * work.c - what workers ask for, one operation beside the other, and what
- * comes of it.
+ * work.c - processes: workers and what they ask for, one operation beside the
+ * other, and a helper.
  */
 
 #define _GNU_SOURCE
-#include "sim.h"
+#include "work.h"
 
 #include "store/store.h"
 
 #include <poll.h>
 #include <unistd.h>
 
-#define CHANGES_MAX  4
-#define SNAPSHOTS    4
-
-typedef enum {
-    WORK_UPDATE,
-    WORK_GET,
-    WORK_SCAN,
-    WORK_JOB
-} work_e;
-
-/* A lease that everybody may read at. */
-typedef struct {
-    bool         taken;
-    bool         dropping;
-    fkv_lease_t  lease;
-    uint64_t     lsn;
-} snapshot_t;
-
-typedef struct {
-    work_e         kind;
-    sim_proc_t    *proc;
-    uint64_t       lo;              /* visible when it began */
-    uint64_t       now_ms;
-    snapshot_t    *snapshot;        /* read at; NULL: now */
-    unsigned       key;             /* of WORK_GET */
-
-    union {
-        fkv_update_t  update;
-        fkv_get_t     get;
-        fkv_scan_t    scan;
-        fkv_job_t     job;
-    };
-
-    unsigned       n;
-    bool           refuses;         /* decide() may answer no */
-    fkv_change_t   changes[CHANGES_MAX];
-    uint32_t       numbers[CHANGES_MAX];
-    char           names[CHANGES_MAX][SIM_KEY_BYTES];
-    uint8_t       *values[CHANGES_MAX];
-
-    uint32_t       ranges[SIM_KEYS];    /* of a range delete: its writes */
-    unsigned       ranges_n;
-
-    uint32_t       found[SIM_KEYS];
-    uint64_t       versions[SIM_KEYS];
-} work_t;
+#define SNAPSHOTS  4
 
 sim_load_t  sim_load;
 bool        sim_strict;
 
 static snapshot_t  snapshots[SNAPSHOTS];
-static uint32_t    updates;
 
 
 static void
@@ -102,14 +56,18 @@ sim_allowed(int rc)
         return true;
     }
 
+    if ((rc == FKV_EMAXSIZE || rc == FKV_EQUOTA) && sim_load.bounded) {
+        return true;
+    }
+
     return rc >= 0 || ((rc == FKV_EIO || rc == FKV_EREADONLY
                         || rc == FKV_EFULL)
                        && (!sim_strict || sim_misdirected()));
 }
 
 
-static void
-allow(int rc, const char *what)
+void
+sim_allow(int rc, const char *what)
 {
     if (!sim_allowed(rc)) {
         sim_fail("%s answers %s", what, fkv_code_name(rc));
@@ -117,12 +75,8 @@ allow(int rc, const char *what)
 }
 
 
-/*
- * Who has a value from the engine is stopped before he looks at it: what he
- * was given must stay as it is.
- */
-static void
-dawdle(void)
+void
+sim_dawdle(void)
 {
     if (sim_chance(sim_load.dawdles_one_in)) {
         sim_sleep(sim_below(4 * SIM_SECOND));
@@ -130,8 +84,8 @@ dawdle(void)
 }
 
 
-static void
-work_end(work_t *work)
+void
+sim_work_end(work_t *work)
 {
     work->proc->ops--;
     sim_progress();
@@ -140,402 +94,8 @@ work_end(work_t *work)
         free(work->values[i]);
     }
 
+    free(work->bytes);
     free(work);
-}
-
-
-/* Updates. */
-
-static void
-update_fate(uint32_t number, sim_fate_e fate, uint64_t version, bool durable)
-{
-    sim_write_t  *w = sim_write(number);
-
-    if (fate != SIM_ACKED) {
-        w->fate = fate;
-        return;
-    }
-
-    if (w->version != 0 && w->version != version && !sim_misdirected()) {
-        sim_fail("write %u of key %u is said to have version %llu, but was "
-                 "read with %llu", number, w->key,
-                 (unsigned long long) version,
-                 (unsigned long long) w->version);
-    }
-
-    w->fate = SIM_ACKED;
-    w->version = version;
-    w->durable = durable;
-    sim_figures->acked++;
-}
-
-
-static void
-update_end(work_t *work, int rc)
-{
-    const fkv_update_t  *u = &work->update;
-    fkv_sync_e           sync = (u->sync != FKV_SYNC_DEFAULT) ? u->sync
-                                                              : sim_load.sync;
-    bool                 durable = (sync == FKV_SYNC_ALWAYS);
-    sim_fate_e           fate;
-
-    if (rc != FKV_CONFLICT && rc != FKV_PRECONDITION) {
-        allow(rc, "an update");
-    }
-
-    /* What waited for a log that failed may be there. */
-    fate = (rc == FKV_OK) ? SIM_ACKED
-           : (rc == FKV_EIO || rc == FKV_EREADONLY || rc == FKV_ECORRUPT)
-           ? SIM_MAYBE : SIM_GONE;
-
-    for (unsigned i = 0; i < work->n; i++) {
-        const fkv_change_t  *change = &work->changes[i];
-
-        if (work->numbers[i] == SIM_NEVER) {
-            continue;
-        }
-
-        /* A delete of nothing writes nothing. */
-        if (rc == FKV_OK && change->version == 0) {
-            update_fate(work->numbers[i], SIM_GONE, 0, false);
-
-        } else {
-            update_fate(work->numbers[i], fate, change->version, durable);
-        }
-    }
-
-    for (unsigned i = 0; i < work->ranges_n; i++) {
-        update_fate(work->ranges[i], fate, work->changes[0].version, durable);
-    }
-
-    work_end(work);
-}
-
-
-static void
-update_done(fkv_op_t *op)
-{
-    work_t  *work = op->data;
-
-    update_end(work, op->rc);
-}
-
-
-/* It depends on nothing but what it sees. */
-static int
-decide(fkv_update_t *u)
-{
-    work_t  *work = u->op.data;
-    bool     refused = false;
-
-    for (unsigned i = 0; i < work->n; i++) {
-        fkv_change_t  *change = &work->changes[i];
-        sim_write_t   *w = sim_write(work->numbers[i]);
-        unsigned       key = w->key;
-
-        if (change->blind) {
-            continue;
-        }
-
-        w->made_of = true;
-        w->seen = 0;
-
-        if (change->exists) {
-            uint32_t  number;
-
-            w->seen = change->current.version;
-
-            if (change->current.data.data == NULL) {
-                continue;
-            }
-
-            dawdle();
-            number = sim_value_check(key, change->current.data, "decide");
-
-            if (sim_write(number)->fate == SIM_GONE && !sim_misdirected()) {
-                sim_fail("decide: key %u: write %u is back", key, number);
-            }
-
-            if (sim_write(number)->version == 0) {
-                sim_write(number)->version = change->current.version;
-            }
-
-            refused |= work->refuses && number % 2 == 0;
-        }
-    }
-
-    return refused ? FKV_PRECONDITION : FKV_OK;
-}
-
-
-static uint32_t
-value_len(void)
-{
-    uint32_t  scale = sim_load.value_scale;
-
-    return 4 + (uint32_t) (sim_chance(4) ? sim_below(scale)
-                                         : sim_below(scale / 8 + 1));
-}
-
-
-static bool
-work_has_key(const work_t *work, unsigned key)
-{
-    for (unsigned i = 0; i < work->n; i++) {
-        if (sim_write(work->numbers[i])->key == key) {
-            return true;
-        }
-    }
-
-    return false;
-}
-
-
-static void
-change_add(work_t *work, uint32_t update)
-{
-    unsigned       key = (unsigned) sim_below(sim_load.keys);
-    fkv_change_t  *change = &work->changes[work->n];
-    uint32_t       number;
-
-    if (work_has_key(work, key)) {
-        return;
-    }
-
-    change->key = sim_key(key, work->names[work->n]);
-    change->blind = !sim_chance(3);
-    change->action = sim_chance(5) ? FKV_DELETE : FKV_PUT;
-
-    if (change->action == FKV_PUT && sim_chance(6)) {
-        change->expire_at = work->now_ms + 1 + sim_below(3000);
-    }
-
-    number = sim_write_new(key, update, change->action == FKV_DELETE,
-                           change->expire_at, value_len());
-
-    if (change->action == FKV_PUT) {
-        work->values[work->n] = malloc(sim_write(number)->len);
-        change->value = sim_value(number, work->values[work->n]);
-    }
-
-    work->numbers[work->n++] = number;
-}
-
-
-/* Everything that begins so goes. */
-static void
-range_add(work_t *work, uint32_t update)
-{
-    fkv_change_t  *change = &work->changes[0];
-    size_t         len = sim_below(3) + (sim_chance(3) ? 4 : 0);
-    fkv_str_t      prefix;
-    char           name[SIM_KEY_BYTES];
-
-    prefix = sim_key((unsigned) sim_below(sim_load.keys), work->names[0]);
-    change->prefix = true;
-    change->blind = true;
-    change->action = FKV_DELETE;
-    change->key = (fkv_str_t) { prefix.data, len };
-    work->numbers[0] = SIM_NEVER;
-    work->n = 1;
-
-    for (unsigned key = 0; key < SIM_KEYS; key++) {
-        fkv_str_t  other = sim_key(key, name);
-
-        if (other.len >= len && memcmp(other.data, change->key.data, len) == 0)
-        {
-            work->ranges[work->ranges_n++] = sim_write_new(key, update, true,
-                                                           0, 0);
-        }
-    }
-}
-
-
-static int
-update_start(work_t *work)
-{
-    fkv_update_t  *u = &work->update;
-    uint32_t       update = ++updates;
-    unsigned       n = sim_chance(3) ? 1 + (unsigned) sim_below(CHANGES_MAX)
-                                     : 1;
-
-    *u = (fkv_update_t) {
-        .op = { .on_done = update_done, .data = work },
-        .store = work->proc->store,
-        .now_ms = work->now_ms,
-        .sync = sim_chance(4) ? (fkv_sync_e) sim_below(4) : FKV_SYNC_DEFAULT,
-        .changes = work->changes
-    };
-
-    if (sim_chance(60)) {
-        range_add(work, update);
-
-    } else {
-        while (work->n == 0 || n > 1) {
-            change_add(work, update);
-            n--;
-        }
-
-        u->decide = decide;
-        work->refuses = sim_chance(6);
-    }
-
-    u->n = work->n;
-
-    return fkv_update(u);
-}
-
-
-/* Reads. */
-
-static uint64_t
-read_hi(const work_t *work)
-{
-    return (work->snapshot != NULL) ? work->snapshot->lsn
-                                    : fkv_visible(work->proc->store);
-}
-
-
-/* True if there is nothing to be checked. */
-static bool
-read_failed(const work_t *work, int rc, const char *what)
-{
-    if (rc == FKV_GONE && work->snapshot != NULL && work->snapshot->dropping) {
-        return true;
-    }
-
-    if (rc > 0 && rc != FKV_NOTFOUND) {
-        sim_fail("%s answers %s", what, fkv_code_name(rc));
-    }
-
-    allow(rc, what);
-
-    return rc < 0;
-}
-
-
-static void
-get_end(work_t *work, int rc)
-{
-    fkv_get_t  *get = &work->get;
-    uint32_t    number = SIM_NEVER;
-
-    if (!read_failed(work, rc, "a get")) {
-        if (rc == FKV_OK) {
-            dawdle();
-            number = sim_value_check(work->key, get->value.data, "get");
-        }
-
-        sim_figures->reads++;
-        sim_check_read(work->key, number, get->value.version, work->lo,
-                       read_hi(work), work->now_ms,
-                       fkv_now_ms(work->proc->store),
-                       work->snapshot != NULL ? "get at a snapshot" : "get");
-    }
-
-    fkv_get_done(get);
-    work_end(work);
-}
-
-
-static void
-get_done(fkv_op_t *op)
-{
-    get_end(op->data, op->rc);
-}
-
-
-static int
-get_start(work_t *work)
-{
-    work->key = (unsigned) sim_below(sim_load.keys);
-    work->get = (fkv_get_t) {
-        .op = { .on_done = get_done, .data = work },
-        .store = work->proc->store,
-        .key = sim_key(work->key, work->names[0]),
-        .now_ms = work->now_ms,
-        .load_max = SIM_VALUE_MAX
-    };
-
-    if (work->snapshot != NULL) {
-        work->get.snapshot = work->snapshot->lsn;
-        work->get.lease = work->snapshot->lease;
-    }
-
-    return fkv_get(&work->get);
-}
-
-
-static int
-scan_entry(fkv_scan_t *scan, fkv_str_t name, const fkv_value_t *value)
-{
-    work_t  *work = scan->op.data;
-    int      key = sim_key_of(name);
-
-    if (key < 0) {
-        sim_fail("a scan meets a key that nobody wrote: %.*s", (int) name.len,
-                 name.data);
-    }
-
-    if (work->found[key] != SIM_NEVER) {
-        sim_fail("a scan meets key %d twice", key);
-    }
-
-    dawdle();
-    work->found[key] = sim_value_check((unsigned) key, value->data, "scan");
-    work->versions[key] = value->version;
-
-    return FKV_OK;
-}
-
-
-static void
-scan_end(work_t *work, int rc)
-{
-    uint64_t  hi = read_hi(work);
-    uint64_t  later = fkv_now_ms(work->proc->store);
-
-    if (!read_failed(work, rc, "a scan")) {
-        sim_figures->reads++;
-
-        for (unsigned key = 0; key < SIM_KEYS; key++) {
-            sim_check_read(key, work->found[key], work->versions[key],
-                           work->lo, hi, work->now_ms, later, "scan");
-        }
-    }
-
-    work_end(work);
-}
-
-
-static void
-scan_done(fkv_op_t *op)
-{
-    scan_end(op->data, op->rc);
-}
-
-
-static int
-scan_start(work_t *work)
-{
-    for (unsigned key = 0; key < SIM_KEYS; key++) {
-        work->found[key] = SIM_NEVER;
-    }
-
-    work->scan = (fkv_scan_t) {
-        .op = { .on_done = scan_done, .data = work },
-        .store = work->proc->store,
-        .now_ms = work->now_ms,
-        .load_max = SIM_VALUE_MAX,
-        .on_entry = scan_entry
-    };
-
-    if (work->snapshot != NULL) {
-        work->scan.snapshot = work->snapshot->lsn;
-        work->scan.lease = work->snapshot->lease;
-    }
-
-    return fkv_scan(&work->scan);
 }
 
 
@@ -545,7 +105,7 @@ static void
 job_end(work_t *work, int rc)
 {
     if (rc != FKV_EBUSY && rc != FKV_EOWNERDEAD && rc != FKV_EXISTS) {
-        allow(rc, "a job");
+        sim_allow(rc, "a job");
     }
 
     if (work->job.kind == FKV_JOB_COUNT && rc == FKV_OK
@@ -556,7 +116,7 @@ job_end(work_t *work, int rc)
     }
 
     sim_figures->jobs++;
-    work_end(work);
+    sim_work_end(work);
 }
 
 
@@ -567,10 +127,10 @@ job_done(fkv_op_t *op)
 }
 
 
-static int
+static void
 job_start(work_t *work)
 {
-    int  n = sprintf(work->names[0], "c%u", (unsigned) sim_below(6));
+    int  rc, n = sprintf(work->names[0], "c%u", (unsigned) sim_below(6));
 
     work->job = (fkv_job_t) {
         .op = { .on_done = job_done, .data = work },
@@ -584,7 +144,11 @@ job_start(work_t *work)
                                        (size_t) n };
     }
 
-    return fkv_job(&work->job);
+    rc = fkv_job(&work->job);
+
+    if (rc != FKV_AGAIN) {
+        job_end(work, rc);
+    }
 }
 
 
@@ -635,17 +199,34 @@ snapshot_any(void)
 }
 
 
+static work_e
+work_any(void)
+{
+    if (sim_chance(3)) {
+        return WORK_GET;
+    }
+
+    if (sim_chance(15)) {
+        return WORK_SCAN;
+    }
+
+    if (sim_chance(100)) {
+        return WORK_JOB;
+    }
+
+    return (sim_load.uploads_one_in != 0 && sim_chance(sim_load.uploads_one_in))
+           ? WORK_UPLOAD : WORK_UPDATE;
+}
+
+
 static void
 work_start(sim_proc_t *proc)
 {
     work_t  *work = calloc(1, sizeof(*work));
-    int      rc;
 
     work->proc = proc;
     work->now_ms = fkv_now_ms(proc->store);
-    work->kind = sim_chance(3) ? WORK_GET
-                 : sim_chance(15) ? WORK_SCAN
-                 : sim_chance(100) ? WORK_JOB : WORK_UPDATE;
+    work->kind = work_any();
     sim_model_time(work->now_ms);
     proc->ops++;
 
@@ -657,42 +238,11 @@ work_start(sim_proc_t *proc)
                                         : fkv_visible(proc->store);
 
     switch (work->kind) {
-
-    case WORK_UPDATE:
-        rc = update_start(work);
-
-        if (rc != FKV_AGAIN) {
-            update_end(work, rc);
-        }
-
-        return;
-
-    case WORK_GET:
-        rc = get_start(work);
-
-        if (rc != FKV_AGAIN) {
-            get_end(work, rc);
-        }
-
-        return;
-
-    case WORK_SCAN:
-        rc = scan_start(work);
-
-        if (rc != FKV_AGAIN) {
-            scan_end(work, rc);
-        }
-
-        return;
-
-    case WORK_JOB:
-        rc = job_start(work);
-
-        if (rc != FKV_AGAIN) {
-            job_end(work, rc);
-        }
-
-        return;
+    case WORK_UPDATE:  sim_update_start(work); return;
+    case WORK_UPLOAD:  sim_upload_start(work); return;
+    case WORK_GET:     sim_get_start(work);    return;
+    case WORK_SCAN:    sim_scan_start(work);   return;
+    case WORK_JOB:     job_start(work);        return;
     }
 }
 
@@ -735,7 +285,7 @@ sim_worker(void *data)
     rc = fkv_attach(proc->store, FKV_WORKER, &sim_log, on_turn, proc, error);
 
     if (rc != FKV_OK) {
-        allow(rc, "fkv_attach");
+        sim_allow(rc, "fkv_attach");
         sim_proc_end(proc);
         return NULL;
     }
@@ -769,7 +319,7 @@ sim_helper(void *data)
     rc = fkv_attach(proc->store, FKV_HELPER, &sim_log, on_turn, proc, error);
 
     if (rc != FKV_OK) {
-        allow(rc, "fkv_attach");
+        sim_allow(rc, "fkv_attach");
         sim_proc_end(proc);
         return NULL;
     }
@@ -788,10 +338,66 @@ sim_helper(void *data)
 
 /* After a start. */
 
+static uint32_t  verified[SIM_ELEMENTS];
+
+
 static void
 verify_done(fkv_op_t *op)
 {
     *(bool *) op->data = true;
+}
+
+
+static int
+verify_element(fkv_scan_t *scan, fkv_str_t name, const fkv_value_t *value)
+{
+    unsigned  i = (unsigned) (name.data[0] - 'a');
+
+    if (i >= SIM_ELEMENTS || value->data.len != sizeof(uint32_t)) {
+        sim_fail("start: an element that nobody wrote");
+    }
+
+    memcpy(&verified[i], value->data.data, sizeof(uint32_t));
+    (void) scan;
+
+    return FKV_OK;
+}
+
+
+static void
+verify_elements(sim_proc_t *proc, unsigned key, uint64_t now_ms,
+    uint32_t number, uint64_t stamp)
+{
+    bool        done = false;
+    char        name[SIM_KEY_BYTES];
+    int         rc;
+    fkv_scan_t  scan = {
+        .op = { .on_done = verify_done, .data = &done },
+        .store = proc->store,
+        .key = sim_key(key, name),
+        .stamp = stamp,
+        .now_ms = now_ms,
+        .on_entry = verify_element
+    };
+
+    memset(verified, 0xff, sizeof(verified));
+    rc = fkv_scan(&scan);
+
+    if (rc == FKV_AGAIN) {
+        while (!done) {
+            loop(proc, 100);
+        }
+
+        rc = scan.op.rc;
+    }
+
+    if (rc == FKV_OK) {
+        sim_elements_check(number, verified, "start");
+
+    } else if (!sim_misdirected()) {
+        sim_fail("after a start the elements of key %u cannot be read: %s",
+                 key, fkv_code_name(rc));
+    }
 }
 
 
@@ -807,7 +413,7 @@ verify_key(sim_proc_t *proc, unsigned key, uint64_t now_ms)
         .store = proc->store,
         .key = sim_key(key, name),
         .now_ms = now_ms,
-        .load_max = SIM_VALUE_MAX
+        .load_max = SIM_LOAD_MAX
     };
 
     rc = fkv_get(&get);
@@ -827,6 +433,10 @@ verify_key(sim_proc_t *proc, unsigned key, uint64_t now_ms)
 
     if (rc == FKV_OK) {
         number = sim_value_check(key, get.value.data, "start");
+    }
+
+    if (number != SIM_NEVER && get.value.stamp != 0) {
+        verify_elements(proc, key, now_ms, number, get.value.stamp);
     }
 
     sim_recovered(key, number, (rc == FKV_OK) ? get.value.version : 0);

@@ -130,6 +130,7 @@ figures_add(fkv_t *store)
     fkv_stats(store, &stats);
     sim_figures->flushes += stats.flushes;
     sim_figures->compactions += stats.compactions;
+    sim_figures->evicted += stats.evicted;
 }
 
 
@@ -200,6 +201,7 @@ start(void)
     }
 
     sim_say("open");
+    fkv_merge_set(store, &sim_merge, NULL);
     sim_plan.cut = fkv__min(sim_plan.cut, world.cut_when_open);
     sim_plan.kill_all = fkv__min(sim_plan.kill_all, world.kill_when_open);
     twin = fkv__twin_new(store);
@@ -290,7 +292,8 @@ world_plan(void)
         .sync = (fkv_sync_e) ANY_OF(FKV_SYNC_ALWAYS, FKV_SYNC_ALWAYS,
                                     FKV_SYNC_ALWAYS, FKV_SYNC_EVERYSEC,
                                     FKV_SYNC_OFF),
-        .dawdles_one_in = (unsigned) ANY_OF(0, 30, 300)
+        .dawdles_one_in = (unsigned) ANY_OF(0, 30, 300),
+        .uploads_one_in = (unsigned) ANY_OF(0, 10, 100)
     };
 
     world = (world_t) {
@@ -312,6 +315,15 @@ world_plan(void)
             .io = &sim_io
         }
     };
+
+    if (sim_chance(6)) {
+        world.options.max_size = ANY_OF(1, 2) << 20;
+        world.options.evict = (fkv_evict_e) sim_below(5);
+        sim_load.bounded = true;
+        sim_load.evicts = (world.options.evict != FKV_EVICT_NONE);
+        sim_load.keys = SIM_KEYS;
+        sim_load.uploads_one_in = 3;
+    }
 
     world.faults.ordered = sim_chance(2);
     world.faults.short_one_in = (unsigned) ANY_OF(0, 0, 20);
