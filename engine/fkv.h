@@ -402,6 +402,20 @@ void fkv_get_done(fkv_get_t *get);
 void fkv_prefetch(fkv_t *store, unsigned ns, const fkv_str_t *keys,
     unsigned n, bool put);
 
+/*
+ * The same of elements.  Which ones, names() is asked for each key that has a
+ * stamp in a memtable, in their order: it gets a value that the key had just
+ * now, sets FKV_PREFETCH_NAMES names at most, which stay until this returns,
+ * and says how many.
+ */
+#define FKV_PREFETCH_NAMES  8
+
+typedef unsigned (*fkv_prefetch_pt)(void *data, unsigned key,
+    const fkv_value_t *value, fkv_str_t *names);
+
+void fkv_prefetch_elements(fkv_t *store, unsigned ns, const fkv_str_t *keys,
+    unsigned n, bool put, fkv_prefetch_pt names, void *data);
+
 
 /*
  * Read-modify-write of 1 to FKV_BATCH_KEYS_MAX distinct keys, all or nothing.

@@ -815,6 +815,28 @@ members_each(members_t *m, members_row row, void *data)
 }
 
 
+size_t
+members_elements(const members_kind_t *kind, ferrokv_ctx *ctx,
+    const ferrokv_value *head, size_t argc, const ferrokv_str *argv,
+    size_t step, ferrokv_str *names, size_t max)
+{
+    members_t  m = { .ctx = ctx, .kind = kind };
+    size_t     n = 0;
+
+    if (head->type != kind->type || head_read(&m, head) != FERROKV_OK
+        || m.form != MEMBERS_ELEMENTS)
+    {
+        return 0;
+    }
+
+    for (size_t i = 2; i < argc && n < max; i += step) {
+        names[n++] = element_name(&m, argv[i]);
+    }
+
+    return n;
+}
+
+
 int
 members_answer(const members_kind_t *kind, ferrokv_ctx *ctx, size_t argc,
     const ferrokv_str *argv,

@@ -96,6 +96,14 @@ int members_ahead(members_t *m, const ferrokv_str *names, size_t n,
     size_t step);
 
 /*
+ * As ferrokv_ahead has it: the elements of the members argv[2], and every
+ * step-th behind it.
+ */
+size_t members_elements(const members_kind_t *kind, ferrokv_ctx *ctx,
+    const ferrokv_value *head, size_t argc, const ferrokv_str *argv,
+    size_t step, ferrokv_str *names, size_t max);
+
+/*
  * Of HMGET and its like: an array, of each of argv[2], ... what say() says of
  * it; NULL is a member that is not there.  FERROKV_OK · failures
  */

@@ -22,8 +22,36 @@ const members_kind_t  hash_kind = {
     &type, &packed_entries, &packed_bytes, true, false
 };
 
+/* "key field [field ...]" */
+static size_t
+fields(ferrokv_ctx *ctx, const ferrokv_value *head, size_t argc,
+    const ferrokv_str *argv, ferrokv_str *names, size_t max)
+{
+    return members_elements(&hash_kind, ctx, head, argc, argv, 1, names, max);
+}
+
+
+/* "key field value [field value ...]" */
+static size_t
+pairs(ferrokv_ctx *ctx, const ferrokv_value *head, size_t argc,
+    const ferrokv_str *argv, ferrokv_str *names, size_t max)
+{
+    return members_elements(&hash_kind, ctx, head, argc, argv, 2, names, max);
+}
+
+
+static const ferrokv_ahead
+    hset = { FERROKV_AHEAD, FERROKV_OPTIONAL, "HSET", pairs },
+    hmset = { FERROKV_AHEAD, FERROKV_OPTIONAL, "HMSET", pairs },
+    hincrby = { FERROKV_AHEAD, FERROKV_OPTIONAL, "HINCRBY", pairs },
+    hget = { FERROKV_AHEAD, FERROKV_OPTIONAL, "HGET", fields },
+    hmget = { FERROKV_AHEAD, FERROKV_OPTIONAL, "HMGET", fields },
+    hexists = { FERROKV_AHEAD, FERROKV_OPTIONAL, "HEXISTS", fields },
+    hdel = { FERROKV_AHEAD, FERROKV_OPTIONAL, "HDEL", fields };
+
 static const void *const  provides[] = {
     &type, &packed_entries, &packed_bytes,
+    &hset, &hmset, &hincrby, &hget, &hmget, &hexists, &hdel,
     &hash_hset, &hash_hmset, &hash_hsetnx, &hash_hget, &hash_hmget,
     &hash_hgetall, &hash_hkeys, &hash_hvals, &hash_hdel, &hash_hlen,
     &hash_hexists, &hash_hstrlen, &hash_hscan, &hash_hincrby,

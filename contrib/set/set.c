@@ -22,8 +22,24 @@ const members_kind_t  set_kind = {
     &type, &packed_entries, &packed_bytes, false, false
 };
 
+/* "key member [member ...]" */
+static size_t
+members(ferrokv_ctx *ctx, const ferrokv_value *head, size_t argc,
+    const ferrokv_str *argv, ferrokv_str *names, size_t max)
+{
+    return members_elements(&set_kind, ctx, head, argc, argv, 1, names, max);
+}
+
+
+static const ferrokv_ahead
+    sadd = { FERROKV_AHEAD, FERROKV_OPTIONAL, "SADD", members },
+    srem = { FERROKV_AHEAD, FERROKV_OPTIONAL, "SREM", members },
+    sismember = { FERROKV_AHEAD, FERROKV_OPTIONAL, "SISMEMBER", members },
+    smismember = { FERROKV_AHEAD, FERROKV_OPTIONAL, "SMISMEMBER", members };
+
 static const void *const  provides[] = {
     &type, &packed_entries, &packed_bytes,
+    &sadd, &srem, &sismember, &smismember,
     &set_sadd, &set_srem, &set_sismember, &set_smismember, &set_smembers,
     &set_scard, &set_smove, &set_sscan, &set_spop, &set_srandmember,
     &set_sinter, &set_sintercard, &set_sinterstore, &set_sunion,

@@ -12,14 +12,8 @@
 #include "base/hash.h"
 #include "format/key.h"
 
-/*
- * The first 16 bytes of a key, or of an element's name, as two big-endian
- * numbers, zeros behind them.
- */
-typedef struct {
-    uint64_t  high;
-    uint64_t  low;
-} key_prefix_t;
+typedef fkv__memtable_prefix_t  key_prefix_t;
+typedef fkv__memtable_target_t  target_t;
 
 #define PREFIX_BYTES  sizeof(key_prefix_t)
 
@@ -69,23 +63,6 @@ fkv__memtable_nodes(uint64_t hash, bool with_key)
     return (uint32_t) sizeof(version_node_shm_t)
            + (with_key ? key_node_bytes(hash) : 0);
 }
-
-
-/*
- * What is looked for.  group is the length of what an element has in common
- * with all of its key and stamp, 0 of a key.  Prefixes tell the order of keys,
- * and of elements of one group.  Those of two groups are compared byte by byte,
- * which misses the cache; so a search remembers whether it has met one of the
- * group on either side: then all between are of it.
- */
-typedef struct {
-    fkv_str_t     key;
-    size_t        group;
-    key_prefix_t  prefix;
-    uint8_t       ns;
-    bool          left;             /* passed: one of the group */
-    bool          right;            /* before one of the group */
-} target_t;
 
 
 static key_prefix_t
@@ -420,7 +397,7 @@ static uint32_t
 skip_find(const fkv__memtable_t *mt, fkv_str_t key, uint32_t *prev[],
     uint32_t next[])
 {
-    target_t   target = target_of(key);
+    target_t  target = target_of(key);
     uint32_t  *links = mt->shm->head;
     uint32_t   behind = 0;          /* a node known to sort not before key */
 
@@ -500,6 +477,7 @@ walk_chain(const fkv__memtable_t *mt, fkv__memtable_walk_t *walk,
     }
 
     walk->state = FKV__WALK_SKIP;
+    walk->target = target_of(walk->ikey);
     walk->behind = 0;
     walk->links = mt->shm->head;
     walk->level = FKV__HEIGHT_MAX - 1;
@@ -543,7 +521,6 @@ bool
 fkv__memtable_walk_step(const fkv__memtable_t *mt, fkv__memtable_walk_t *walk)
 {
     const version_node_shm_t  *version;
-    target_t                   target;
 
     switch (walk->state) {
     case FKV__WALK_CHAIN:
@@ -557,9 +534,7 @@ fkv__memtable_walk_step(const fkv__memtable_t *mt, fkv__memtable_walk_t *walk)
         return false;
 
     case FKV__WALK_SKIP:
-        target = target_of(walk->ikey);
-
-        if (node_cmp(mt, key_node(mt, walk->at), &target) < 0) {
+        if (node_cmp(mt, key_node(mt, walk->at), &walk->target) < 0) {
             walk->links = key_node(mt, walk->at)->next;
 
         } else {

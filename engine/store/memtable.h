@@ -74,26 +74,53 @@ fkv__memtable_prefetch(const fkv__memtable_t *mt, uint64_t hash)
 
 
 /*
+ * The first 16 bytes of a key, or of an element's name, as two big-endian
+ * numbers, zeros behind them.
+ */
+typedef struct {
+    uint64_t  high;
+    uint64_t  low;
+} fkv__memtable_prefix_t;
+
+/*
+ * What is looked for.  group is the length of what an element has in common
+ * with all of its key and stamp, 0 of a key.  Prefixes tell the order of keys,
+ * and of elements of one group.  Those of two groups are compared byte by byte,
+ * which misses the cache; so a search remembers whether it has met one of the
+ * group on either side: then all between are of it.
+ */
+typedef struct {
+    fkv_str_t               key;
+    size_t                  group;
+    fkv__memtable_prefix_t  prefix;
+    uint8_t                 ns;
+    bool                    left;   /* passed: one of the group */
+    bool                    right;  /* before one of the group */
+} fkv__memtable_target_t;
+
+
+/*
  * A search whose only purpose is that the next one for this key does not wait
  * for memory.  Several go in turn: each begins to load what its next step
  * looks at, and leaves the time that takes to the others.
  *   place    of a key that is not there: also where it would be linked
  */
 typedef struct {
-    fkv_str_t   ikey;
-    uint64_t    hash;
-    bool        place;
+    fkv_str_t               ikey;
+    uint64_t                hash;
+    bool                    place;
 
-    bool        found;              /* at its end: the key is there */
+    bool                    found;  /* at its end: the key is there */
     enum {
         FKV__WALK_CHAIN,            /* at a node of the hash chain */
         FKV__WALK_VERSION,          /* at the newest version */
         FKV__WALK_SKIP              /* at a node of the skip list */
-    }           state;
-    uint32_t    at;
-    uint32_t    behind;             /* as skip_find() has it */
-    uint32_t   *links;
-    int         level;
+    }                       state;
+    uint32_t                at;
+    fkv__memtable_target_t  target; /* of the skip list, as what follows */
+    uint32_t                behind; /* as skip_find() has it */
+    uint32_t               *links;
+    int                     level;
 } fkv__memtable_walk_t;
 
 /* After fkv__memtable_prefetch().  False: it has ended. */

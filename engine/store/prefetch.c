@@ -11,45 +11,39 @@
 #include "format/key.h"
 #include "shared/set.h"
 #include "store/memtable.h"
+#include "store/read.h"
 
-#define TOGETHER       16       /* searches: as many loads are in flight */
-#define KEY_BYTES_MAX  64
+#define TOGETHER        16      /* searches: as many loads are in flight */
+#define IKEY_BYTES_MAX  256     /* what may be longer is passed over */
 
 typedef struct {
     fkv__memtable_walk_t  walk;
     unsigned              memtable;
     bool                  ended;
-    uint8_t               ikey[FKV__KEY_SIZE(KEY_BYTES_MAX)];
+    uint8_t               ikey[IKEY_BYTES_MAX];
 } ahead_t;
 
 typedef struct {
     fkv__memtable_t  memtables[FKV__ARENAS];
     unsigned         memtables_n;
+    bool             put;
     ahead_t          aheads[TOGETHER];
     unsigned         n;
 } together_t;
 
 
+/* Under a pin. */
 static void
-ahead_init(together_t *t, unsigned ns, fkv_str_t key, bool put)
+together_init(together_t *t, fkv_t *store, uint64_t set, bool put)
 {
-    ahead_t  *ahead = &t->aheads[t->n];
-
-    if (key.len == 0 || key.len > KEY_BYTES_MAX) {
-        return;
-    }
-
-    ahead->walk.ikey.data = ahead->ikey;
-    ahead->walk.ikey.len = fkv__key_encode(ahead->ikey, ns, key);
-    ahead->walk.hash = fkv__hash(ahead->walk.ikey);
-    ahead->walk.place = put;
-    ahead->memtable = 0;
+    t->memtables_n = fkv__set_count(set);
+    t->put = put;
+    t->n = 0;
 
     for (unsigned i = 0; i < t->memtables_n; i++) {
-        fkv__memtable_prefetch(&t->memtables[i], ahead->walk.hash);
+        fkv__memtable_init(&t->memtables[i], store->seg,
+                           fkv__set_arena(set, i));
     }
-
-    t->n++;
 }
 
 
@@ -110,6 +104,33 @@ together_run(together_t *t)
             }
         }
     }
+
+    t->n = 0;
+}
+
+
+static void
+together_add(together_t *t, const fkv__space_t *space, fkv_str_t name)
+{
+    ahead_t  *ahead = &t->aheads[t->n];
+
+    if (name.len == 0 || fkv__space_size(space, name.len) > IKEY_BYTES_MAX) {
+        return;
+    }
+
+    ahead->walk.ikey.data = ahead->ikey;
+    ahead->walk.ikey.len = fkv__space_encode(ahead->ikey, space, name);
+    ahead->walk.hash = fkv__hash(ahead->walk.ikey);
+    ahead->walk.place = t->put;
+    ahead->memtable = 0;
+
+    for (unsigned i = 0; i < t->memtables_n; i++) {
+        fkv__memtable_prefetch(&t->memtables[i], ahead->walk.hash);
+    }
+
+    if (++t->n == TOGETHER) {
+        together_run(t);
+    }
 }
 
 
@@ -117,23 +138,81 @@ void
 fkv_prefetch(fkv_t *store, unsigned ns, const fkv_str_t *keys, unsigned n,
     bool put)
 {
-    together_t  t;
-    uint64_t    set = fkv__pin(store);
+    fkv__space_t  space = { .ns = ns };
+    together_t    t;
 
-    t.memtables_n = fkv__set_count(set);
+    together_init(&t, store, fkv__pin(store), put);
 
-    for (unsigned i = 0; i < t.memtables_n; i++) {
-        fkv__memtable_init(&t.memtables[i], store->seg,
-                           fkv__set_arena(set, i));
+    for (unsigned i = 0; i < n; i++) {
+        together_add(&t, &space, keys[i]);
     }
 
-    for (unsigned i = 0; i < n; ) {
-        for (t.n = 0; i < n && t.n < TOGETHER; i++) {
-            ahead_init(&t, ns, keys[i], put);
+    together_run(&t);
+    fkv__unpin(store);
+}
+
+
+/* A value of the key that has elements, of the newest memtable that has any. */
+static bool
+stamped_find(together_t *t, unsigned ns, fkv_str_t key, fkv_value_t *value)
+{
+    uint8_t              room[IKEY_BYTES_MAX];
+    fkv__space_t         space = { .ns = ns };
+    fkv_str_t            ikey = { room, 0 };
+    fkv__memtable_pos_t  pos;
+    fkv__record_t        rec;
+    uint64_t             hash;
+
+    if (key.len == 0 || fkv__space_size(&space, key.len) > sizeof(room)) {
+        return false;
+    }
+
+    ikey.len = fkv__space_encode(room, &space, key);
+    hash = fkv__hash(ikey);
+
+    for (unsigned i = 0; i < t->memtables_n; i++) {
+
+        const fkv__memtable_t  *mt = &t->memtables[i];
+
+        if (fkv__memtable_find(mt, ikey, hash, UINT64_MAX, &pos)) {
+            return pos.ready
+                   && fkv__memtable_record(mt, pos.entry, &rec) == FKV_OK
+                   && rec.stamp != 0
+                   && fkv__read_value(&rec, 0, value) == FKV_OK;
+        }
+    }
+
+    return false;
+}
+
+
+void
+fkv_prefetch_elements(fkv_t *store, unsigned ns, const fkv_str_t *keys,
+    unsigned n, bool put, fkv_prefetch_pt names, void *data)
+{
+    fkv_str_t     some[FKV_PREFETCH_NAMES];
+    fkv_value_t   value;
+    together_t    t;
+    bool          found = false;
+
+    together_init(&t, store, fkv__pin(store), put);
+
+    for (unsigned i = 0; i < n; i++) {
+
+        if (i == 0 || fkv__str_cmp(keys[i - 1], keys[i]) != 0) {
+            found = stamped_find(&t, ns, keys[i], &value);
         }
 
-        together_run(&t);
+        if (found) {
+            fkv__space_t  space = { ns, keys[i], value.stamp };
+            unsigned      m = names(data, i, &value, some);
+
+            for (unsigned k = 0; k < m; k++) {
+                together_add(&t, &space, some[k]);
+            }
+        }
     }
 
+    together_run(&t);
     fkv__unpin(store);
 }

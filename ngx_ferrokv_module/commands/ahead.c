@@ -1,13 +1,22 @@
 #include "commands/ahead.h"
-#include "commands/command.h"
+#include "base/bytes.h"
 
-#define ARGS_MAX    8       /* more are not looked through */
 #define DIGITS_MAX  9
 
 typedef struct {
     const uint8_t  *p;
     const uint8_t  *end;
 } bytes_t;
+
+
+static fkv_ahead_pt  ahead_ask;
+
+
+void
+fkv_ahead_ask(fkv_ahead_pt ask)
+{
+    ahead_ask = ask;
+}
 
 
 /* "*2" or "$10", and the end of the line. */
@@ -56,12 +65,32 @@ bulk_next(bytes_t *bytes, fkv_str_t *str)
 
 
 static void
-key_add(fkv_ahead_t *ahead, const fkv_command_t *command, fkv_str_t key)
+key_add(fkv_ahead_keys_t *keys, fkv_str_t key)
 {
-    fkv_ahead_keys_t  *keys = (command->flags & FKV_COMMAND_WRITE)
-                              ? &ahead->put : &ahead->read;
+    if (keys->n == 0 || fkv__str_cmp(keys->keys[keys->n - 1], key) != 0) {
+        keys->keys[keys->n++] = key;
+    }
+}
 
-    keys->keys[keys->n++] = key;
+
+static void
+request_add(fkv_ahead_t *ahead, const fkv_ahead_request_t *request)
+{
+    bool                   put = request->command->flags & FKV_COMMAND_WRITE;
+    unsigned               first = (unsigned) request->command->first_key;
+    fkv_ahead_elements_t  *elements;
+
+    if (first == 0 || first >= request->argc) {
+        return;
+    }
+
+    key_add(put ? &ahead->put : &ahead->read, request->argv[first]);
+
+    if ((request->command->flags & FKV_COMMAND_AHEAD)) {
+        elements = put ? &ahead->elements_put : &ahead->elements_read;
+        elements->requests[elements->keys.n] = *request;
+        elements->keys.keys[elements->keys.n++] = request->argv[first];
+    }
 }
 
 
@@ -76,31 +105,27 @@ command_plain(const fkv_command_t *command)
 static bool
 request_next(fkv_ahead_t *ahead, bytes_t *bytes)
 {
-    const fkv_command_t  *command;
-    fkv_str_t             arg;
-    size_t                argc;
+    fkv_ahead_request_t  request;
+    size_t               argc;
 
-    if (!number_next(bytes, '*', &argc) || argc > ARGS_MAX
-        || !bulk_next(bytes, &arg))
+    if (!number_next(bytes, '*', &argc) || argc == 0 || argc > FKV_AHEAD_ARGS)
     {
         return false;
     }
 
-    command = fkv_command_find(arg);
+    for (request.argc = 0; request.argc < argc; request.argc++) {
+        if (!bulk_next(bytes, &request.argv[request.argc])) {
+            return false;
+        }
+    }
 
-    if (!command_plain(command)) {
+    request.command = fkv_command_find(request.argv[0]);
+
+    if (!command_plain(request.command)) {
         return false;
     }
 
-    for (size_t i = 1; i < argc; i++) {
-        if (!bulk_next(bytes, &arg)) {
-            return false;
-        }
-
-        if (i == (size_t) command->first_key) {
-            key_add(ahead, command, arg);
-        }
-    }
+    request_add(ahead, &request);
 
     return true;
 }
@@ -113,10 +138,59 @@ fkv_ahead_look(fkv_ahead_t *ahead, const uint8_t *data, size_t len)
 
     ahead->read.n = 0;
     ahead->put.n = 0;
+    ahead->elements_read.keys.n = 0;
+    ahead->elements_put.keys.n = 0;
     ahead->requests = 0;
 
     while (ahead->requests < FKV_AHEAD_MAX && request_next(ahead, &bytes)) {
         ahead->requests++;
+    }
+}
+
+
+typedef struct {
+    const fkv_t                *store;
+    const fkv_ahead_request_t  *requests;
+    fkv__memory_t               memory;
+} ask_t;
+
+
+static unsigned
+names_ask(void *data, unsigned key, const fkv_value_t *value,
+    fkv_str_t *names)
+{
+    ask_t                      *ask = data;
+    const fkv_ahead_request_t  *request = &ask->requests[key];
+
+    if (!fkv_command_arity_ok(request->command, request->argc)) {
+        return 0;
+    }
+
+    return ahead_ask(request->command, ask->store, value, request->argc,
+                     request->argv, &ask->memory, names);
+}
+
+
+static void
+elements_prefetch(fkv_t *store, unsigned ns,
+    const fkv_ahead_elements_t *elements, bool put)
+{
+    ask_t  ask = { store, elements->requests, { NULL, NULL, NULL } };
+
+    if (elements->keys.n > 0) {
+        fkv_prefetch_elements(store, ns, elements->keys.keys,
+                              elements->keys.n, put, names_ask, &ask);
+        fkv__memory_done(&ask.memory);
+    }
+}
+
+
+static void
+keys_prefetch(fkv_t *store, unsigned ns, const fkv_ahead_keys_t *keys,
+    bool put)
+{
+    if (keys->n > 0) {
+        fkv_prefetch(store, ns, keys->keys, keys->n, put);
     }
 }
 
@@ -127,14 +201,10 @@ fkv_ahead(fkv_t *store, unsigned ns, const uint8_t *data, size_t len)
     fkv_ahead_t  ahead;
 
     fkv_ahead_look(&ahead, data, len);
-
-    if (ahead.read.n > 0) {
-        fkv_prefetch(store, ns, ahead.read.keys, ahead.read.n, false);
-    }
-
-    if (ahead.put.n > 0) {
-        fkv_prefetch(store, ns, ahead.put.keys, ahead.put.n, true);
-    }
+    keys_prefetch(store, ns, &ahead.read, false);
+    keys_prefetch(store, ns, &ahead.put, true);
+    elements_prefetch(store, ns, &ahead.elements_read, false);
+    elements_prefetch(store, ns, &ahead.elements_put, true);
 
     return ahead.requests;
 }

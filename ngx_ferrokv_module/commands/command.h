@@ -36,8 +36,10 @@ typedef enum {
                                        a hit nor as a miss */
     FKV_COMMAND_ELEMENTS = 0x800,   /* looks at elements: also of what writes
                                        the reads come first */
-    FKV_COMMAND_EXTENSION = 0x1000  /* of an extension: extensions/extension.h
+    FKV_COMMAND_EXTENSION = 0x1000, /* of an extension: extensions/extension.h
                                        knows more */
+    FKV_COMMAND_AHEAD   = 0x2000    /* likewise; it can say which elements it
+                                       will look at: fkv_ahead_ask() */
 } fkv_command_flag_e;
 
 struct fkv_command_s {

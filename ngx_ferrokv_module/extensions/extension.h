@@ -45,6 +45,7 @@ typedef struct {
 typedef struct {
     fkv_command_t          command;     /* the first: it leads back here */
     ferrokv_command        def;
+    const ferrokv_ahead   *ahead;       /* in the aheads below, or NULL */
     fkv_extension_t       *extension;
 } fkv_extension_command_t;
 
@@ -68,6 +69,8 @@ struct fkv_extension_s {
 
     fkv_extension_command_t  *commands;
     unsigned                  commands_n;
+    ferrokv_ahead            *aheads;
+    unsigned                  aheads_n;
     fkv_extension_type_t     *types;
     unsigned                  types_n;
     ferrokv_merge            *merges;

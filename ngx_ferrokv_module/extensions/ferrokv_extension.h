@@ -168,6 +168,23 @@ enum {
 
 
 /*
+ * What a command will look at, said before it runs: a hint.  The elements that
+ * this names are loaded from memory for all commands of a pipeline together, so
+ * that none waits by itself.  Its name is the command's; PURE.
+ *   head     a value that the first key had just now, of a type of this
+ *            extension, in today's encoding
+ *   names    of elements of that key, max at most; of alloc, or of argv
+ * Returns how many.
+ */
+typedef struct {
+    FERROKV_HEAD;
+    size_t             (*elements)(ferrokv_ctx *ctx, const ferrokv_value *head,
+                                   size_t argc, const ferrokv_str *argv,
+                                   ferrokv_str *names, size_t max);
+} ferrokv_ahead;
+
+
+/*
  * A type of values.  On disk its id, encver, expiry and length are ferrokv's,
  * so keys of this type expire, are deleted, listed, dumped and compacted also
  * where the extension is not.
@@ -331,7 +348,8 @@ enum {
     FERROKV_KIND_PARAM   = 7,
     FERROKV_KIND_METRIC  = 8,
     FERROKV_KIND_EVICTOR = 9,
-    FERROKV_KIND_BACKEND = 10
+    FERROKV_KIND_BACKEND = 10,
+    FERROKV_KIND_AHEAD   = 11
 };
 
 /* The beginning of an initializer: { FERROKV_COMMAND, flags, name, ... */
@@ -342,6 +360,7 @@ enum {
 #define FERROKV_WORKER   FERROKV_KIND_WORKER,  sizeof(ferrokv_worker)
 #define FERROKV_PARAM    FERROKV_KIND_PARAM,   sizeof(ferrokv_param)
 #define FERROKV_METRIC   FERROKV_KIND_METRIC,  sizeof(ferrokv_metric)
+#define FERROKV_AHEAD    FERROKV_KIND_AHEAD,   sizeof(ferrokv_ahead)
 
 
 /* Other than FERROKV_OK ends the walk, which returns it. */

@@ -29,6 +29,7 @@ typedef struct {
 /* As large as the largest: a copy on the stack. */
 typedef union {
     ferrokv_command  command;
+    ferrokv_ahead    ahead;
     ferrokv_type     type;
     ferrokv_merge    merge;
     ferrokv_hook     hook;
@@ -137,6 +138,23 @@ command_add(fkv_extension_t *ext, const void *def, const void *copy,
     command->flags |= (own->def.flags & FERROKV_BLIND) ? FKV_COMMAND_BLIND : 0;
 
     ext->commands_n++;
+    return FKV_OK;
+}
+
+
+static int
+ahead_add(fkv_extension_t *ext, const void *def, const void *copy, char *error)
+{
+    ferrokv_ahead  *own = &ext->aheads[ext->aheads_n];
+
+    (void) def;
+    *own = *(const ferrokv_ahead *) copy;
+
+    if (own->elements == NULL) {
+        return FAIL(error, "ahead of \"%s\" has no function", own->name);
+    }
+
+    ext->aheads_n++;
     return FKV_OK;
 }
 
@@ -335,6 +353,7 @@ static const kind_t  kinds[FKV__KINDS] = {
                                | FERROKV_SLOW | FERROKV_ELEMENTS
                                | FERROKV_BLIND,
                                command_add },
+    [FERROKV_KIND_AHEAD] = { "ahead", sizeof(ferrokv_ahead), 0, ahead_add },
     [FERROKV_KIND_TYPE] = { "type", sizeof(ferrokv_type), 0, type_add },
     [FERROKV_KIND_MERGE] = { "merge operator", sizeof(ferrokv_merge), 0,
                              merge_add },
@@ -413,6 +432,7 @@ fkv__kinds_init(fkv_extension_t *ext, const unsigned counts[FKV__KINDS],
     } while (0)
 
     ARRAY(commands, COMMAND);
+    ARRAY(aheads, AHEAD);
     ARRAY(types, TYPE);
     ARRAY(merges, MERGE);
     ARRAY(hooks, HOOK);
@@ -435,6 +455,7 @@ fkv__kinds_done(fkv_extension_t *ext)
     }
 
     free(ext->commands);
+    free(ext->aheads);
     free(ext->types);
     free(ext->merges);
     free(ext->hooks);
@@ -453,11 +474,14 @@ name_check(const fkv_extension_t *ext, const kind_t *kind, const head_t *head,
                                          FKV_EXTENSION_DEFINITION_MAX + 1);
     fkv_str_t  own = { (const uint8_t *) ext->name, strlen(ext->name) };
 
-    if (head->kind == FERROKV_KIND_COMMAND) {
+    if (head->kind == FERROKV_KIND_COMMAND
+        || head->kind == FERROKV_KIND_AHEAD)
+    {
         return fkv_extension_command_name_ok(name) ? FKV_OK
-               : FAIL(error, "a command is called \"%.*s\", but the name of a "
+               : FAIL(error, "%s is called \"%.*s\", but the name of a "
                       "command is [A-Z][A-Z0-9._-]*, at most %u bytes",
-                      (int) name.len, (const char *) name.data,
+                      head->kind == FERROKV_KIND_COMMAND ? "a command"
+                      : "an ahead", (int) name.len, (const char *) name.data,
                       FKV_COMMAND_NAME_MAX);
     }
 
@@ -477,6 +501,9 @@ name_at(const fkv_extension_t *ext, unsigned kind, unsigned i)
 
     case FERROKV_KIND_COMMAND:
         return (i < ext->commands_n) ? ext->commands[i].def.name : NULL;
+
+    case FERROKV_KIND_AHEAD:
+        return (i < ext->aheads_n) ? ext->aheads[i].name : NULL;
 
     case FERROKV_KIND_TYPE:
         return (i < ext->types_n) ? ext->types[i].type.name : NULL;
@@ -572,16 +599,39 @@ type_join(fkv_extension_t *ext, fkv_extension_type_t *type, char *error)
 }
 
 
-int
-fkv__kinds_join(fkv_extension_t *ext, char *error)
+static int
+ahead_join(fkv_extension_t *ext, const ferrokv_ahead *ahead, char *error)
 {
-    for (unsigned i = 0; i < ext->types_n; i++) {
-        int  rc = type_join(ext, &ext->types[i], error);
+    for (unsigned i = 0; i < ext->commands_n; i++) {
 
-        if (rc != FKV_OK) {
-            return rc;
+        fkv_extension_command_t  *own = &ext->commands[i];
+
+        if (strcmp(own->def.name, ahead->name) == 0
+            && own->def.first_key > 0)
+        {
+            own->ahead = ahead;
+            own->command.flags |= FKV_COMMAND_AHEAD;
+            return FKV_OK;
         }
     }
 
-    return FKV_OK;
+    return FAIL(error, "it says what \"%s\" looks at ahead, but provides no "
+                "such command with a key", ahead->name);
+}
+
+
+int
+fkv__kinds_join(fkv_extension_t *ext, char *error)
+{
+    int  rc = FKV_OK;
+
+    for (unsigned i = 0; rc == FKV_OK && i < ext->types_n; i++) {
+        rc = type_join(ext, &ext->types[i], error);
+    }
+
+    for (unsigned i = 0; rc == FKV_OK && i < ext->aheads_n; i++) {
+        rc = ahead_join(ext, &ext->aheads[i], error);
+    }
+
+    return rc;
 }

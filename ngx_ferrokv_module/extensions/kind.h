@@ -9,7 +9,7 @@
 
 #include "extensions/extension.h"
 
-#define FKV__KINDS  (FERROKV_KIND_BACKEND + 1)
+#define FKV__KINDS  (FERROKV_KIND_AHEAD + 1)
 
 /* FKV_OK counted, or to be passed over · FKV_EINVAL error is set */
 int fkv__kind_count(const void *def, unsigned counts[FKV__KINDS], char *error);
@@ -22,7 +22,8 @@ void fkv__kinds_done(fkv_extension_t *ext);
 /* FKV_OK checked and copied, or passed over · FKV_EINVAL error is set */
 int fkv__kind_add(fkv_extension_t *ext, const void *def, char *error);
 
-/* What needs all of them: types find their merge operators. */
+/* What needs all of them: types find their merge operators, and what is said
+   ahead its command. */
 int fkv__kinds_join(fkv_extension_t *ext, char *error);
 
 

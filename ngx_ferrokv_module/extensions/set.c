@@ -3,8 +3,10 @@
  */
 
 #include "extensions/set.h"
+#include "extensions/ahead.h"
 #include "extensions/load.h"
 #include "extensions/param.h"
+#include "commands/ahead.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +47,7 @@ void
 fkv_extensions_use(const fkv_extensions_t *set)
 {
     fkv_command_use(set ? set->commands : NULL, set ? set->commands_n : 0);
+    fkv_ahead_ask(fkv_extension_ahead);
 }
 
 

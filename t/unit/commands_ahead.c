@@ -46,6 +46,59 @@ the_first_key_of_each(void **state)
 }
 
 
+/* Commands that know more: of their names, which have one letter. */
+static int
+no_call(fkv_call_t *call)
+{
+    (void) call;
+    abort();
+}
+
+
+static void
+who_knows_more_is_kept_whole(void **state)
+{
+    static const char  some[] =
+        "*3\r\n$1\r\nL\r\n$1\r\nk\r\n$2\r\ne1\r\n"
+        "*3\r\n$1\r\nL\r\n$1\r\nk\r\n$2\r\ne2\r\n"
+        "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"
+        "*1\r\n$1\r\nL\r\n"
+        "*4\r\n$1\r\nW\r\n$1\r\nj\r\n$1\r\na\r\n$1\r\nb\r\n";
+    static const fkv_command_t  look_at = {
+        .name = "L", .arity = -2, .first_key = 1, .last_key = 1,
+        .key_step = 1, .flags = FKV_COMMAND_READ | FKV_COMMAND_AHEAD,
+        .call = no_call, .group = "x"
+    };
+    static const fkv_command_t  write_at = {
+        .name = "W", .arity = -2, .first_key = 1, .last_key = 1,
+        .key_step = 1, .flags = FKV_COMMAND_WRITE | FKV_COMMAND_AHEAD,
+        .call = no_call, .group = "x"
+    };
+    static const fkv_command_t *const  added[] = { &look_at, &write_at };
+    fkv_ahead_t  ahead;
+
+    (void) state;
+
+    fkv_command_use(added, 2);
+    look(&ahead, some, sizeof(some) - 1);
+
+    assert_int_equal(ahead.requests, 5);
+    assert_int_equal(ahead.read.n, 1);
+    check_str(ahead.read.keys[0], FKV_STR("k"));
+
+    assert_int_equal(ahead.elements_read.keys.n, 2);
+    assert_ptr_equal(ahead.elements_read.requests[0].command, &look_at);
+    check_str(ahead.elements_read.keys.keys[1], FKV_STR("k"));
+    check_str(ahead.elements_read.requests[1].argv[2], FKV_STR("e2"));
+
+    assert_int_equal(ahead.elements_put.keys.n, 1);
+    assert_int_equal(ahead.elements_put.requests[0].argc, 4);
+    check_str(ahead.elements_put.requests[0].argv[3], FKV_STR("b"));
+
+    fkv_command_use(NULL, 0);
+}
+
+
 static void
 what_is_cut_or_strange_ends_the_look(void **state)
 {
@@ -104,6 +157,7 @@ no_more_than_go_together(void **state)
     for (int i = 0; i < 40; i++) {
         memcpy(many + len, get, sizeof(get) - 1);
         len += sizeof(get) - 1;
+        many[len - 3] = (char) ('a' + i % 2);
     }
 
     look(&ahead, many, len);
@@ -117,6 +171,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(the_first_key_of_each),
+        cmocka_unit_test(who_knows_more_is_kept_whole),
         cmocka_unit_test(what_is_cut_or_strange_ends_the_look),
         cmocka_unit_test(no_more_than_go_together),
     };

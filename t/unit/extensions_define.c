@@ -20,6 +20,20 @@ no_command(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 }
 
 
+static size_t
+no_names(ferrokv_ctx *ctx, const ferrokv_value *head, size_t argc,
+    const ferrokv_str *argv, ferrokv_str *names, size_t max)
+{
+    (void) ctx;
+    (void) head;
+    (void) argc;
+    (void) argv;
+    (void) names;
+    (void) max;
+    abort();
+}
+
+
 static int
 no_full(ferrokv_ctx *ctx, ferrokv_str key, const ferrokv_value *base,
     const ferrokv_str *ops, size_t n, ferrokv_value *out)
@@ -286,8 +300,8 @@ what_is_no_definition_is_refused(void **state)
     (void) state;
     library_init(&l);
 
-    REFUSE(l.metric.kind = 11,
-           "it provides a definition of the unknown kind 11");
+    REFUSE(l.metric.kind = 12,
+           "it provides a definition of the unknown kind 12");
     REFUSE(l.metric.kind = 0,
            "it provides a definition of the unknown kind 0");
     REFUSE(l.metric.kind = FERROKV_KIND_FEED, "it provides a definition of the "
@@ -297,7 +311,7 @@ what_is_no_definition_is_refused(void **state)
     REFUSE(l.metric.size = 8,
            "it provides a metric of 8 bytes, 32 are the least");
 
-    ACCEPT(l.metric.kind = 11; l.metric.flags = FERROKV_OPTIONAL);
+    ACCEPT(l.metric.kind = 12; l.metric.flags = FERROKV_OPTIONAL);
     ACCEPT(l.metric.kind = FERROKV_KIND_FEED;
            l.metric.flags = FERROKV_OPTIONAL);
     ACCEPT(l.metric.flags = FERROKV_OPTIONAL);
@@ -331,6 +345,40 @@ names_belong_to_the_extension(void **state)
            "it provides the metric \"x.m\" twice");
     REFUSE(l.provides[1] = &l.command,
            "it provides the command \"X.SET\" twice");
+}
+
+
+static void
+what_is_looked_at_ahead_is_said_of_ones_own_command(void **state)
+{
+    library_t        l;
+    fkv_extension_t  ext;
+    ferrokv_ahead    ahead = { FERROKV_AHEAD, 0, "X.SET", no_names };
+
+    (void) state;
+    library_init(&l);
+    l.provides[5] = &ahead;
+    assert_int_equal(define(&l, &ext), FKV_OK);
+    assert_ptr_equal(ext.commands[0].ahead, &ext.aheads[0]);
+    assert_true(ext.commands[0].command.flags & FKV_COMMAND_AHEAD);
+    fkv_extension_undefine(&ext);
+    library_init(&l);
+
+    REFUSE(l.provides[5] = &ahead; ahead.name = "X.GET",
+           "it says what \"X.GET\" looks at ahead, but provides no such "
+           "command with a key");
+    REFUSE(l.provides[5] = &ahead; ahead.name = "x", "an ahead is called "
+           "\"x\", but the name of a command is [A-Z][A-Z0-9._-]*, at most 32 "
+           "bytes");
+    ahead.name = "X.SET";
+    REFUSE(l.provides[5] = &ahead; l.command.first_key = 0;
+           l.command.last_key = 0; l.command.key_step = 0,
+           "it says what \"X.SET\" looks at ahead, but provides no such "
+           "command with a key");
+    REFUSE(l.provides[4] = &ahead; l.provides[5] = &ahead,
+           "it provides the ahead \"X.SET\" twice");
+    REFUSE(l.provides[5] = &ahead; ahead.elements = NULL,
+           "ahead of \"X.SET\" has no function");
 }
 
 
@@ -576,6 +624,7 @@ main(void)
         cmocka_unit_test(a_wrong_descriptor_is_refused),
         cmocka_unit_test(what_is_no_definition_is_refused),
         cmocka_unit_test(names_belong_to_the_extension),
+        cmocka_unit_test(what_is_looked_at_ahead_is_said_of_ones_own_command),
         cmocka_unit_test(a_command_needs_a_sound_shape),
         cmocka_unit_test(other_kinds_need_what_they_are_for),
         cmocka_unit_test(a_hook_needs_an_event_with_its_phase),
