@@ -142,6 +142,7 @@ struct ngx_stream_ferrokv_resp_s {
     unsigned                       eof:1;       /* nothing comes any more */
     unsigned                       ending:1;    /* closed when all is sent */
     unsigned                       broken:1;    /* closed at once */
+    unsigned                       farewell:1;  /* closed when it is idle */
     };
 
 

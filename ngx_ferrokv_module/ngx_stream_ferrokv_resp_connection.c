@@ -16,10 +16,14 @@
 /* How long a worker that shuts down waits for a client to take its replies. */
 #define NGX_STREAM_FERROKV_HOLD_MS  60000
 
+/* And for one more request of a client that is silent. */
+#define NGX_STREAM_FERROKV_LINGER_MS  1000
+
 
 static void ngx_stream_ferrokv_read_handler(ngx_event_t *rev);
 static void ngx_stream_ferrokv_write_handler(ngx_event_t *wev);
 static void ngx_stream_ferrokv_work_handler(ngx_event_t *ev);
+static void ngx_stream_ferrokv_go(ngx_stream_ferrokv_resp_t *resp);
 static void ngx_stream_ferrokv_gone(void *data);
 
 
@@ -147,6 +151,40 @@ ngx_stream_ferrokv_is_over(ngx_stream_ferrokv_resp_t *resp)
 }
 
 
+/*
+ * The worker shuts down.  A request that meets the end of its connection goes
+ * unanswered, and the protocol has no word to warn of that.  So the connection
+ * ends behind a reply, which is when a client knows that none of its requests
+ * is under way; what has come meanwhile is answered, too.  One that has been
+ * silent for so long that the worker cannot wait is closed as it is.
+ */
+
+static void
+ngx_stream_ferrokv_end(ngx_stream_ferrokv_resp_t *resp)
+{
+    ngx_connection_t  *c;
+
+    c = resp->session->connection;
+    c->read->ready = 1;
+
+    ngx_stream_ferrokv_go(resp);
+
+    if (!ngx_stream_ferrokv_is_idle(resp) || ngx_stream_ferrokv_is_over(resp)) {
+        ngx_post_event(&resp->work, &ngx_posted_events);
+        return;
+    }
+
+    if (resp->farewell) {
+        ngx_stream_ferrokv_close(resp);
+        return;
+    }
+
+    if (!c->read->timer_set) {
+        ngx_add_timer(c->read, NGX_STREAM_FERROKV_LINGER_MS);
+    }
+}
+
+
 static void
 ngx_stream_ferrokv_flush(ngx_stream_ferrokv_resp_t *resp)
 {
@@ -163,8 +201,12 @@ ngx_stream_ferrokv_flush(ngx_stream_ferrokv_resp_t *resp)
     rc = resp->broken ? NGX_ERROR
                       : ngx_stream_ferrokv_out_send(&resp->out, c);
 
-    fkv_meter_add(resp->conf->server.meter, output_bytes,
-                  size - resp->out.size);
+    size -= resp->out.size;
+    fkv_meter_add(resp->conf->server.meter, output_bytes, size);
+
+    if (size && ngx_exiting) {
+        resp->farewell = 1;
+    }
 
     if (rc == NGX_ERROR || ngx_handle_write_event(wev, 0) != NGX_OK) {
         ngx_stream_ferrokv_close(resp);
@@ -182,8 +224,13 @@ ngx_stream_ferrokv_flush(ngx_stream_ferrokv_resp_t *resp)
     c->idle = ngx_stream_ferrokv_is_idle(resp);
     ngx_stream_ferrokv_client_idle(resp, c->idle);
 
-    if (ngx_stream_ferrokv_is_over(resp) || (c->idle && ngx_exiting)) {
+    if (ngx_stream_ferrokv_is_over(resp)) {
         ngx_stream_ferrokv_close(resp);
+        return;
+    }
+
+    if (c->idle && ngx_exiting) {
+        ngx_stream_ferrokv_end(resp);
     }
 }
 
@@ -336,8 +383,13 @@ ngx_stream_ferrokv_read_handler(ngx_event_t *rev)
     c = rev->data;
     resp = ngx_stream_ferrokv_resp_of(c);
 
-    if (c->close) {
-        resp->broken = 1;
+    /* The worker shuts down, or its worker_shutdown_timeout is over. */
+
+    if (c->close || rev->timedout) {
+        resp->broken = c->error;
+        resp->farewell |= rev->timedout;
+        c->close = 0;
+        rev->timedout = 0;
         ngx_stream_ferrokv_flush(resp);
         return;
     }
