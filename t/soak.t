@@ -85,13 +85,16 @@ for (my $second = 1; $second <= $seconds; $second++) {
 }
 
 my @said = $load->finish;
-my ($bytes, $requests) = (0, 0);
+my ($bytes, $requests, $crossed) = (0, 0, 0);
 
 for my $client (@said) {
     is(join("\n", @{ $client->{odd} }), '', 'no request failed');
     $bytes += $client->{bytes};
     $requests += $client->{requests};
+    $crossed += $client->{crossed};
 }
+
+cmp_ok($crossed, '<=', $reloads, 'few requests crossed the end of a connection');
 
 $soak->latencies(map { $_->{seen} } @said);
 mkdir 'build';
@@ -101,10 +104,10 @@ ok($nginx->wait_until(sub { $nginx->leaving == 0 }, 20), 'old workers have left'
 trends() if $seconds >= JUDGED;
 
 diag sprintf 'soak: %d s, %d reloads, %d requests, %.1f MiB written, disk at most'
-    . ' %.1f MiB, memory (PSS) %.1f MiB, %d descriptors, longest wait %.1f ms%s',
+    . ' %.1f MiB, memory (PSS) %.1f MiB, %d descriptors, longest wait %.1f ms, %d requests sent twice%s',
     $seconds, $reloads, $requests, $bytes / 1048576,
     map({ $soak->most($_) } qw(disk_mib pss_mib files most_ms)),
-    $plotted ? '; build/soak/soak.png' : '';
+    $crossed, $plotted ? '; build/soak/soak.png' : '';
 
 $nginx->finish;
 done_testing();
@@ -132,7 +135,7 @@ sub trends {
 sub client {
     my ($i, $stop) = @_;
     my $self = { i => $i, n => 0, bytes => 0, odd => [], seen => [], waits => [],
-                 second => int time, requests => 0 };
+                 second => int time, requests => 0, crossed => 0 };
     my @does = ((\&overwrite) x 6, (\&expiring) x 6, (\&read_some) x 6,
                 \&prefix, (\&elements) x 3, \&large, (\&cached) x 3, (\&limited) x 3,
                 \&snapshot, \&list);
@@ -143,7 +146,7 @@ sub client {
     }
 
     count_second($self);
-    return { map { $_ => $self->{$_} } qw(bytes odd seen requests) };
+    return { map { $_ => $self->{$_} } qw(bytes odd seen requests crossed) };
 }
 
 
@@ -187,19 +190,24 @@ sub rest {
 }
 
 
+# A worker that leaves ends a kept connection behind an answer.  Who sees that
+# begins another; a request that has been sent before its end could be seen is lost
+# unanswered, and undone: TCP knows no way to prevent that.  It is sent again, on a
+# connection that nothing has been answered on, which is never closed so.
 sub resp {
     my ($self, @command) = @_;
     my $reply = timed($self, sub {
-        for my $try (1, 2) {
-            my $reply = eval {
-                ($self->{resp} //= Ferrokv::Resp->new($nginx->port(1)))
-                    ->cmd(@command) };
+        delete $self->{resp} if $self->{resp} && !$self->{resp}->quiet(0);
 
-            return $reply if !$@;
-            delete $self->{resp};
+        my $kept = $self->{resp};
+        my $reply = resp_try($self, @command);
+
+        if (!defined $self->{resp} && $kept) {
+            $self->{crossed}++;
+            $reply = resp_try($self, @command);
         }
 
-        return "no answer: $@";
+        return $reply;
     });
 
     $self->{bytes} += length for @command;
@@ -207,6 +215,18 @@ sub resp {
         if defined $reply && $reply =~ /^(?:[A-Z]+ |no answer)/
            && @{ $self->{odd} } < 10;
     return $reply;
+}
+
+
+sub resp_try {
+    my ($self, @command) = @_;
+    my $reply = eval {
+        ($self->{resp} //= Ferrokv::Resp->new($nginx->port(1)))->cmd(@command) };
+
+    return $reply if !$@;
+
+    delete $self->{resp};
+    return "no answer: $@";
 }
 
 
