@@ -46,6 +46,12 @@ typedef struct ngx_stream_ferrokv_table_s  ngx_stream_ferrokv_table_t;
 #define NGX_STREAM_FERROKV_TURNS_MAX   1024
 #define NGX_STREAM_FERROKV_PINNED_MAX  (1024 * 1024)
 
+/* In flight before anything is known of a client's replies. */
+#define NGX_STREAM_FERROKV_TURNS_FIRST  64
+
+/* So many times output_limit may wait behind a reply that is not there yet. */
+#define NGX_STREAM_FERROKV_KEPT_LIMITS  2
+
 
 /* The directive, of one server. */
 struct ngx_stream_ferrokv_resp_conf_s {
@@ -65,6 +71,7 @@ typedef struct {
     ngx_stream_ferrokv_resp_t     *resp;
     ngx_stream_ferrokv_chunk_t    *chunk;       /* where its bytes are */
     size_t                         bytes;       /* so many */
+    size_t                         kept;        /* of its reply, once done */
     fkv_str_t                     *argv;        /* ours while it goes on */
     unsigned                       argv_max;
     unsigned                       done:1;
@@ -118,6 +125,8 @@ struct ngx_stream_ferrokv_resp_s {
     ngx_queue_t                    turns;
     ngx_uint_t                     turns_n;
     size_t                         pinned;      /* bytes of theirs */
+    size_t                         kept;        /* of replies behind others */
+    size_t                         expected;    /* of a reply, at most, about */
     ngx_stream_ferrokv_turn_t     *last;        /* begun, not yet placed */
     ngx_stream_ferrokv_turn_t     *alone;       /* nothing begins before its
                                                    end */
@@ -211,6 +220,9 @@ ngx_stream_ferrokv_state_e ngx_stream_ferrokv_pipeline_run(
 
 /* The client has gone: what is suspended ends unheard.  How many there were. */
 ngx_uint_t ngx_stream_ferrokv_pipeline_leave(ngx_stream_ferrokv_resp_t *resp);
+
+/* Nobody is there any more: what only reads, or has ended, is given up. */
+void ngx_stream_ferrokv_pipeline_drop(ngx_stream_ferrokv_resp_t *resp);
 
 /* "+LINE", between two replies. */
 void ngx_stream_ferrokv_pipeline_say(ngx_stream_ferrokv_resp_t *resp,

@@ -91,9 +91,9 @@ ngx_stream_ferrokv_gone(void *data)
         ngx_delete_posted_event(&resp->next);
     }
 
-    (void) ngx_stream_ferrokv_pipeline_leave(resp);
-
     resp->session = NULL;
+
+    ngx_stream_ferrokv_pipeline_drop(resp);
 
     if (ngx_queue_empty(&resp->turns)) {
         ngx_stream_ferrokv_resp_free(resp);
@@ -517,6 +517,8 @@ ngx_stream_ferrokv_resp_init(ngx_stream_ferrokv_resp_t *resp,
     resp->session = s;
     resp->conf = fscf->resp;
     resp->store = store->fkv;
+    resp->expected = resp->conf->output_limit
+                     / NGX_STREAM_FERROKV_TURNS_FIRST;
     resp->log = c->log;
 
     resp->limits.bulk_max = ngx_min(ngx_max(store->options.value_max,

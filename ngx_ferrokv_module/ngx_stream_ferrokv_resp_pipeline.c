@@ -48,6 +48,7 @@ ngx_stream_ferrokv_turn_new(ngx_stream_ferrokv_resp_t *resp)
     turn->resp = resp;
     turn->chunk = NULL;
     turn->bytes = 0;
+    turn->kept = 0;
     turn->done = 0;
     turn->placed = 0;
 
@@ -59,6 +60,7 @@ static void
 ngx_stream_ferrokv_turn_free(ngx_stream_ferrokv_turn_t *turn)
 {
     fkv_exec_done(&turn->turn.exec);
+    turn->resp->kept -= turn->kept;
 
     if (turn->chunk) {
         ngx_stream_ferrokv_chunk_unpin(turn->chunk);
@@ -85,16 +87,17 @@ ngx_stream_ferrokv_turn_free(ngx_stream_ferrokv_turn_t *turn)
 /* A client that has not taken that much will not take the rest. */
 
 static ngx_uint_t
-ngx_stream_ferrokv_overrun(ngx_stream_ferrokv_resp_t *resp)
+ngx_stream_ferrokv_overrun(ngx_stream_ferrokv_resp_t *resp, size_t size,
+    size_t limit)
 {
-    if (resp->out.size <= resp->conf->output_limit) {
+    if (size <= limit) {
         return 0;
     }
 
     if (!resp->broken) {
         ngx_log_error(NGX_LOG_WARN, resp->log, 0,
                       "ferrokv: client closed: it has left %uz bytes of "
-                      "replies unread (output_limit)", resp->out.size);
+                      "replies unread (output_limit)", size);
 
         ngx_stream_ferrokv_resp_break(resp);
     }
@@ -113,7 +116,8 @@ ngx_stream_ferrokv_turn_say(ngx_stream_ferrokv_turn_t *turn)
     resp = turn->resp;
 
     if (resp->session == NULL || resp->broken || turn->turn.mute
-        || ngx_stream_ferrokv_overrun(resp))
+        || ngx_stream_ferrokv_overrun(resp, resp->out.size,
+                                      resp->conf->output_limit))
     {
         return;
     }
@@ -139,7 +143,10 @@ ngx_stream_ferrokv_pipeline_say(ngx_stream_ferrokv_resp_t *resp,
 {
     fkv__buf_t  *buf;
 
-    if (resp->broken || ngx_stream_ferrokv_overrun(resp)) {
+    if (resp->broken
+        || ngx_stream_ferrokv_overrun(resp, resp->out.size,
+                                      resp->conf->output_limit))
+    {
         return;
     }
 
@@ -222,6 +229,9 @@ ngx_stream_ferrokv_turn_done(ngx_stream_ferrokv_turn_t *turn)
     resp = turn->resp;
 
     turn->done = 1;
+    turn->kept = turn->turn.exec.reply.bytes.len;
+    resp->kept += turn->kept;
+    resp->expected = ngx_max(resp->expected - resp->expected / 8, turn->kept);
     fkv_session_end(&resp->client, &turn->turn);
 
     if (resp->alone == turn) {
@@ -256,6 +266,12 @@ ngx_stream_ferrokv_on_done(fkv_op_t *op)
     ngx_stream_ferrokv_release(resp);
 
     if (resp->session) {
+        (void) ngx_stream_ferrokv_overrun(resp, resp->out.size + resp->kept,
+                                          NGX_STREAM_FERROKV_KEPT_LIMITS
+                                          * resp->conf->output_limit
+                                          + fkv_options(resp->store)
+                                            ->value_max);
+
         ngx_stream_ferrokv_resp_post(resp);
 
     } else if (ngx_queue_empty(&resp->turns)) {
@@ -296,6 +312,43 @@ ngx_stream_ferrokv_pipeline_leave(ngx_stream_ferrokv_resp_t *resp)
     }
 
     return n;
+}
+
+
+/* What was done for a client that is gone; writes go on. */
+
+void
+ngx_stream_ferrokv_pipeline_drop(ngx_stream_ferrokv_resp_t *resp)
+{
+    ngx_queue_t                *q;
+    const fkv_command_t        *command;
+    ngx_stream_ferrokv_turn_t  *turn;
+
+    (void) ngx_stream_ferrokv_pipeline_leave(resp);
+
+    for (q = ngx_queue_head(&resp->turns);
+         q != ngx_queue_sentinel(&resp->turns);
+         q = ngx_queue_next(q))
+    {
+        turn = ngx_queue_data(q, ngx_stream_ferrokv_turn_t, queue);
+        command = turn->turn.request.command;
+
+        if (turn->done) {
+            fkv_exec_done(&turn->turn.exec);
+
+        } else if (!turn->turn.exec.multi && command
+                   && (command->flags & FKV_COMMAND_READ))
+        {
+            fkv_exec_done(&turn->turn.exec);
+
+            ngx_stream_ferrokv_turn_placed(turn);
+            ngx_stream_ferrokv_turn_done(turn);
+        }
+
+        turn->turn.mute = 1;
+    }
+
+    ngx_stream_ferrokv_release(resp);
 }
 
 
@@ -508,12 +561,23 @@ ngx_stream_ferrokv_parse(ngx_stream_ferrokv_resp_t *resp)
 }
 
 
+/*
+ * What goes on is expected to answer as much as what has ended; the first ones
+ * are few.  Where that is wrong, overrun() is the bound.
+ */
+
 static ngx_uint_t
 ngx_stream_ferrokv_full(ngx_stream_ferrokv_resp_t *resp)
 {
+    size_t  limit;
+
+    limit = resp->conf->output_limit;
+
     return resp->last || resp->alone
            || resp->turns_n >= NGX_STREAM_FERROKV_TURNS_MAX
-           || resp->pinned >= NGX_STREAM_FERROKV_PINNED_MAX;
+           || resp->pinned >= NGX_STREAM_FERROKV_PINNED_MAX
+           || resp->kept >= limit
+           || (resp->turns_n && resp->turns_n * resp->expected >= limit);
 }
 
 

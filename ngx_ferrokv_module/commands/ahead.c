@@ -175,7 +175,7 @@ static void
 elements_prefetch(fkv_t *store, unsigned ns,
     const fkv_ahead_elements_t *elements, bool put)
 {
-    ask_t  ask = { store, elements->requests, { NULL, NULL, NULL } };
+    ask_t  ask = { store, elements->requests, { .pieces = NULL } };
 
     if (elements->keys.n > 0) {
         fkv_prefetch_elements(store, ns, elements->keys.keys,

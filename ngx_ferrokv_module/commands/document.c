@@ -27,7 +27,7 @@ frame_init(frame_t *frame, fkv_t *store, uint64_t now_ms,
     frame->server = (fkv_server_t) { .store = store };
     frame->txn = (fkv__txn_t) { .n = 0 };
     frame->reply = (fkv_reply_t) { .rc = FKV_OK };
-    fkv__txn_init(&frame->txn, store, now_ms);
+    fkv__txn_init(&frame->txn, store, now_ms, 0);
 
     frame->call = (fkv_call_t) { .command = command, .now_ms = now_ms,
                                  .store = store, .reply = &frame->reply,

@@ -8,6 +8,7 @@
 #include "commands/read.h"
 #include "commands/rows.h"
 #include "commands/run.h"
+#include "commands/server.h"
 #include "commands/wait.h"
 #include "commands/write.h"
 
@@ -182,7 +183,7 @@ exec_failed(fkv__exec_t *own, int rc)
     fkv_str_t     said = fkv_refusal(own->store);
 
     reply->rc = FKV_OK;
-    fkv__run_failed(reply, rc);
+    fkv__run_failed(reply, fkv__run_why(own, rc));
 
     if (rc == FKV_EDENIED && said.len > 0) {
         fkv_reply_cut(reply, 0);
@@ -506,10 +507,22 @@ watches_add(fkv__exec_t *own)
 }
 
 
+static size_t
+bytes_max(const fkv_exec_t *exec)
+{
+    const fkv_server_t  *server = exec->server;
+
+    return ((server != NULL && server->output_max > 0)
+            ? server->output_max : FKV_EXEC_BYTES_MAX)
+           + fkv_options(exec->store)->value_max;
+}
+
+
 static int
 own_prepare(fkv__exec_t *own, fkv_exec_t *exec)
 {
-    int  rc;
+    int     rc;
+    size_t  max = bytes_max(exec);
 
     own->exec = exec;
     own->store = exec->store;
@@ -529,12 +542,13 @@ own_prepare(fkv__exec_t *own, fkv_exec_t *exec)
 
     exec->reply.bytes = own->spare;
     exec->reply.bytes.len = 0;
+    exec->reply.max = max;
     exec->reply.rc = FKV_OK;
     own->spare = (fkv__buf_t) { NULL, 0, 0 };
 
     fkv__txn_init(&own->txn, exec->store,
                   exec->now_ms != 0 ? exec->now_ms
-                                    : fkv_now_ms(exec->store));
+                                    : fkv_now_ms(exec->store), max);
 
     if (spares.random == 0) {
         random_seed(own);
@@ -561,7 +575,7 @@ static int
 exec_wrong(fkv__exec_t *own, int rc)
 {
     if (rc != FKV_EINVAL) {
-        fkv__run_failed(&own->exec->reply, rc);
+        fkv__run_failed(&own->exec->reply, fkv__run_why(own, rc));
     }
 
     fkv__own_placed(own, 0);

@@ -34,6 +34,13 @@ typedef struct {
     uint64_t          version;      /* 0 = it did not exist */
 } fkv_watch_t;
 
+/*
+ * What one may read, and what it may answer, is each bounded by the server's
+ * output_max, or by this if it has none, and one value more; the answer is an
+ * error then.  So what it holds in all is about six times that, at most.
+ */
+#define FKV_EXEC_BYTES_MAX  (64 * 1024 * 1024)
+
 typedef struct fkv__exec_s  fkv__exec_t;
 typedef struct fkv_exec_s   fkv_exec_t;
 

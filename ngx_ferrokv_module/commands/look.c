@@ -24,9 +24,12 @@ static int
 key_keep(fkv__look_t *look, fkv_str_t key)
 {
     fkv__buf_t  *keys = &look->keys;
+    int          rc = fkv__memory_count(&look->call.txn->kept,
+                                        HEAD_BYTES + key.len);
 
-    if (fkv__buf_reserve(keys, HEAD_BYTES + key.len) != FKV_OK) {
-        return FKV_ENOMEM;
+    if (rc != FKV_OK || fkv__buf_reserve(keys, HEAD_BYTES + key.len) != FKV_OK)
+    {
+        return (rc != FKV_OK) ? rc : FKV_ENOMEM;
     }
 
     fkv__put_le32(keys->data + keys->len, (uint32_t) key.len);
@@ -112,6 +115,7 @@ scan_begin(fkv__look_t *look, uint64_t snapshot)
         .on_entry = on_entry
     };
 
+    fkv__memory_uncount(&look->call.txn->kept, look->keys.len);
     look->kept = 0;
     look->keys.len = 0;
     look->last.len = 0;

@@ -24,13 +24,59 @@ pieces_free(fkv__piece_t *piece)
 }
 
 
+static size_t
+piece_bytes(const fkv__piece_t *piece)
+{
+    return (size_t) (piece->end - piece->bytes);
+}
+
+
+void
+fkv__memory_bound(fkv__memory_t *memory, size_t max)
+{
+    memory->max = max;
+    memory->refused = false;
+}
+
+
+int
+fkv__memory_count(fkv__memory_t *memory, size_t bytes)
+{
+    if (memory->max > 0
+        && (memory->bytes > memory->max
+            || bytes > memory->max - memory->bytes))
+    {
+        memory->refused = true;
+        return FKV_EBOUND;
+    }
+
+    memory->bytes += bytes;
+
+    return FKV_OK;
+}
+
+
+void
+fkv__memory_uncount(fkv__memory_t *memory, size_t bytes)
+{
+    memory->bytes -= bytes;
+}
+
+
 static fkv__piece_t *
 piece_add(fkv__memory_t *memory, size_t size)
 {
     size_t         bytes = fkv__max(size, PIECE_BYTES - sizeof(fkv__piece_t));
-    fkv__piece_t  *piece = fkv__alloc(sizeof(fkv__piece_t) + bytes);
+    fkv__piece_t  *piece;
+
+    if (fkv__memory_count(memory, bytes) != FKV_OK) {
+        return NULL;
+    }
+
+    piece = fkv__alloc(sizeof(fkv__piece_t) + bytes);
 
     if (piece == NULL) {
+        fkv__memory_uncount(memory, bytes);
         return NULL;
     }
 
@@ -108,8 +154,12 @@ fkv__memory_move(fkv__memory_t *to, fkv__memory_t *from)
 {
     fkv__piece_t  *last = from->pieces;
 
+    to->bytes += from->bytes;
+
     if (to->pieces == NULL) {
-        *to = *from;
+        to->pieces = from->pieces;
+        to->at = from->at;
+        to->end = from->end;
 
     } else if (last != NULL) {
 
@@ -121,7 +171,10 @@ fkv__memory_move(fkv__memory_t *to, fkv__memory_t *from)
         to->pieces->older = from->pieces;   /* the newest still has room */
     }
 
-    memset(from, 0, sizeof(*from));
+    from->pieces = NULL;
+    from->at = NULL;
+    from->end = NULL;
+    from->bytes = 0;
 }
 
 
@@ -130,18 +183,15 @@ fkv__memory_reset(fkv__memory_t *memory)
 {
     fkv__piece_t  *first = memory->pieces;
 
-    if (first == NULL) {
-        return;
-    }
-
-    if (first->older != NULL
-        || (size_t) (first->end - first->bytes) > PIECE_BYTES)
+    if (first == NULL || first->older != NULL
+        || piece_bytes(first) > PIECE_BYTES)
     {
         fkv__memory_done(memory);
         return;
     }
 
     memory->at = first->bytes;
+    memory->bytes = piece_bytes(first);
 }
 
 
@@ -149,5 +199,8 @@ void
 fkv__memory_done(fkv__memory_t *memory)
 {
     pieces_free(memory->pieces);
-    memset(memory, 0, sizeof(*memory));
+    memory->pieces = NULL;
+    memory->at = NULL;
+    memory->end = NULL;
+    memory->bytes = 0;
 }

@@ -3,6 +3,8 @@
  *
  * Shape      pieces in a list, the last one has room; the first, of an ordinary
  *            size, is kept for the next time
+ * Bound      of all that is held at one time, other things that belong to it
+ *            included; what would go beyond is refused like what is not there
  */
 
 #ifndef FKV_COMMANDS_MEMORY_H
@@ -16,7 +18,22 @@ typedef struct {
     fkv__piece_t  *pieces;      /* newest first; NULL: none yet */
     uint8_t       *at;
     uint8_t       *end;
+    size_t         bytes;       /* of pieces, and what else is counted */
+    size_t         max;         /* of them; 0 = any number */
+    bool           refused;     /* more was asked for */
 } fkv__memory_t;                /* zero-initialized: empty */
+
+/* Empty still, or again: what was refused is forgotten. */
+void fkv__memory_bound(fkv__memory_t *memory, size_t max);
+
+/*
+ * Bytes that are held elsewhere, with the same life.  FKV_OK · FKV_EBOUND they
+ * are too many, and not counted
+ */
+int  fkv__memory_count(fkv__memory_t *memory, size_t bytes);
+
+/* Such bytes are no longer held. */
+void fkv__memory_uncount(fkv__memory_t *memory, size_t bytes);
 
 /* Aligned for anything; NULL: there is none. */
 void *fkv__memory_alloc(fkv__memory_t *memory, size_t size);

@@ -30,9 +30,16 @@ token_add(fkv_reply_t *reply, fkv_reply_e type, int64_t n, size_t len)
     fkv__buf_t  *bytes = &reply->bytes;
     uint8_t     *p;
 
-    if (reply->rc != FKV_OK
-        || fkv__buf_reserve(bytes, HEAD_BYTES + len) != FKV_OK)
-    {
+    if (reply->rc != FKV_OK) {
+        return NULL;
+    }
+
+    if (reply->max > 0 && bytes->len + HEAD_BYTES + len > reply->max) {
+        reply->rc = FKV_EBOUND;
+        return NULL;
+    }
+
+    if (fkv__buf_reserve(bytes, HEAD_BYTES + len) != FKV_OK) {
         reply->rc = FKV_ENOMEM;
         return NULL;
     }

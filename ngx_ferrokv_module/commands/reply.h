@@ -3,7 +3,8 @@
  *
  * Shape    a string of tokens: a scalar, or an array, map, set or pairs and as
  *          many tokens behind it as it says (n of a map, n pairs: 2 n)
- * Errors   out of memory is kept in rc: whoever renders looks once
+ * Errors   out of memory is kept in rc: whoever renders looks once.  So is
+ *          that there was no room for all of it: it is not whole then
  *
  * A renderer (resp.h, json.h) walks the tokens with a reader; nested tokens
  * follow each other, so it needs no stack but for closing brackets.
@@ -33,7 +34,8 @@ typedef enum {
 
 typedef struct {
     fkv__buf_t  bytes;
-    int         rc;             /* FKV_OK or FKV_ENOMEM */
+    size_t      max;            /* bytes of tokens; 0 = any number */
+    int         rc;             /* FKV_OK, FKV_ENOMEM or FKV_EBOUND */
 } fkv_reply_t;                  /* zero-initialized: empty */
 
 void fkv_reply_null(fkv_reply_t *reply);

@@ -88,9 +88,13 @@ on_entry(fkv_scan_t *scan, fkv_str_t name, const fkv_value_t *value)
     fkv__buf_t   *met = &rows->met;
     size_t        len = value->data.len;
     uint8_t      *p;
+    int           rc = fkv__memory_count(&rows->txn->kept,
+                                         HEAD_BYTES + name.len + len);
 
-    if (fkv__buf_reserve(met, HEAD_BYTES + name.len + len) != FKV_OK) {
-        return FKV_ENOMEM;
+    if (rc != FKV_OK
+        || fkv__buf_reserve(met, HEAD_BYTES + name.len + len) != FKV_OK)
+    {
+        return (rc != FKV_OK) ? rc : FKV_ENOMEM;
     }
 
     p = met->data + met->len;
@@ -165,6 +169,7 @@ rows_begin(fkv__rows_t *rows, fkv__exec_t *own)
     const fkv__txn_key_t  *key = &own->txn.keys[rows->at];
     int                    rc;
 
+    fkv__memory_uncount(&own->txn.kept, rows->met.len);
     rows->begun = true;
     rows->met.len = 0;
 

@@ -10,6 +10,7 @@
 #include "commands/wait.h"
 
 #define KEYS_TOGETHER  16
+#define ERROR_ROOM     2048
 
 
 void
@@ -58,6 +59,12 @@ fkv__run_failed(fkv_reply_t *reply, int rc)
         fkv_reply_error(reply, "ERR corrupt data, see the error log");
         return;
 
+    case FKV_EBOUND:
+        fkv_reply_error(reply, "ERR it would take more memory than one "
+                        "command may, its answer included (output_limit and "
+                        "max_value together)");
+        return;
+
     case FKV_ETOOBIG:
         fkv_reply_error(reply, "ERR too much for one transaction: at most %u "
                         "keys, and with their elements a quarter of a "
@@ -66,6 +73,14 @@ fkv__run_failed(fkv_reply_t *reply, int rc)
     }
 
     fkv_reply_error(reply, "ERR %s", fkv_code_text(rc));
+}
+
+
+int
+fkv__run_why(const fkv__exec_t *own, int rc)
+{
+    return (rc == FKV_ENOMEM && fkv__txn_refused(&own->txn)) ? FKV_EBOUND
+                                                             : rc;
 }
 
 
@@ -290,9 +305,19 @@ run_one(fkv__exec_t *own, unsigned i, fkv_reply_t *reply)
     }
 
     reply->rc = FKV_OK;
-    fkv__run_failed(reply, rc);
+    fkv__run_failed(reply, fkv__run_why(own, rc));
 
     return FKV_EINVAL;
+}
+
+
+/* What is left for one of several; an error always has room. */
+static size_t
+reply_room(const fkv_reply_t *reply)
+{
+    size_t  len = reply->bytes.len;
+
+    return (len + ERROR_ROOM < reply->max) ? reply->max - len : ERROR_ROOM;
 }
 
 
@@ -319,6 +344,7 @@ run_several(fkv__exec_t *own)
         int  rc;
 
         fkv_reply_cut(&own->each, 0);
+        own->each.max = reply_room(&exec->reply);
         own->each.rc = FKV_OK;
         fkv__txn_mark(&own->txn);
 

@@ -22,6 +22,9 @@ bool fkv__run_blind(const fkv__exec_t *own);
  */
 int fkv__run(fkv__exec_t *own);
 
+/* FKV_ENOMEM for the bound of a command is FKV_EBOUND. */
+int fkv__run_why(const fkv__exec_t *own, int rc);
+
 /* The reply to a code that is a failure. */
 void fkv__run_failed(fkv_reply_t *reply, int rc);
 

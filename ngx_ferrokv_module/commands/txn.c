@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define KEEP_ROOM  64           /* keys: more are given back at the end */
+#define RUN_SHARES  4           /* a run copies, converts, sorts */
 
 /* How a key was before the command that has just begun. */
 typedef struct {
@@ -19,7 +20,8 @@ typedef struct {
 
 
 void
-fkv__txn_init(fkv__txn_t *txn, fkv_t *store, uint64_t now_ms)
+fkv__txn_init(fkv__txn_t *txn, fkv_t *store, uint64_t now_ms,
+    size_t bytes_max)
 {
     if (txn->keys == NULL) {
         txn->keys = txn->few;
@@ -41,6 +43,16 @@ fkv__txn_init(fkv__txn_t *txn, fkv_t *store, uint64_t now_ms)
     txn->rows = NULL;
     txn->hits = 0;
     txn->misses = 0;
+
+    fkv__memory_bound(&txn->kept, bytes_max);
+    fkv__memory_bound(&txn->run, RUN_SHARES * bytes_max);
+}
+
+
+bool
+fkv__txn_refused(const fkv__txn_t *txn)
+{
+    return txn->kept.refused || txn->run.refused;
 }
 
 

@@ -114,8 +114,15 @@ struct fkv__txn_s {
     jmp_buf          escape;    /* out of memory in a command */
 };
 
-/* Of a used one; a zero-initialized one is as if it had been. */
-void fkv__txn_init(fkv__txn_t *txn, fkv_t *store, uint64_t now_ms);
+/*
+ * Of a used one; a zero-initialized one is as if it had been.
+ *   bytes_max   of what it keeps; of what a run makes four times as much
+ */
+void fkv__txn_init(fkv__txn_t *txn, fkv_t *store, uint64_t now_ms,
+    size_t bytes_max);
+
+/* Has its bound kept something from it?  Then FKV_ENOMEM means that. */
+bool fkv__txn_refused(const fkv__txn_t *txn);
 
 /* Everything but what the next transaction may use again. */
 void fkv__txn_end(fkv__txn_t *txn);

@@ -88,6 +88,7 @@ fkv_answer_code(int rc)
         return FERROKV_EFULL;
 
     case FKV_ETOOBIG:
+    case FKV_EBOUND:
         return FERROKV_ETOOBIG;
 
     case FKV_EMISSING:

@@ -272,7 +272,7 @@ write_ask(const fkv_hook_list_t *list, const listed_t *listed,
                                .event = FERROKV_ON_WRITE, .db = change->ns,
                                .key = fkv_host_out(change->key) } };
     char           said[FKV_REFUSAL_BYTES] = "";
-    fkv__memory_t  memory = { NULL, NULL, NULL };
+    fkv__memory_t  memory = { .pieces = NULL };
     fkv_host_t     host;
     int            rc;
 
@@ -414,7 +414,7 @@ static void
 tell(const fkv_hook_list_t *list, const listed_t *listed, ask_t *ask,
     uint64_t now_ms)
 {
-    fkv__memory_t  memory = { NULL, NULL, NULL };
+    fkv__memory_t  memory = { .pieces = NULL };
     fkv_host_t     host;
 
     if (state_of(list, listed) == FERROKV_OK) {

@@ -632,7 +632,7 @@ fkv_host_run(fkv_host_t *host, fkv_host_pt fn, void *data)
 static int
 process_run(fkv_extension_t *extension, fkv_host_pt fn, void *data)
 {
-    fkv__memory_t  memory = { NULL, NULL, NULL };
+    fkv__memory_t  memory = { .pieces = NULL };
     fkv_host_t     host;
     int            rc;
 

@@ -200,7 +200,7 @@ type_weight(const fkv_type_t *type, const fkv_call_value_t *value)
     ferrokv_value  in = value_of(type, value);
     ask_t          ask = { .def = def_of(type), .what = "weight",
                            .value = &in };
-    fkv__memory_t  memory = { NULL, NULL, NULL };
+    fkv__memory_t  memory = { .pieces = NULL };
     fkv_host_t     host;
 
     fkv_host_init(&host, owner_of(type), NULL, FERROKV_IN_PURE, &memory);
@@ -292,7 +292,7 @@ static int
 merged(const fkv_type_t *type, const fkv_host_store_t *at, fkv_host_pt fn,
     ask_t *ask, fkv_str_t *data)
 {
-    fkv__memory_t  memory = { NULL, NULL, NULL };
+    fkv__memory_t  memory = { .pieces = NULL };
     fkv_host_t     host;
     int            rc;
 

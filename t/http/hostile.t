@@ -19,7 +19,7 @@ use Ferrokv::Http;
 use Ferrokv::Nginx;
 
 my $end = time + ($ENV{FKV_SECONDS} // 0);
-my $crowd = crowd(10_000);
+my $crowd = Ferrokv::Calm::crowd(10_000);
 
 my $nginx = Ferrokv::Nginx->new(<<'CONF', workers => 2, vars => { MANY => $crowd + 1000 });
 %%GLOBALS%%
@@ -98,21 +98,6 @@ ok(left(), 'nothing is left of what was aborted');
 
 $nginx->finish;
 done_testing();
-
-
-# As many as there may be descriptors for.
-sub crowd {
-    my ($wanted) = @_;
-
-    chomp(my $hard = `bash -c 'ulimit -Hn'`);
-    my $n = $hard eq 'unlimited' ? $wanted : min($wanted, $hard - 1000);
-
-    diag "$n connections, not $wanted: descriptors are limited to $hard"
-        if $n < $wanted;
-    system('prlimit', '--pid', $$, '--nofile=' . ($n + 1000) . ':') == 0
-        or die 'prlimit';
-    return $n;
-}
 
 
 sub files { return Ferrokv::Calm::files($nginx->workers) }

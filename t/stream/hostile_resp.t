@@ -13,20 +13,21 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use Ferrokv::Calm;
+use Ferrokv::Installed;
 use Ferrokv::Nginx;
 use Ferrokv::Resp;
 
-use constant {
-    CROWD => 2000,
-    OUTPUT_MIB => 4,
-};
+use constant OUTPUT_MIB => 4;
 
 my $end = time + ($ENV{FKV_SECONDS} // 0);
-my $nginx = Ferrokv::Nginx->new(<<'CONF', workers => 2, stream => 1);
+my $crowd = Ferrokv::Calm::crowd($ENV{FKV_SECONDS} ? 10_000 : 2000);
+my %vars = (EXTENSIONS => extension_conf(qw(hash list set)), MANY => $crowd + 1000);
+my $nginx = Ferrokv::Nginx->new(<<'CONF', workers => 2, stream => 1, vars => \%vars);
 %%GLOBALS%%
-worker_rlimit_nofile 4096;
+%%EXTENSIONS%%
+worker_rlimit_nofile %%MANY%%;
 ferrokv_store main path=%%DIR%%/store memory=32m max_value=4m;
-events { worker_connections 4096; }
+events { worker_connections %%MANY%%; }
 stream {
     server {
         listen 127.0.0.1:%%PORT%% reuseport backlog=4096;
@@ -52,7 +53,7 @@ my $files = Ferrokv::Calm::files($nginx->workers);
 $calm->during('peace', sub { sleep 1 });
 
 do {
-    $calm->during(CROWD . ' connections', \&connections);
+    $calm->during("$crowd connections", \&connections, 64);
     $calm->during('come and go', \&come_and_go);
     $calm->during('a byte at a time', \&slow_writers);
     $calm->during('100,000 commands at once', \&pipeline, 64);
@@ -67,6 +68,8 @@ do {
     $calm->during('lines without an end', \&endless_lines);
     $calm->during('huge keys and values', \&huge);
     $calm->during('MULTI without EXEC', \&multi, 128);
+    $calm->during('replies of any length', \&endless_replies, 128);
+    $calm->during('large replies behind others', \&behind_others, 128);
     $calm->during('large values of short commands', \&growth, 256);
     $calm->during('patterns', \&patterns);
     $calm->during('unknown commands', \&unknown);
@@ -134,7 +137,7 @@ sub reset_it {
 
 
 sub connections {
-    my @all = map { connection() } 1 .. CROWD;
+    my @all = map { connection() } 1 .. $crowd;
     my %seen;
 
     for (1 .. 2) {
@@ -142,11 +145,11 @@ sub connections {
         $seen{ $_->read }++ for @all;
     }
 
-    is_deeply(\%seen, { ok => 2 * CROWD }, CROWD . ' clients are served');
+    is_deeply(\%seen, { ok => 2 * $crowd }, "$crowd clients are served");
 }
 
 
-sub come_and_go { connection() for 1 .. CROWD }
+sub come_and_go { connection() for 1 .. $crowd }
 
 
 sub slow_writers {
@@ -357,6 +360,78 @@ sub multi {
     is_deeply(\%seen, {}, 'a queue has an end');
     ok($abort, 'then EXEC fails');
     is($redis->cmd('GET', 'queued'), undef, 'nothing of it was done');
+}
+
+
+# A few bytes that ask for gigabytes: what is read for one reply is bounded, and
+# so is the reply.
+sub endless_replies {
+    my %said;
+
+    $redis->cmd('SET', "large:$_", $_ x 1_000_000) for 0 .. 9;
+
+    # Ten MiB of elements, and keys as long as they may be.
+    for my $i (0 .. 199) {
+        my @many = map { "$i." . 'x' x 5000 . ".$_" } 0 .. 9;
+
+        $redis->cmd('HSET', 'hash', map { $_ => 'x' } @many);
+        $redis->cmd('RPUSH', 'list', @many);
+        $redis->cmd('SADD', 'set', @many);
+        $redis->cmd('SET', 'k' x 50_000 . $i, '');
+    }
+
+    my @asked = (
+        ['MGET', ('large') x 2000],
+        ['MGET', map { "large:$_" } 0 .. 9],
+        ['HGETALL', 'hash'], ['HKEYS', 'hash'], ['LRANGE', 'list', 0, -1],
+        ['SMEMBERS', 'set'], ['SRANDMEMBER', 'set', -1_000_000_000],
+        ['SUNION', 'set', 'set'], ['KEYS', '*'],
+        ['SCAN', 0, 'COUNT', 1_000_000]);
+
+    my $refused = qr/it\ would\ take\ more\ memory\ than\ one\ command\ may
+                     |it\ wants\ more\ than\ 64\ MiB\ of\ memory/x;
+
+    for my $round (1 .. 3) {
+        my @all = map { connection() } @asked;
+
+        $all[$_]->write(request(@{ $asked[$_] })) for 0 .. $#asked;
+
+        for my $i (0 .. $#asked) {
+            my $reply = $all[$i]->read;
+            my $name = "$asked[$i][0] $asked[$i][1]";
+
+            $said{"$name: " . substr $reply, 0, 200} = 1
+                if !Ferrokv::Resp::is_error($reply) || $reply !~ $refused;
+            $said{"$name: closed"} = 1 if $all[$i]->cmd('GET', 'short') ne 'ok';
+        }
+    }
+
+    is_deeply(\%said, {}, 'each is refused, and its client served');
+    is(length $redis->cmd('GET', 'large'), 1_000_000, 'a value is not');
+    is(scalar @{ $redis->cmd('MGET', ('large') x 7) }, 7, 'nor are several');
+
+    # In a transaction, too, and only those that are too large.
+    $redis->cmd('MULTI');
+    $redis->cmd('MGET', ('large') x 6) for 1 .. 3;
+    $redis->cmd('SET', 'short', 'ok');
+
+    my @replies = map { ref ne 'ARRAY' ? "$_" =~ s/ would.*//r : scalar @$_ }
+        @{ $redis->cmd('EXEC') };
+
+    is("@replies", '6 ERR it ERR it OK', 'a transaction has one bound');
+    $redis->cmd('DEL', 'hash', 'list', 'set', map { "large:$_" } 0 .. 9);
+    $redis->cmd('DEL', 'k' x 50_000 . $_) for 0 .. 199;
+}
+
+
+# What is done waits for what was asked before, and is bounded meanwhile.
+sub behind_others {
+    my @all = map { connection(rcvbuf => 4096) } 1 .. 8;
+
+    push_bytes($_, request('KEYS', '*' . '?*' x 50 . 'z')
+               . request('GET', 'large') x 500, 1) for @all;
+    is($redis->cmd('GET', 'short'), 'ok', 'nobody waits for them');
+    sleep 0.5;
 }
 
 

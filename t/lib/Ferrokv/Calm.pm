@@ -20,7 +20,7 @@ package Ferrokv::Calm;
 use strict;
 use warnings;
 
-use List::Util qw(max);
+use List::Util qw(max min);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -32,6 +32,7 @@ use constant {
     PAUSE   => 0.004,
     P99_MAX => 3,           # seconds
     MAX     => 8,
+    LEAST   => 0.2,         # that something takes
     GROWTH  => 32,          # MiB
 };
 
@@ -136,6 +137,21 @@ sub memory {
 }
 
 
+# So many connections, or as many as there may be descriptors for.
+sub crowd {
+    my ($wanted) = @_;
+
+    chomp(my $hard = `bash -c 'ulimit -Hn'`);
+    my $n = $hard eq 'unlimited' ? $wanted : min($wanted, $hard - 1000);
+
+    diag "$n connections, not $wanted: descriptors are limited to $hard"
+        if $n < $wanted;
+    system('prlimit', '--pid', $$, '--nofile=' . ($n + 1000) . ':') == 0
+        or die 'prlimit';
+    return $n;
+}
+
+
 # The descriptors of these processes.
 sub files {
     my $n = 0;
@@ -156,6 +172,11 @@ sub during {
 
     note $name;
     $code->();
+
+    # What is over at once would be met by nobody.
+    my $rest = $begin + LEAST - time;
+
+    sleep $rest if $rest > 0;
     push @{ $self->{times} }, [$name, $begin, time, $mib // GROWTH];
     sleep 0.1;
 }
