@@ -90,15 +90,16 @@ tell(const sim_figures_t *sum, uint64_t seeds, uint64_t first)
            "answers of damage, %llu jobs, %llu sectors lost, %llu writes, "
            "%llu acknowledged, %llu reads, %llu checks, %llu operands met, "
            "%llu elements, %llu uploads, %llu large values streamed, %llu "
-           "keys evicted, %llu flushes, %llu "
+           "keys evicted, %llu checkpoints opened, %llu flushes, %llu "
            "compactions, %llu yields, %llu switches\n",
            (unsigned long long) seeds, (unsigned long long) first,
            FIGURE(lives), FIGURE(cuts), FIGURE(deaths), FIGURE(kills),
            FIGURE(faults), FIGURE(misdirected), FIGURE(corrupt), FIGURE(jobs),
            FIGURE(lost_sectors), FIGURE(writes), FIGURE(acked),
            FIGURE(reads), FIGURE(checks), FIGURE(operands), FIGURE(elements),
-           FIGURE(uploads), FIGURE(streams), FIGURE(evicted), FIGURE(flushes),
-           FIGURE(compactions), FIGURE(yields), FIGURE(switches));
+           FIGURE(uploads), FIGURE(streams), FIGURE(evicted), FIGURE(copies),
+           FIGURE(flushes), FIGURE(compactions), FIGURE(yields),
+           FIGURE(switches));
 #undef FIGURE
 }
 

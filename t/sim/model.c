@@ -46,6 +46,7 @@ static sim_write_t  *writes;
 static uint32_t      writes_n, writes_room;
 static history_t     histories[SIM_KEYS];
 static chain_t       chain;             /* of the value last looked at */
+static bool          other;             /* it is no state of the store's */
 static found_t       found[SIM_KEYS];
 static uint64_t      time_max_ms;
 
@@ -54,6 +55,13 @@ void
 sim_model_begin(void)
 {
     writes_n = 0;
+}
+
+
+void
+sim_model_other(bool it_is)
+{
+    other = it_is;
 }
 
 
@@ -287,7 +295,7 @@ chain_check(unsigned key, const char *who)
 {
     sim_figures->operands += chain.n - !writes[chain.numbers[0]].merges;
 
-    for (unsigned i = 0; i < chain.n && !sim_misdirected(); i++) {
+    for (unsigned i = 0; i < chain.n && !sim_misdirected() && !other; i++) {
         operand_check(key, i, who);
     }
 }
@@ -453,7 +461,7 @@ sim_check_read(unsigned key, uint32_t number, uint64_t version, uint64_t lo,
 
 
 void
-sim_recovered(unsigned key, uint32_t number, uint64_t version)
+sim_found(unsigned key, uint32_t number, uint64_t version)
 {
     found[key].number = number;
     found[key].version = version;
@@ -465,79 +473,109 @@ sim_recovered(unsigned key, uint32_t number, uint64_t version)
 }
 
 
-/* Below this position everything must be there. */
+/* Everything is there up to this version. */
 static uint64_t
-recovered_position(void)
+found_newest(void)
 {
-    uint64_t  position = 0;
+    uint64_t  newest = 0;
+
+    for (unsigned key = 0; key < SIM_KEYS; key++) {
+        if (found[key].number != SIM_NEVER) {
+            newest = fkv__max(newest, found[key].version);
+        }
+    }
+
+    return newest;
+}
+
+
+static uint64_t
+durable_newest(void)
+{
+    uint64_t  newest = 0;
 
     for (unsigned key = 0; key < SIM_KEYS; key++) {
         const history_t  *history = &histories[key];
-
-        if (found[key].number != SIM_NEVER) {
-            position = fkv__max(position, found[key].version);
-        }
 
         for (unsigned i = 0; i < history->n; i++) {
             const sim_write_t  *w = &writes[history->numbers[i]];
 
             if (w->durable && w->fate != SIM_GONE) {
-                position = fkv__max(position, w->version);
+                newest = fkv__max(newest, w->version);
             }
         }
     }
 
-    return position;
+    return newest;
 }
 
 
 /* Of an update of which something was found nothing is missing. */
 static void
-check_whole(unsigned key, uint64_t now_ms)
+check_whole(unsigned key, uint64_t now_ms, const char *who)
 {
     const sim_write_t  *w = &writes[found[key].number];
 
     for (uint32_t i = 0; i < writes_n; i++) {
-        const sim_write_t  *other = &writes[i];
-        const found_t      *at = &found[other->key];
+        const sim_write_t  *w2 = &writes[i];
+        const found_t      *at = &found[w2->key];
 
-        if (other->update != w->update || other->fate == SIM_GONE
-            || other == w || at->version > w->version
+        if (w2->update != w->update || w2->fate == SIM_GONE
+            || w2 == w || at->version > w->version
             || chain_has(&at->chain, i))
         {
             continue;
         }
 
-        if (other->version != 0 && at->version >= other->version) {
+        if (w2->version != 0 && at->version >= w2->version) {
             continue;
         }
 
         if (at->number == SIM_NEVER
-            && may_be_hidden(other->key, 0, UINT64_MAX, now_ms))
+            && may_be_hidden(w2->key, 0, UINT64_MAX, now_ms))
         {
             continue;
         }
 
-        sim_fail("start: write %u of key %u is there, but not write %u of key "
-                 "%u, of the same update", found[key].number, key, i,
-                 other->key);
+        sim_fail("%s: write %u of key %u is there, but not write %u of key "
+                 "%u, of the same update", who, found[key].number, key, i,
+                 w2->key);
     }
+}
+
+
+/*
+ * A key that has expired comes back when the wall was set back and the store
+ * had not written down how late it was (clock_persist of duty.c).
+ */
+static bool
+may_live_again(const sim_write_t *w, const sim_write_t *newest)
+{
+    return w->fate != SIM_GONE && expires_until(w, time_max_ms)
+           && (w->version == 0 || w == newest);
 }
 
 
 static void
 forget_all_but_found(unsigned key)
 {
-    history_t      *history = &histories[key];
-    const found_t  *at = &found[key];
+    history_t          *history = &histories[key];
+    const found_t      *at = &found[key];
+    const sim_write_t  *newest = newest_below(key, UINT64_MAX);
+    unsigned            kept = 0;
 
     for (unsigned i = 0; i < history->n; i++) {
-        if (!chain_has(&at->chain, history->numbers[i])) {
-            writes[history->numbers[i]].fate = SIM_GONE;
+        sim_write_t  *w = &writes[history->numbers[i]];
+
+        if (at->number == SIM_NEVER && may_live_again(w, newest)) {
+            history->numbers[kept++] = history->numbers[i];
+
+        } else if (!chain_has(&at->chain, history->numbers[i])) {
+            w->fate = SIM_GONE;
         }
     }
 
-    history->n = 0;
+    history->n = kept;
 
     for (unsigned i = 0; i < at->chain.n; i++) {
         uint32_t  number = at->chain.numbers[i];
@@ -553,21 +591,35 @@ forget_all_but_found(unsigned key)
 }
 
 
-void
-sim_recovered_end(uint64_t now_ms)
+/* It is everything below a position, and nothing of what lies behind. */
+static void
+check_prefix(uint64_t position, uint64_t now_ms, const char *who)
 {
-    uint64_t  position = recovered_position();
-
     for (unsigned key = 0; key < SIM_KEYS; key++) {
-        sim_check_read(key, found[key].number, found[key].version,
-                       position + 1, UINT64_MAX, now_ms, now_ms, "start");
+        sim_check_read(key, found[key].number, found[key].version, position,
+                       UINT64_MAX, now_ms, now_ms, who);
     }
 
     for (unsigned key = 0; key < SIM_KEYS; key++) {
         if (found[key].number != SIM_NEVER && !sim_misdirected()) {
-            check_whole(key, now_ms);
+            check_whole(key, now_ms, who);
         }
     }
+}
+
+
+void
+sim_copied_end(uint64_t lo, uint64_t now_ms)
+{
+    check_prefix(fkv__max(lo, found_newest() + 1), now_ms, "checkpoint");
+}
+
+
+void
+sim_recovered_end(uint64_t now_ms)
+{
+    check_prefix(fkv__max(durable_newest(), found_newest()) + 1, now_ms,
+                 "start");
 
     for (unsigned key = 0; key < SIM_KEYS; key++) {
         forget_all_but_found(key);

@@ -6,6 +6,7 @@
  *            work.c    processes: workers and what they ask for, a helper
  *            write.c   what they write
  *            read.c    what they read
+ *            verify.c  all that a store holds, or a checkpoint
  *            operand.c an operator that remembers everything
  *            model.c   what was written, and what may be read
  *            disk.c    files, of which a cut loses what was not synced
@@ -64,6 +65,7 @@ typedef struct {
     uint64_t  uploads;          /* of large values, whole */
     uint64_t  streams;          /* of large values, read so */
     uint64_t  evicted;
+    uint64_t  copies;           /* checkpoints that were opened */
     uint64_t  flushes;
     uint64_t  compactions;
 } sim_figures_t;
@@ -361,10 +363,15 @@ void     sim_elements_check(uint32_t number, const uint32_t *elements,
 
 /*
  * A start: for each key its value was just looked at, then the end, which
- * forgets the rest.
+ * forgets the rest.  A checkpoint holds what lies below lo; nothing is
+ * forgotten.
  */
-void     sim_recovered(unsigned key, uint32_t number, uint64_t version);
+void     sim_found(unsigned key, uint32_t number, uint64_t version);
 void     sim_recovered_end(uint64_t now_ms);
+void     sim_copied_end(uint64_t lo, uint64_t now_ms);
+
+/* What is looked at is an older state: values must be whole, that is all. */
+void     sim_model_other(bool it_is);
 
 /* Everything that is known to be written fits together. */
 void     sim_check_history(void);
@@ -406,8 +413,9 @@ typedef struct {
 extern sim_load_t  sim_load;
 extern bool        sim_strict;      /* nothing was broken: no call may fail */
 
-/* May a call answer so? */
+/* May a call answer so?  Else the seed has failed. */
 bool  sim_allowed(int rc);
+void  sim_allow(int rc, const char *what);
 
 extern const fkv_log_t  sim_log;
 
@@ -416,8 +424,28 @@ void  sim_work_begin(void);
 void *sim_worker(void *proc);
 void *sim_helper(void *proc);
 
+/* One turn of an event loop, of which sim_on_turn() is told by the engine. */
+void  sim_loop(sim_proc_t *proc, int ms);
+void  sim_on_turn(void *proc);
+
+
+/* verify.c */
+
 /* By a worker that does nothing else: reads all keys after a start. */
 void  sim_verify(fkv_t *store);
+
+#define SIM_COPIES  6           /* checkpoints, by their numbers */
+
+/*
+ * One that has just been made is opened and read by a process of its own, or,
+ * if that reads another one, not.
+ */
+void  sim_copy_open(const fkv_t *store, unsigned number, uint64_t lo);
+bool  sim_copy_busy(void);
+void  sim_copies_begin(void);       /* a life */
+
+/* Any that there is can be opened, and its values are whole. */
+void  sim_copies_after_start(const fkv_t *store);
 
 
 /* world.c */

@@ -34,8 +34,8 @@ log_line(void *data, fkv_log_level_e level, const char *text)
 const fkv_log_t  sim_log = { log_line, NULL };
 
 
-static void
-on_turn(void *data)
+void
+sim_on_turn(void *data)
 {
     ((sim_proc_t *) data)->turn = true;
 }
@@ -115,6 +115,11 @@ job_end(work_t *work, int rc)
                  (unsigned long long) work->job.result);
     }
 
+    if (work->job.kind == FKV_JOB_CHECKPOINT && rc == FKV_OK && sim_chance(2))
+    {
+        sim_copy_open(work->proc->store, work->key, work->lo);
+    }
+
     sim_figures->jobs++;
     sim_work_end(work);
 }
@@ -130,7 +135,10 @@ job_done(fkv_op_t *op)
 static void
 job_start(work_t *work)
 {
-    int  rc, n = sprintf(work->names[0], "c%u", (unsigned) sim_below(6));
+    int  rc, n;
+
+    work->key = (unsigned) sim_below(SIM_COPIES);
+    n = sprintf(work->names[0], "c%u", work->key);
 
     work->job = (fkv_job_t) {
         .op = { .on_done = job_done, .data = work },
@@ -248,8 +256,8 @@ work_start(sim_proc_t *proc)
 
 
 /* One turn of an event loop. */
-static void
-loop(sim_proc_t *proc, int ms)
+void
+sim_loop(sim_proc_t *proc, int ms)
 {
     fkv_t         *store = proc->store;
     int64_t        timeout;
@@ -282,7 +290,8 @@ sim_worker(void *data)
     char         error[FKV_ERROR_BYTES];
     int          rc;
 
-    rc = fkv_attach(proc->store, FKV_WORKER, &sim_log, on_turn, proc, error);
+    rc = fkv_attach(proc->store, FKV_WORKER, &sim_log, sim_on_turn, proc,
+                    error);
 
     if (rc != FKV_OK) {
         sim_allow(rc, "fkv_attach");
@@ -299,7 +308,7 @@ sim_worker(void *data)
             snapshot_turn(proc->store);
         }
 
-        loop(proc, (int) sim_below(20));
+        sim_loop(proc, (int) sim_below(20));
     }
 
     fkv_detach(proc->store);
@@ -316,7 +325,8 @@ sim_helper(void *data)
     char         error[FKV_ERROR_BYTES];
     int          rc;
 
-    rc = fkv_attach(proc->store, FKV_HELPER, &sim_log, on_turn, proc, error);
+    rc = fkv_attach(proc->store, FKV_HELPER, &sim_log, sim_on_turn, proc,
+                    error);
 
     if (rc != FKV_OK) {
         sim_allow(rc, "fkv_attach");
@@ -333,140 +343,4 @@ sim_helper(void *data)
     sim_proc_end(proc);
 
     return NULL;
-}
-
-
-/* After a start. */
-
-static uint32_t  verified[SIM_ELEMENTS];
-
-
-static void
-verify_done(fkv_op_t *op)
-{
-    *(bool *) op->data = true;
-}
-
-
-static int
-verify_element(fkv_scan_t *scan, fkv_str_t name, const fkv_value_t *value)
-{
-    unsigned  i = (unsigned) (name.data[0] - 'a');
-
-    if (i >= SIM_ELEMENTS || value->data.len != sizeof(uint32_t)) {
-        sim_fail("start: an element that nobody wrote");
-    }
-
-    memcpy(&verified[i], value->data.data, sizeof(uint32_t));
-    (void) scan;
-
-    return FKV_OK;
-}
-
-
-static void
-verify_elements(sim_proc_t *proc, unsigned key, uint64_t now_ms,
-    uint32_t number, uint64_t stamp)
-{
-    bool        done = false;
-    char        name[SIM_KEY_BYTES];
-    int         rc;
-    fkv_scan_t  scan = {
-        .op = { .on_done = verify_done, .data = &done },
-        .store = proc->store,
-        .key = sim_key(key, name),
-        .stamp = stamp,
-        .now_ms = now_ms,
-        .on_entry = verify_element
-    };
-
-    memset(verified, 0xff, sizeof(verified));
-    rc = fkv_scan(&scan);
-
-    if (rc == FKV_AGAIN) {
-        while (!done) {
-            loop(proc, 100);
-        }
-
-        rc = scan.op.rc;
-    }
-
-    if (rc == FKV_OK) {
-        sim_elements_check(number, verified, "start");
-
-    } else if (!sim_misdirected()) {
-        sim_fail("after a start the elements of key %u cannot be read: %s",
-                 key, fkv_code_name(rc));
-    }
-}
-
-
-static void
-verify_key(sim_proc_t *proc, unsigned key, uint64_t now_ms)
-{
-    bool       done = false;
-    char       name[SIM_KEY_BYTES];
-    uint32_t   number = SIM_NEVER;
-    int        rc;
-    fkv_get_t  get = {
-        .op = { .on_done = verify_done, .data = &done },
-        .store = proc->store,
-        .key = sim_key(key, name),
-        .now_ms = now_ms,
-        .load_max = SIM_LOAD_MAX
-    };
-
-    rc = fkv_get(&get);
-
-    if (rc == FKV_AGAIN) {
-        while (!done) {
-            loop(proc, 100);
-        }
-
-        rc = get.op.rc;
-    }
-
-    if (rc != FKV_OK && rc != FKV_NOTFOUND && !sim_misdirected()) {
-        sim_fail("after a start key %u cannot be read: %s", key,
-                 fkv_code_name(rc));
-    }
-
-    if (rc == FKV_OK) {
-        number = sim_value_check(key, get.value.data, "start");
-    }
-
-    if (number != SIM_NEVER && get.value.stamp != 0) {
-        verify_elements(proc, key, now_ms, number, get.value.stamp);
-    }
-
-    sim_recovered(key, number, (rc == FKV_OK) ? get.value.version : 0);
-    fkv_get_done(&get);
-    sim_progress();
-}
-
-
-void
-sim_verify(fkv_t *store)
-{
-    sim_proc_t  *proc = sim_proc();
-    char         error[FKV_ERROR_BYTES];
-    uint64_t     now_ms;
-
-    proc->store = store;
-    proc->turn = false;
-
-    if (fkv_attach(store, FKV_WORKER, &sim_log, on_turn, proc, error)
-        != FKV_OK)
-    {
-        sim_fail("attach: %s", error);
-    }
-
-    now_ms = fkv_now_ms(store);
-
-    for (unsigned key = 0; key < SIM_KEYS; key++) {
-        verify_key(proc, key, now_ms);
-    }
-
-    sim_recovered_end(now_ms);
-    fkv_detach(store);
 }

@@ -150,7 +150,7 @@ everybody_leaves(fkv_t *store, sim_proc_t **procs, unsigned n)
 
     /* Long enough for the helper to look at every slot. */
 
-    while (sim_io_orphans()) {
+    while (sim_io_orphans() || sim_copy_busy()) {
         sim_sleep(100 * SIM_MS);
     }
 
@@ -207,6 +207,10 @@ start(void)
     twin = fkv__twin_new(store);
     sim_verify(twin);
     fkv__twin_free(twin);
+
+    if (sim_chance(3)) {
+        sim_copies_after_start(store);
+    }
 
     return store;
 }
@@ -378,6 +382,7 @@ life(void)
 
     sim_immortal(self, true);
     sim_work_begin();
+    sim_copies_begin();
     sim_plan.cut = SIM_FOREVER;
     sim_plan.kill_all = SIM_FOREVER;
     sim_plan.death = SIM_FOREVER;
