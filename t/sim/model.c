@@ -276,7 +276,6 @@ operand_check(unsigned key, unsigned i, const char *who)
 
     if (below == NULL
         || (i > 0 && below == &writes[chain.numbers[i - 1]])
-        || (i > 0 && below->version < writes[chain.numbers[i - 1]].version)
         || (i > 0 && writes[chain.numbers[i - 1]].version == 0)
         || (i == 0 && may_be_gone(below, w->version, w->at_ms)))
     {

@@ -290,7 +290,7 @@ static void
 world_plan(void)
 {
     sim_load = (sim_load_t) {
-        .depth = (unsigned) ANY_OF(1, 2, 4, 16),
+        .depth = (unsigned) ANY_OF(1, 2, 4, 16, 64),
         .value_scale = (unsigned) ANY_OF(64, 1000, 8000, 30000, 60000),
         .keys = (unsigned) ANY_OF(3, 12, SIM_KEYS, SIM_KEYS),
         .sync = (fkv_sync_e) ANY_OF(FKV_SYNC_ALWAYS, FKV_SYNC_ALWAYS,
@@ -327,6 +327,17 @@ world_plan(void)
         sim_load.evicts = (world.options.evict != FKV_EVICT_NONE);
         sim_load.keys = SIM_KEYS;
         sim_load.uploads_one_in = 3;
+    }
+
+    /* So much that arenas are used again, under who looks at them. */
+
+    if (sim_chance(6)) {
+        sim_load.value_scale = 60000;
+        sim_load.keys = 12;
+        sim_load.depth = 16;
+        sim_load.dawdles_one_in = 100;
+        world.options.blob_min = 0;
+        world.ops = 3000;
     }
 
     world.faults.ordered = sim_chance(2);
