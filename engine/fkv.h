@@ -609,7 +609,8 @@ fkv_str_t fkv_refusal(const fkv_t *store);
  *          base
  * partial  several operands as one, where base is not at hand; or NULL
  * fits     may they be on top of a value of another type, base?  NULL: yes
- *   key    the user's
+ *   chain  whose it is: the user's key, and the versions of the oldest and the
+ *          newest that is put together, base included
  *   ops    n of one type, the oldest first
  *   out    its bytes are the operator's, until its next call in this thread
  * FKV_OK · FKV_EMISSING it is not here · FKV_WRONGTYPE base is of another type
@@ -621,16 +622,23 @@ fkv_str_t fkv_refusal(const fkv_t *store);
  * are none.
  */
 typedef struct {
+    unsigned   ns;
+    fkv_str_t  key;
+    uint64_t   oldest;
+    uint64_t   newest;
+} fkv_chain_t;
+
+typedef struct {
     fkv_str_t  data;
     uint16_t   type;            /* beforehand that of base */
     uint16_t   encver;
 } fkv_merged_t;
 
 typedef struct {
-    int  (*full)(void *data, uint16_t type, fkv_str_t key,
+    int  (*full)(void *data, uint16_t type, const fkv_chain_t *chain,
              const fkv_value_t *base, const fkv_str_t *ops, unsigned n,
              fkv_merged_t *out);
-    int  (*partial)(void *data, uint16_t type, fkv_str_t key,
+    int  (*partial)(void *data, uint16_t type, const fkv_chain_t *chain,
              const fkv_str_t *ops, unsigned n, fkv_str_t *out);
     bool (*fits)(void *data, uint16_t type, uint16_t base);
 } fkv_merge_t;

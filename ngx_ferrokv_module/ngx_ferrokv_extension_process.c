@@ -195,23 +195,39 @@ ngx_ferrokv_ready(int fd, int events, void (*on_ready)(void *data, int events),
 
 
 static void
-ngx_ferrokv_on_crash(void *data, const char *name, bool quarantined)
+ngx_ferrokv_on_crash(void *data, const fkv_shared_crash_t *crash)
 {
     ngx_ferrokv_store_t *store = data;
 
-    ngx_uint_t  level;
+    u_char      *p, *last;
+    ngx_uint_t   level;
+    u_char       where[FKV_POISON_KEY_BYTES + 64];
+    char         key[FKV_POISON_KEY_BYTES];
 
     level = NGX_LOG_ERR;
+    p = where;
+    last = where + sizeof(where) - 1;
 
-    if (quarantined) {
+    if (crash->of.deaths) {
+        fkv_poison_key(&crash->of, key);
+        p = ngx_slprintf(p, last, ", in %s() of key \"%s\" in database %ud",
+                         crash->of.fn, key, crash->of.ns);
+    }
+
+    *p = '\0';
+
+    if (crash->quarantined || crash->of.deaths == FKV_POISON_DEATHS) {
         level = NGX_LOG_ALERT;
     }
 
     ngx_log_error(level, ngx_cycle->log, 0,
                   "ferrokv: extension \"%s\" was running when a process of "
-                  "store \"%V\" died%s", name, &store->name,
-                  quarantined ? ", once too often: it sleeps until the next "
-                                "reload" : "");
+                  "store \"%V\" died%s%s%s", crash->name, &store->name, where,
+                  crash->of.deaths == FKV_POISON_DEATHS
+                  ? ", once more: the value is put aside, who asks for it is "
+                    "answered with an error" : "",
+                  crash->quarantined
+                  ? ", once too often: it sleeps until the next reload" : "");
 }
 
 

@@ -179,8 +179,7 @@ ngx_http_ferrokv_read_typed(ngx_http_ferrokv_read_t *read)
 
     ngx_memzero(&document, sizeof(fkv__buf_t));
 
-    rc = fkv_document_get(get->store, &get->value, get->now_ms, &document,
-                          error);
+    rc = fkv_document_get(get, &document, error);
 
     if (rc == FKV_OK) {
         sent = ngx_http_ferrokv_read_document(read, &document);

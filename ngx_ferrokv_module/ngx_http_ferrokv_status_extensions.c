@@ -32,6 +32,8 @@ typedef struct {
 static ngx_http_ferrokv_extension_figure_t  ngx_http_ferrokv_ext_sums[] = {
     ngx_http_ferrokv_extension_figure(crashes, "crashes_total", "counter",
                                       "processes that died in it"),
+    ngx_http_ferrokv_extension_figure(aside, "values_aside", "gauge",
+                                      "values it has died of twice"),
     ngx_http_ferrokv_extension_figure(slow, "slow_calls_total", "counter",
                                       "calls that held up others too long"),
     ngx_http_ferrokv_extension_figure(kept, "memory_bytes", "gauge",

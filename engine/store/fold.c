@@ -125,19 +125,18 @@ fkv__fold_part(const fkv__operands_t *ops, const fkv__record_t *base,
 }
 
 
-/* The user's key; in room. */
+/* Whose it is; the user's key is in room. */
 static int
-fold_key(fkv_str_t ikey, fkv__buf_t *room, fkv_str_t *key)
+fold_key(fkv_str_t ikey, fkv__buf_t *room, fkv_chain_t *chain)
 {
-    unsigned  ns;
-    int       rc;
+    int  rc;
 
     if (fkv__buf_reserve(room, ikey.len) != FKV_OK) {
         return FKV_ENOMEM;
     }
 
-    rc = fkv__key_decode(ikey, &ns, room->data, &key->len);
-    key->data = room->data;
+    rc = fkv__key_decode(ikey, &chain->ns, room->data, &chain->key.len);
+    chain->key.data = room->data;
 
     return rc;
 }
@@ -185,7 +184,7 @@ room_append(fkv__buf_t *room, fkv_str_t str)
 
 /* Those of one type at a time, the oldest first; value is base and result. */
 static int
-fold_run(const fkv_t *store, fkv_str_t key, const fkv__operands_t *ops,
+fold_run(const fkv_t *store, fkv_chain_t *chain, const fkv__operands_t *ops,
     unsigned from, unsigned to, bool has_base, fkv_value_t *value,
     fkv__buf_t *room)
 {
@@ -204,8 +203,12 @@ fold_run(const fkv_t *store, fkv_str_t key, const fkv__operands_t *ops,
         return FKV_ENOMEM;
     }
 
+    chain->newest = fkv__operand(ops, from)->version;
+    chain->oldest = has_base ? value->version
+                             : fkv__operand(ops, to - 1)->version;
+
     rc = fold_code(merge->full(store->merge_data,
-                               fkv__operand(ops, from)->type, key,
+                               fkv__operand(ops, from)->type, chain,
                                has_base ? value : NULL, list, to - from,
                                &out));
     fkv__free(list);
@@ -225,6 +228,7 @@ fold_run(const fkv_t *store, fkv_str_t key, const fkv__operands_t *ops,
         value->size = out.data.len;
         value->type = out.type;
         value->encver = out.encver;
+        value->version = chain->newest;
     }
 
     return rc;
@@ -232,7 +236,7 @@ fold_run(const fkv_t *store, fkv_str_t key, const fkv__operands_t *ops,
 
 
 static int
-fold_runs(const fkv_t *store, fkv_str_t key, const fkv__operands_t *ops,
+fold_runs(const fkv_t *store, fkv_chain_t *chain, const fkv__operands_t *ops,
     const fkv__fold_part_t *part, fkv_value_t *value, fkv__buf_t *room)
 {
     bool      has_base = part->with_base;
@@ -248,7 +252,7 @@ fold_runs(const fkv_t *store, fkv_str_t key, const fkv__operands_t *ops,
             from--;
         }
 
-        rc = fold_run(store, key, ops, from, to, has_base, value, room);
+        rc = fold_run(store, chain, ops, from, to, has_base, value, room);
         has_base = true;
         to = from;
     }
@@ -264,7 +268,7 @@ fkv__fold(const fkv_t *store, fkv_str_t ikey, const fkv__operands_t *ops,
 {
     const fkv__operand_t  *newest = fkv__operand(ops, 0);
     fkv__buf_t             name = { 0 };
-    fkv_str_t              key;
+    fkv_chain_t            chain;
     size_t                 meta = 0;
     int                    rc;
 
@@ -287,10 +291,10 @@ fkv__fold(const fkv_t *store, fkv_str_t ikey, const fkv__operands_t *ops,
         }
     }
 
-    rc = fold_key(ikey, &name, &key);
+    rc = fold_key(ikey, &name, &chain);
 
     if (rc == FKV_OK) {
-        rc = fold_runs(store, key, ops, part, value, room);
+        rc = fold_runs(store, &chain, ops, part, value, room);
     }
 
     fkv__buf_done(&name);
@@ -317,8 +321,12 @@ fkv__fold_partly(const fkv_t *store, fkv_str_t ikey,
     fkv_str_t *out)
 {
     const fkv_merge_t  *merge = store->merge;
+    fkv_chain_t         chain = {
+        .oldest = fkv__operand(ops, from + n - 1)->version,
+        .newest = fkv__operand(ops, from)->version
+    };
     fkv__buf_t          name = { 0 };
-    fkv_str_t           key, merged = FKV_STR_NULL, *list;
+    fkv_str_t           merged = FKV_STR_NULL, *list;
     int                 rc;
 
     if (merge == NULL || merge->partial == NULL) {
@@ -326,11 +334,11 @@ fkv__fold_partly(const fkv_t *store, fkv_str_t ikey,
     }
 
     list = fold_list(ops, from, from + n);
-    rc = (list != NULL) ? fold_key(ikey, &name, &key) : FKV_ENOMEM;
+    rc = (list != NULL) ? fold_key(ikey, &name, &chain) : FKV_ENOMEM;
 
     if (rc == FKV_OK) {
         rc = fold_code(merge->partial(store->merge_data,
-                                      fkv__operand(ops, from)->type, key,
+                                      fkv__operand(ops, from)->type, &chain,
                                       list, n, &merged));
     }
 

@@ -250,6 +250,7 @@ merge_known(fkv_call_t *call, fkv__txn_key_t *known,
     const fkv_call_value_t *base, unsigned id, fkv_str_t operand)
 {
     const fkv_type_t  *type = fkv_types_by_id(fkv_types_of(call->store), id);
+    fkv_chain_t        chain = { .ns = known->ns, .key = known->key };
     fkv_str_t          data;
     fkv__wrote_t       wrote = { .what = FKV__WROTE_PUT,
                                  .type = (uint16_t) id };
@@ -264,7 +265,12 @@ merge_known(fkv_call_t *call, fkv__txn_key_t *known,
         return fkv_call_wrong_type(call, base);
     }
 
-    rc = type->full(type, known->key, base, &operand, 1, &data);
+    if (base != NULL) {
+        chain.oldest = base->version;
+        chain.newest = base->version;
+    }
+
+    rc = type->full(type, call->store, &chain, base, &operand, 1, &data);
 
     if (rc != FKV_OK) {
         return rc;

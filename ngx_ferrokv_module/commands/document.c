@@ -68,14 +68,14 @@ reply_failed(const fkv_reply_t *reply, fkv_reply_token_t *token, char *error)
 
 /* A frame of its own: what a jump finds here has not changed since. */
 static int
-output_run(const fkv_type_t *type, fkv_call_t *call,
+output_run(const fkv_type_t *type, fkv_call_t *call, fkv_str_t key,
     const fkv_call_value_t *value)
 {
     if (_setjmp(call->txn->escape) != 0) {
         return FKV_ENOMEM;
     }
 
-    return type->output(type, call, value);
+    return type->output(type, call, key, value);
 }
 
 
@@ -101,8 +101,8 @@ reply_put(const fkv_reply_t *reply, fkv__buf_t *out, char *error)
 
 
 static int
-output_of(const fkv_type_t *type, fkv_t *store, const fkv_value_t *value,
-    uint64_t now_ms, fkv__buf_t *out, char *error)
+output_of(const fkv_type_t *type, const fkv_get_t *get, fkv__buf_t *out,
+    char *error)
 {
     static const fkv_command_t  command = { .name = "GET", .arity = 2,
                                             .flags = FKV_COMMAND_READ };
@@ -110,9 +110,10 @@ output_of(const fkv_type_t *type, fkv_t *store, const fkv_value_t *value,
     fkv_call_value_t  copy;
     int               rc;
 
-    frame_init(&frame, store, now_ms, &command);
-    fkv__txn_value(&copy, value);
-    rc = output_run(type, &frame.call, &copy);
+    frame_init(&frame, get->store, get->now_ms, &command);
+    frame.call.ns = get->ns;
+    fkv__txn_value(&copy, &get->value);
+    rc = output_run(type, &frame.call, get->key, &copy);
 
     if (rc == FKV_OK || rc == FKV_EINVAL) {
         rc = reply_put(&frame.reply, out, error);
@@ -125,23 +126,22 @@ output_of(const fkv_type_t *type, fkv_t *store, const fkv_value_t *value,
 
 
 int
-fkv_document_get(fkv_t *store, const fkv_value_t *value, uint64_t now_ms,
-    fkv__buf_t *out, char *error)
+fkv_document_get(const fkv_get_t *get, fkv__buf_t *out, char *error)
 {
-    const fkv_type_t  *type = fkv_types_by_id(fkv_types_of(store),
-                                              value->type);
+    unsigned           id = get->value.type;
+    const fkv_type_t  *type = fkv_types_by_id(fkv_types_of(get->store), id);
 
-    if (fkv_types_missing(store, value->type, error)) {
+    if (fkv_types_missing(get->store, id, error)) {
         return FKV_EMISSING;
     }
 
     if (type->output == NULL) {
         (void) snprintf(error, FKV_DOCUMENT_ERROR, "the key holds a value of "
-                        "type \"%s\"", fkv_types_label(store, value->type));
+                        "type \"%s\"", fkv_types_label(get->store, id));
         return FKV_WRONGTYPE;
     }
 
-    return output_of(type, store, value, now_ms, out, error);
+    return output_of(type, get, out, error);
 }
 
 

@@ -12,14 +12,13 @@
 #define FKV_DOCUMENT_ERROR  512
 
 /*
- * Appends a document in JSON: what its type says of the value.  One string is
- * taken for a document as it is.
+ * Appends a document in JSON: what its type says of the value that was got.
+ * One string is taken for a document as it is.
  * FKV_OK · FKV_WRONGTYPE its type says nothing · FKV_EMISSING · FKV_ENOMEM
  * · FKV_EINVAL it has failed; of the last, and of the first two, error is a
  * sentence
  */
-int fkv_document_get(fkv_t *store, const fkv_value_t *value, uint64_t now_ms,
-    fkv__buf_t *out, char *error);
+int fkv_document_get(const fkv_get_t *get, fkv__buf_t *out, char *error);
 
 /*
  * Appends the value that a type makes of a document, and says what is to be

@@ -14,13 +14,14 @@
 
 /* Bytes that it stands for, as its type says if that is here. */
 static uint64_t
-value_weight(const fkv_call_t *call, const fkv_call_value_t *value)
+value_weight(const fkv_call_t *call, fkv_str_t key,
+    const fkv_call_value_t *value)
 {
     const fkv_type_t  *type = fkv_types_by_id(fkv_types_of(call->store),
                                               value->type);
 
-    return (type != NULL && type->weight != NULL) ? type->weight(type, value)
-                                                  : value->data.len;
+    return (type != NULL && type->weight != NULL)
+           ? type->weight(type, call, key, value) : value->data.len;
 }
 
 
@@ -53,7 +54,8 @@ memory_usage(fkv_call_t *call)
     if (rc == FKV_OK) {
         fkv_reply_int(call->reply,
                       (int64_t) (RECORD_BYTES + call->argv[2].len
-                                 + value_weight(call, &value)));
+                                 + value_weight(call, call->argv[2],
+                                                &value)));
 
     } else if (rc == FKV_NOTFOUND) {
         fkv_reply_null(call->reply);

@@ -162,7 +162,7 @@ typed_reply(fkv_call_t *call, const fkv_call_value_t *value)
         return fkv_call_wrong_type(call, value);
     }
 
-    return type->output(type, call, value);
+    return type->output(type, call, call->argv[1], value);
 }
 
 

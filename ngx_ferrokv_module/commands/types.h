@@ -34,25 +34,28 @@ struct fkv_type_s {
 
     /*
      * What the extension offers, or NULL; called as fkv_call_* functions are,
-     * with what they answer.  data is a value of this type.
+     * with what they answer.  value is one of this type, the key's; of output()
+     * and weight() in the selected database.
      */
     int        (*output)(const fkv_type_t *type, fkv_call_t *call,
-                     const fkv_call_value_t *value);
+                     fkv_str_t key, const fkv_call_value_t *value);
     int        (*input)(const fkv_type_t *type, fkv_call_t *call,
                      fkv_str_t text, fkv_str_t *data);
     int        (*recode)(const fkv_type_t *type, fkv_call_t *call,
-                     unsigned encver, fkv_str_t old, fkv_str_t *data);
-    uint64_t   (*weight)(const fkv_type_t *type,
-                     const fkv_call_value_t *value);
+                     unsigned ns, fkv_str_t key, const fkv_call_value_t *value,
+                     fkv_str_t *data);
+    uint64_t   (*weight)(const fkv_type_t *type, const fkv_call_t *call,
+                     fkv_str_t key, const fkv_call_value_t *value);
 
     /*
      * Operands, oldest first, put together with base (NULL: none); PURE: also
-     * in the helper's threads.  FKV_OK *data is of fkv__alloc()
-     * · FKV_WRONGTYPE base is of another type · FKV_ECORRUPT
+     * in the helper's threads.  chain->newest 0: nothing of it is written yet.
+     * FKV_OK *data is of fkv__alloc() · FKV_WRONGTYPE base is of another type
+     * · FKV_ECORRUPT
      */
-    int        (*full)(const fkv_type_t *type, fkv_str_t key,
-                     const fkv_call_value_t *base, const fkv_str_t *ops,
-                     unsigned n, fkv_str_t *data);
+    int        (*full)(const fkv_type_t *type, const fkv_t *store,
+                     const fkv_chain_t *chain, const fkv_call_value_t *base,
+                     const fkv_str_t *ops, unsigned n, fkv_str_t *data);
 };
 
 /* Of a store, in this process; NULL: there are none. */

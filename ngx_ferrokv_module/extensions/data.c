@@ -77,7 +77,8 @@ value_out(const fkv_call_value_t *value, const ferrokv_type *type,
  * FKV_OK · FKV_WRONGTYPE it is another's · failure
  */
 static int
-typed_out(fkv_host_t *host, fkv_call_value_t *value, ferrokv_value *out)
+typed_out(fkv_host_t *host, unsigned ns, fkv_str_t key,
+    fkv_call_value_t *value, ferrokv_value *out)
 {
     const fkv_type_t  *type;
     int                rc;
@@ -97,8 +98,7 @@ typed_out(fkv_host_t *host, fkv_call_value_t *value, ferrokv_value *out)
     if (value->encver != type->encver) {
 
         rc = (type->recode != NULL)
-             ? type->recode(type, host->call, value->encver, value->data,
-                            &value->data)
+             ? type->recode(type, host->call, ns, key, value, &value->data)
              : FKV_ECORRUPT;
 
         if (rc != FKV_OK) {
@@ -170,7 +170,7 @@ get_value(fkv_host_t *host, unsigned ns, fkv_str_t key, ferrokv_value *out)
     fkv_call_value_t  value;
     int               rc = fkv_call_get_any(host->call, ns, key, &value);
 
-    return (rc == FKV_OK) ? typed_out(host, &value, out) : rc;
+    return (rc == FKV_OK) ? typed_out(host, ns, key, &value, out) : rc;
 }
 
 

@@ -200,7 +200,9 @@ typedef struct {
  *            · FERROKV_NONE it stays as it is; or NULL.  Nobody calls it yet
  *   weight   bytes in memory that it stands for, of MEMORY USAGE; NULL: its
  *            length
- * All but output are PURE; bytes given to them may come from anybody.
+ * All but output are PURE; bytes given to them may come from anybody.  A value
+ * at which two processes have died in one of them, or in a merge operator, is
+ * not given to it any more: whoever asks gets ECORRUPT.
  */
 struct ferrokv_type {
     FERROKV_HEAD;                   /* what TYPE says: the part behind the dot,

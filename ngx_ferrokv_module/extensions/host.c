@@ -402,6 +402,28 @@ fkv_host_metric(const fkv_extension_t *extension, const fkv_t *store,
 
 
 bool
+fkv_host_aside(const fkv_extension_t *extension, const fkv_t *store,
+    unsigned i, fkv_poison_said_t *said)
+{
+    const fkv_host_store_t  *at = watched_at(extension, store);
+
+    return at != NULL
+           && fkv_poison_at(&at->shared->shm->poison, at->place, i, said);
+}
+
+
+unsigned
+fkv_host_forgive(const fkv_extension_t *extension, const fkv_t *store)
+{
+    const fkv_host_store_t  *at = watched_at(extension, store);
+
+    return (at != NULL) ? fkv_poison_forgive(&at->shared->shm->poison,
+                                             at->place)
+                        : 0;
+}
+
+
+bool
 fkv_host_quarantined(const fkv_host_store_t *at)
 {
     return at != NULL && at->shared != NULL
@@ -470,6 +492,7 @@ init(fkv_host_t *host, fkv_extension_t *extension, fkv_call_t *call,
     host->suspended = false;
     host->said = NULL;
     host->more = NULL;
+    host->ask = NULL;
     host->damaged_n = 0;
     host->rc = FKV_OK;
     host->failed = 0;
@@ -594,6 +617,7 @@ static int
 run_watched(fkv_host_t *host, fkv_host_pt fn, void *data)
 {
     const fkv_host_store_t  *at = host->at;
+    fkv_poison_shm_t        *poison;
     uint64_t                 before;
     int                      rc;
 
@@ -601,9 +625,20 @@ run_watched(fkv_host_t *host, fkv_host_pt fn, void *data)
         return run_measured(host, fn, data);
     }
 
-    before = fkv_shared_enter(at->shared, at->place);
+    poison = &at->shared->shm->poison;
+
+    if (host->ask != NULL && fkv_poison_is(poison, at->place, host->ask)) {
+        host->rc = FKV_ECORRUPT;
+        return FERROKV_ECORRUPT;
+    }
+
+    before = fkv_shared_enter(at->shared, at->place, host->ask);
     rc = run_measured(host, fn, data);
     fkv_shared_leave(at->shared, before);
+
+    if (host->ask != NULL) {
+        fkv_poison_answered(poison, at->place, host->ask);
+    }
 
     return rc;
 }

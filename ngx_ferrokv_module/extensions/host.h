@@ -50,6 +50,7 @@ struct fkv_host_s {
     fkv_hook_more_t     *more;          /* where its own map is written, by an
                                            OBSERVE of ON_WRITE; or NULL */
 
+    const fkv_poison_ask_t  *ask;       /* about which value; or NULL */
     unsigned             damaged_n;     /* values that a step could not read */
     fkv_str_t            damaged;       /* the first's key; of the call */
 
@@ -96,9 +97,10 @@ void fkv_host_in_store(fkv_host_t *host, const fkv_t *store);
 
 /*
  * Runs fn, which calls the extension, and returns what that has returned;
- * FERROKV_EMEMORY if it was left by a jump, host->rc says more then.  While it
- * runs the process's word (shared.h) says so, and it is measured: by the coarse
- * clock, so to a tick.
+ * FERROKV_EMEMORY if it was left by a jump, FERROKV_ECORRUPT if the value in
+ * ask is put aside (poison.h) and fn was not called: host->rc says more then.
+ * While it runs the process's word (shared.h) says so, and it is measured: by
+ * the coarse clock, so to a tick.
  */
 int fkv_host_run(fkv_host_t *host, fkv_host_pt fn, void *data);
 
@@ -130,6 +132,15 @@ bool fkv_host_figures(const fkv_extension_t *extension, const fkv_t *store,
     fkv_shared_state_t *state);
 bool fkv_host_metric(const fkv_extension_t *extension, const fkv_t *store,
     unsigned i, fkv_shared_figure_t *figure);
+
+/*
+ * Values that are put aside there: false if the i-th, below FKV_POISON_ROWS, is
+ * none of its; and all are asked again, how many there were.
+ */
+bool fkv_host_aside(const fkv_extension_t *extension, const fkv_t *store,
+    unsigned i, fkv_poison_said_t *said);
+unsigned fkv_host_forgive(const fkv_extension_t *extension,
+    const fkv_t *store);
 
 /* NULL: nothing is known of it there. */
 fkv_host_store_t *fkv_host_at(const fkv_extension_t *extension,

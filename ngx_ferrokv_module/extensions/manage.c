@@ -220,6 +220,41 @@ describe_figures(fkv_reply_t *reply, const fkv_catalog_t *catalog,
 }
 
 
+/* Values that it has died of, and that are not asked for any more. */
+static void
+describe_aside(fkv_reply_t *reply, const fkv_catalog_t *catalog,
+    const fkv_extension_t *extension)
+{
+    fkv_poison_said_t  said;
+    char               key[FKV_POISON_KEY_BYTES];
+    size_t             begin, n = 0;
+
+    fkv_reply_cstr(reply, "aside");
+    begin = fkv_reply_array_begin(reply);
+
+    for (unsigned i = 0; extension != NULL && i < FKV_POISON_ROWS; i++) {
+
+        if (!fkv_host_aside(extension, catalog->store, i, &said)) {
+            continue;
+        }
+
+        fkv_poison_key(&said, key);
+        fkv_reply_map(reply, 4);
+        fkv_reply_cstr(reply, "key");
+        fkv_reply_cstr(reply, key);
+        fkv_reply_cstr(reply, "database");
+        fkv_reply_int(reply, said.ns);
+        fkv_reply_cstr(reply, "function");
+        fkv_reply_cstr(reply, said.fn);
+        fkv_reply_cstr(reply, "deaths");
+        fkv_reply_int(reply, (int64_t) said.deaths);
+        n++;
+    }
+
+    fkv_reply_array_end(reply, begin, n);
+}
+
+
 void
 fkv_manage_describe(fkv_reply_t *reply, const fkv_catalog_t *catalog,
     const fkv_installed_t *in, const fkv_extension_t *extension)
@@ -227,7 +262,7 @@ fkv_manage_describe(fkv_reply_t *reply, const fkv_catalog_t *catalog,
     static const fkv_installed_t  nothing;
     const fkv_installed_t        *as = (in != NULL) ? in : &nothing;
 
-    fkv_reply_map(reply, 12);
+    fkv_reply_map(reply, 13);
     fkv_reply_cstr(reply, "name");
     fkv_reply_str(reply, in != NULL ? in->name : str_of(extension->name));
     fkv_reply_cstr(reply, "version");
@@ -247,6 +282,7 @@ fkv_manage_describe(fkv_reply_t *reply, const fkv_catalog_t *catalog,
     fkv_reply_str(reply, as->problem);
     describe_library(reply, extension);
     describe_figures(reply, catalog, extension);
+    describe_aside(reply, catalog, extension);
 }
 
 
@@ -354,8 +390,9 @@ fkv_manage_modules(fkv_text_t *text, const fkv_t *store, const char *eol)
             continue;
         }
 
-        fkv_text_add(text, ",crashes=%llu,slow=%llu,memory=%llu%s",
+        fkv_text_add(text, ",crashes=%llu,aside=%llu,slow=%llu,memory=%llu%s",
                      (unsigned long long) state.crashes,
+                     (unsigned long long) state.aside,
                      (unsigned long long) state.slow,
                      (unsigned long long) state.kept, eol);
 
@@ -609,6 +646,7 @@ update_edit(fkv_call_t *call, fkv_edit_t *edit,
     }
 
     /* who asks again wants what has failed to be tried again */
+    (void) fkv_host_forgive(extension, call->store);
     in->problem = FKV_STR_NULL;
     in->absent = 0;
 
@@ -840,6 +878,24 @@ drop_call(fkv_call_t *call)
 }
 
 
+static int
+forgive_call(fkv_call_t *call)
+{
+    const fkv_catalog_t  *catalog;
+    fkv_extension_t      *extension;
+    int                   rc;
+
+    rc = loaded_of(call, call->argv[2], &catalog, &extension);
+
+    if (rc == FKV_OK) {
+        fkv_reply_int(call->reply, fkv_host_forgive(extension,
+                                                    catalog->store));
+    }
+
+    return rc;
+}
+
+
 static const fkv_command_t  extension_subs[] = {
     { .name = "LIST", .arity = 2, .call = list_call,
       .group = "server", .since = "0.1",
@@ -863,6 +919,11 @@ static const fkv_command_t  extension_subs[] = {
       .flags = FKV_COMMAND_WRITE | FKV_COMMAND_ADMIN | FKV_COMMAND_UNSEEN,
       .usage = "name", .summary = "Brings its data to the schema of the "
                                   "library, or tries that again" },
+    { .name = "FORGIVE", .arity = 3, .call = forgive_call,
+      .group = "server", .since = "0.1",
+      .flags = FKV_COMMAND_ADMIN | FKV_COMMAND_UNSEEN,
+      .usage = "name", .summary = "Its values that were put aside, since "
+                                  "processes died of them, are read again" },
     { .name = "DROP", .arity = -3, .call = drop_call,
       .group = "server", .since = "0.1",
       .flags = FKV_COMMAND_WRITE | FKV_COMMAND_ADMIN | FKV_COMMAND_UNSEEN,

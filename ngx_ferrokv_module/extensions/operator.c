@@ -84,8 +84,9 @@ entry_here(const fkv_operators_t *operators, unsigned id)
 
 
 static int
-operator_full(void *data, uint16_t id, fkv_str_t key, const fkv_value_t *base,
-    const fkv_str_t *ops, unsigned n, fkv_merged_t *out)
+operator_full(void *data, uint16_t id, const fkv_chain_t *chain,
+    const fkv_value_t *base, const fkv_str_t *ops, unsigned n,
+    fkv_merged_t *out)
 {
     const entry_t     *entry = entry_here(data, id);
     fkv_call_value_t   value = { .type = 0 };
@@ -102,7 +103,7 @@ operator_full(void *data, uint16_t id, fkv_str_t key, const fkv_value_t *base,
         value.expire_at = base->expire_at;
     }
 
-    rc = fkv_type_full(&entry->type, entry->at, key,
+    rc = fkv_type_full(&entry->type, entry->at, chain,
                        (base != NULL) ? &value : NULL, ops, n, &out->data);
 
     if (rc != FKV_OK) {
@@ -117,8 +118,8 @@ operator_full(void *data, uint16_t id, fkv_str_t key, const fkv_value_t *base,
 
 
 static int
-operator_partial(void *data, uint16_t id, fkv_str_t key, const fkv_str_t *ops,
-    unsigned n, fkv_str_t *out)
+operator_partial(void *data, uint16_t id, const fkv_chain_t *chain,
+    const fkv_str_t *ops, unsigned n, fkv_str_t *out)
 {
     const entry_t  *entry = entry_here(data, id);
     int             rc;
@@ -127,7 +128,7 @@ operator_partial(void *data, uint16_t id, fkv_str_t key, const fkv_str_t *ops,
         return FKV_EMISSING;
     }
 
-    rc = fkv_type_partial(&entry->type, entry->at, key, ops, n, out);
+    rc = fkv_type_partial(&entry->type, entry->at, chain, ops, n, out);
 
     return (rc == FKV_OK) ? answer_keep(*out) : rc;
 }

@@ -103,21 +103,40 @@ fkv_shared_metric(const fkv_shared_t *shared, const char *name)
 }
 
 
-static int
-extension_add(fkv_shared_t *shared, const char *name)
+/* What another version has died of this one is asked again. */
+static void
+version_is(fkv_shared_t *shared, unsigned at, const char *version)
 {
-    unsigned  n = extensions_n(shared);
+    fkv_shared_extension_shm_t  *extension = &shared->shm->extensions[at];
 
-    if (fkv_shared_extension(shared, name) < FKV_SHARED_EXTENSIONS) {
-        return FKV_OK;
+    if (strncmp(extension->version, version, FKV_SHARED_NAME_MAX - 1) != 0) {
+        (void) fkv_poison_forgive(&shared->shm->poison, at);
+        (void) snprintf(extension->version, FKV_SHARED_NAME_MAX, "%s",
+                        version);
+    }
+}
+
+
+static int
+extension_add(fkv_shared_t *shared, const fkv_extension_t *extension)
+{
+    const char  *name = extension->name;
+    unsigned     at = fkv_shared_extension(shared, name);
+
+    if (at == FKV_SHARED_EXTENSIONS) {
+        at = extensions_n(shared);
+
+        if (at == FKV_SHARED_EXTENSIONS
+            || strlen(name) >= FKV_SHARED_NAME_MAX)
+        {
+            return FKV_EFULL;
+        }
+
+        memcpy(shared->shm->extensions[at].name, name, strlen(name) + 1);
+        __atomic_store_n(&shared->shm->extensions_n, at + 1, __ATOMIC_RELEASE);
     }
 
-    if (n == FKV_SHARED_EXTENSIONS || strlen(name) >= FKV_SHARED_NAME_MAX) {
-        return FKV_EFULL;
-    }
-
-    memcpy(shared->shm->extensions[n].name, name, strlen(name) + 1);
-    __atomic_store_n(&shared->shm->extensions_n, n + 1, __ATOMIC_RELEASE);
+    version_is(shared, at, extension->version);
 
     return FKV_OK;
 }
@@ -166,7 +185,7 @@ fkv_shared_configure(fkv_shared_t *shared, const fkv_extensions_t *set)
 
         const fkv_extension_t  *extension = set->list[i];
 
-        if (extension_add(shared, extension->name) != FKV_OK) {
+        if (extension_add(shared, extension) != FKV_OK) {
             rc = FKV_EFULL;
         }
 
@@ -212,23 +231,48 @@ crashed_too_often(fkv_shared_extension_shm_t *extension,
 }
 
 
+/* For a death that is explained. */
 static void
-crash_count(fkv_shared_t *shared, unsigned at, const fkv_shared_limit_t *limit)
+crash_forget(fkv_shared_extension_shm_t *extension, uint64_t ms)
+{
+    for (unsigned i = 0; i < FKV_SHARED_CRASHES; i++) {
+        if (__atomic_load_n(&extension->crashed_ms[i], __ATOMIC_RELAXED) == ms)
+        {
+            __atomic_store_n(&extension->crashed_ms[i], 0, __ATOMIC_RELAXED);
+            return;
+        }
+    }
+}
+
+
+static void
+crash_count(fkv_shared_t *shared, unsigned at,
+    const fkv_poison_note_shm_t *note, const fkv_shared_limit_t *limit)
 {
     fkv_shared_extension_shm_t  *extension = &shared->shm->extensions[at];
-    uint64_t                     n;
-    bool                         last = false;
+    fkv_shared_crash_t           crash = { .name = extension->name };
+    uint64_t                     n, before_ms;
+    bool                         aside;
+
+    fkv_poison_say(note, &crash.of);
+    crash.of.deaths = fkv_poison_died(&shared->shm->poison, at, note,
+                                      limit->now_ms, &before_ms);
+    aside = (crash.of.deaths >= FKV_POISON_DEATHS);
 
     n = __atomic_fetch_add(&extension->crashes, 1, __ATOMIC_RELAXED);
     __atomic_store_n(&extension->crashed_ms[n % FKV_SHARED_CRASHES],
-                     limit->now_ms, __ATOMIC_RELAXED);
+                     aside ? 0 : limit->now_ms, __ATOMIC_RELAXED);
 
-    if (crashed_too_often(extension, limit)) {
-        last = __atomic_exchange_n(&extension->quarantined, 1,
-                                   __ATOMIC_RELAXED) == 0;
+    if (aside) {
+        crash_forget(extension, before_ms);
     }
 
-    limit->on_crash(limit->data, extension->name, last);
+    if (crashed_too_often(extension, limit)) {
+        crash.quarantined = __atomic_exchange_n(&extension->quarantined, 1,
+                                                __ATOMIC_RELAXED) == 0;
+    }
+
+    limit->on_crash(limit->data, &crash);
 }
 
 
@@ -250,15 +294,19 @@ row_reap(fkv_shared_t *shared, fkv_shared_row_shm_t *row, bool vacant,
         uint64_t  word = __atomic_load_n(&row->words[i], __ATOMIC_RELAXED);
         uint64_t  at = (word & UINT32_MAX) - 1;
 
+        fkv_poison_note_shm_t  note;
+
         if (word == 0 || (!vacant && !is_dead(shared, word >> 32))) {
             continue;
         }
 
+        memcpy(&note, &row->notes[i], sizeof(note));
+
         if (__atomic_compare_exchange_n(&row->words[i], &word, 0, false,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)
+                                        __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)
             && at < extensions_n(shared))
         {
-            crash_count(shared, (unsigned) at, limit);
+            crash_count(shared, (unsigned) at, &note, limit);
         }
     }
 }
@@ -295,29 +343,34 @@ fkv_shared_attach(fkv_shared_t *shared, const fkv_t *store,
 
 
 /* Threads beyond share a word: then one of them is blamed, maybe wrongly. */
-static uint64_t *
-word_own(const fkv_shared_t *shared)
+static unsigned
+word_own(void)
 {
     if (thread_word == 0) {
         thread_word = __atomic_add_fetch(&thread_words, 1, __ATOMIC_RELAXED);
     }
 
-    return &shared->own->words[(thread_word - 1) % FKV_SHARED_WORDS];
+    return (thread_word - 1) % FKV_SHARED_WORDS;
 }
 
 
 uint64_t
-fkv_shared_enter(fkv_shared_t *shared, unsigned at)
+fkv_shared_enter(fkv_shared_t *shared, unsigned at,
+    const fkv_poison_ask_t *ask)
 {
+    unsigned   i;
     uint64_t  *word, before;
 
     if (shared->own == NULL || at >= FKV_SHARED_EXTENSIONS) {
         return 0;
     }
 
-    word = word_own(shared);
+    i = word_own();
+    word = &shared->own->words[i];
     before = __atomic_load_n(word, __ATOMIC_RELAXED);
     __atomic_store_n(word, word_of(shared->pid, at), __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    fkv_poison_note(&shared->own->notes[i], at, ask);
 
     return before;
 }
@@ -326,8 +379,12 @@ fkv_shared_enter(fkv_shared_t *shared, unsigned at)
 void
 fkv_shared_leave(fkv_shared_t *shared, uint64_t before)
 {
+    unsigned  i = word_own();
+
     if (shared->own != NULL) {
-        __atomic_store_n(word_own(shared), before, __ATOMIC_RELAXED);
+        fkv_poison_note(&shared->own->notes[i], 0, NULL);
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        __atomic_store_n(&shared->own->words[i], before, __ATOMIC_RELAXED);
     }
 }
 
@@ -417,6 +474,7 @@ fkv_shared_state(const fkv_shared_t *shared, const fkv_t *store, unsigned i,
 
     *state = (fkv_shared_state_t) {
         .name = extension->name,
+        .aside = fkv_poison_n(&shared->shm->poison, i),
         .crashes = __atomic_load_n(&extension->crashes, __ATOMIC_RELAXED),
         .quarantined = fkv_shared_quarantined(shared, i)
     };

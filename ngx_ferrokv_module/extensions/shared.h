@@ -9,18 +9,23 @@
  * Reloads    a name keeps its place as long as the store is open, so figures
  *            go on; there is room for so many names
  * Words      while a function of an extension runs, the process's word says
- *            which: its pid and the extension's place.  Two relaxed stores
- *            around every call.  Only the process itself stores, and whoever
- *            reads reads a dead process's: what that stored before it died is
- *            there, since it died behind it.  Threads of one process have
- *            words of their own
+ *            which: its pid and the extension's place, and a note beside it
+ *            at which key (poison.h).  A few relaxed stores around every call.
+ *            Only the process itself stores, and whoever reads reads a dead
+ *            process's: what that stored before it died is there, since it
+ *            died behind it.  Threads of one process have words of their own
  * Deaths     who attaches takes the words of the dead: of its own slot, of free
  *            slots, of pids that are no more; by a compare and exchange, so
  *            each death is counted once, and a word that a successor has
- *            stored meanwhile, with another pid, stays
+ *            stored meanwhile, with another pid, stays.  The note is copied
+ *            before that, as its successor writes one only after it has looked
+ *            for the word itself
  * Quarantine an extension that crashes too often in too short a time: said by
  *            one relaxed word that every call reads.  The next configuration
- *            clears it
+ *            clears it.  Deaths of a value that is put aside are not held
+ *            against it: it will not die of that again
+ * Versions   a configuration with another version of the library forgives what
+ *            the older one has died of
  * Figures    a row has one writer; who sums reads relaxed, so figures may be
  *            some calls apart.  A gauge counts in rows of living processes: a
  *            handle without extensions may have the slot of a dead one
@@ -33,6 +38,7 @@
 #define FKV_EXTENSIONS_SHARED_H
 
 #include "fkv.h"
+#include "extensions/poison.h"
 #include "extensions/set.h"
 
 #define FKV_SHARED_NAME_MAX    64
@@ -43,6 +49,7 @@
 
 typedef struct {
     char      name[FKV_SHARED_NAME_MAX];
+    char      version[FKV_SHARED_NAME_MAX];
     uint64_t  crashes;                  /* since the store was opened */
     uint64_t  crashed_ms[FKV_SHARED_CRASHES];   /* the last of them, 1970; 0:
                                                    before the configuration */
@@ -57,6 +64,7 @@ typedef struct {
 typedef struct {
     uint64_t  pid;                      /* whose row it was last */
     uint64_t  words[FKV_SHARED_WORDS];
+    fkv_poison_note_shm_t  notes[FKV_SHARED_WORDS];
     uint64_t  slow[FKV_SHARED_EXTENSIONS];
     uint64_t  kept[FKV_SHARED_EXTENSIONS];      /* bytes of a living process */
     uint64_t  figures[FKV_SHARED_METRICS];
@@ -68,10 +76,11 @@ typedef struct {
     fkv_shared_extension_shm_t  extensions[FKV_SHARED_EXTENSIONS];
     fkv_shared_metric_shm_t     metrics[FKV_SHARED_METRICS];
     fkv_shared_row_shm_t        rows[FKV_SLOTS];
+    fkv_poison_shm_t            poison;
 } fkv_shared_shm_t;
 
 _Static_assert(sizeof(fkv_shared_extension_shm_t)
-               == FKV_SHARED_NAME_MAX + 8 * (FKV_SHARED_CRASHES + 2),
+               == 2 * FKV_SHARED_NAME_MAX + 8 * (FKV_SHARED_CRASHES + 2),
                "no holes");
 
 typedef struct {
@@ -95,13 +104,19 @@ int fkv_shared_configure(fkv_shared_t *shared, const fkv_extensions_t *set);
 /*
  * In the child, as soon as it has a slot: deaths are counted.  An extension
  * that has crashed n times (0: never mind) within ms is in quarantine.
- *   on_crash   for each death; quarantined: this one was the last straw
+ *   on_crash   for each death
  */
+typedef struct {
+    const char         *name;
+    bool                quarantined;    /* this one was the last straw */
+    fkv_poison_said_t   of;             /* deaths 0: no key is known */
+} fkv_shared_crash_t;
+
 typedef struct {
     unsigned   n;
     uint64_t   ms;
     uint64_t   now_ms;
-    void     (*on_crash)(void *data, const char *name, bool quarantined);
+    void     (*on_crash)(void *data, const fkv_shared_crash_t *crash);
     void      *data;
 } fkv_shared_limit_t;
 
@@ -113,8 +128,13 @@ unsigned fkv_shared_extension(const fkv_shared_t *shared, const char *name);
 unsigned fkv_shared_metric(const fkv_shared_t *shared, const char *name);
 
 
-/* This thread runs the extension at this place; what it ran before. */
-uint64_t fkv_shared_enter(fkv_shared_t *shared, unsigned at);
+/*
+ * This thread runs the extension at this place; what it ran before.
+ *   ask   about a value of the store's; or NULL.  What runs then makes no such
+ *         call itself
+ */
+uint64_t fkv_shared_enter(fkv_shared_t *shared, unsigned at,
+    const fkv_poison_ask_t *ask);
 void fkv_shared_leave(fkv_shared_t *shared, uint64_t before);
 
 static inline bool
@@ -145,6 +165,7 @@ typedef struct {
     uint64_t     crashes;
     uint64_t     slow;
     uint64_t     kept;
+    uint64_t     aside;                 /* values */
     bool         quarantined;
 } fkv_shared_state_t;
 

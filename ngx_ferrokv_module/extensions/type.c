@@ -78,6 +78,16 @@ garbage(fkv_host_t *host, const ask_t *ask)
 }
 
 
+/* A value as it stands in the store, or will: then its version is 0. */
+static fkv_poison_ask_t
+ask_value(fkv_poison_fn_e fn, unsigned ns, fkv_str_t key,
+    const fkv_call_value_t *value)
+{
+    return (fkv_poison_ask_t) { fn, { ns, key, value->version,
+                                      value->version } };
+}
+
+
 /* In the frame of a command that works on values of this type. */
 static void
 host_begin(fkv_host_t *host, const fkv_type_t *type, fkv_call_t *call)
@@ -118,15 +128,18 @@ output_run(fkv_host_t *host, void *data)
 
 
 static int
-type_output(const fkv_type_t *type, fkv_call_t *call,
+type_output(const fkv_type_t *type, fkv_call_t *call, fkv_str_t key,
     const fkv_call_value_t *value)
 {
-    ferrokv_value  in = value_of(type, value);
-    ask_t          ask = { .def = def_of(type), .what = "output",
-                           .value = &in };
-    fkv_host_t     host;
+    ferrokv_value     in = value_of(type, value);
+    ask_t             ask = { .def = def_of(type), .what = "output",
+                              .value = &in };
+    fkv_poison_ask_t  about = ask_value(FKV_POISON_OUTPUT, call->ns, key,
+                                        value);
+    fkv_host_t        host;
 
     host_begin(&host, type, call);
+    host.ask = &about;
     host.says = true;
 
     return fkv_answer(&host, fkv_host_run(&host, output_run, &ask));
@@ -169,14 +182,17 @@ recode_run(fkv_host_t *host, void *data)
 
 
 static int
-type_recode(const fkv_type_t *type, fkv_call_t *call, unsigned encver,
-    fkv_str_t old, fkv_str_t *data)
+type_recode(const fkv_type_t *type, fkv_call_t *call, unsigned ns,
+    fkv_str_t key, const fkv_call_value_t *value, fkv_str_t *data)
 {
-    ask_t       ask = { .def = def_of(type), .what = "recode",
-                        .encver = encver, .bytes = fkv_host_out(old) };
-    fkv_host_t  host;
+    ask_t             ask = { .def = def_of(type), .what = "recode",
+                              .encver = value->encver,
+                              .bytes = fkv_host_out(value->data) };
+    fkv_poison_ask_t  about = ask_value(FKV_POISON_RECODE, ns, key, value);
+    fkv_host_t        host;
 
     host_begin(&host, type, call);
+    host.ask = &about;
 
     return made(&host, &ask, fkv_host_run(&host, recode_run, &ask), data);
 }
@@ -195,15 +211,20 @@ weight_run(fkv_host_t *host, void *data)
 
 
 static uint64_t
-type_weight(const fkv_type_t *type, const fkv_call_value_t *value)
+type_weight(const fkv_type_t *type, const fkv_call_t *call, fkv_str_t key,
+    const fkv_call_value_t *value)
 {
-    ferrokv_value  in = value_of(type, value);
-    ask_t          ask = { .def = def_of(type), .what = "weight",
-                           .value = &in };
-    fkv__memory_t  memory = { .pieces = NULL };
-    fkv_host_t     host;
+    ferrokv_value     in = value_of(type, value);
+    ask_t             ask = { .def = def_of(type), .what = "weight",
+                              .value = &in, .weight = value->data.len };
+    fkv_poison_ask_t  about = ask_value(FKV_POISON_WEIGHT, call->ns, key,
+                                        value);
+    fkv__memory_t     memory = { .pieces = NULL };
+    fkv_host_t        host;
 
     fkv_host_init(&host, owner_of(type), NULL, FERROKV_IN_PURE, &memory);
+    fkv_host_in_store(&host, call->store);
+    host.ask = &about;
     (void) fkv_host_run(&host, weight_run, &ask);
     fkv__memory_done(&memory);
 
@@ -290,13 +311,14 @@ out_copy(const ask_t *ask, fkv_str_t *data)
 /* Without a call: whoever reads gets the failure. */
 static int
 merged(const fkv_type_t *type, const fkv_host_store_t *at, fkv_host_pt fn,
-    ask_t *ask, fkv_str_t *data)
+    const fkv_poison_ask_t *about, ask_t *ask, fkv_str_t *data)
 {
     fkv__memory_t  memory = { .pieces = NULL };
     fkv_host_t     host;
     int            rc;
 
     fkv_host_init_pure(&host, owner_of(type), at, &memory);
+    host.ask = about;
     rc = fkv_host_run(&host, fn, ask);
 
     if (rc == FERROKV_OK && out_check(ask, FKV_VALUE_MAX_MAX) == FKV_OK) {
@@ -314,14 +336,15 @@ merged(const fkv_type_t *type, const fkv_host_store_t *at, fkv_host_pt fn,
 
 int
 fkv_type_full(const fkv_type_t *type, const fkv_host_store_t *at,
-    fkv_str_t key, const fkv_call_value_t *base, const fkv_str_t *ops,
-    unsigned n, fkv_str_t *data)
+    const fkv_chain_t *chain, const fkv_call_value_t *base,
+    const fkv_str_t *ops, unsigned n, fkv_str_t *data)
 {
-    ferrokv_value  in;
-    ask_t          ask = { .def = def_of(type), .what = "full",
-                           .key = fkv_host_out(key),
-                           .ops = (const ferrokv_str *) (const void *) ops,
-                           .ops_n = n };
+    fkv_poison_ask_t  about = { FKV_POISON_FULL, *chain };
+    ferrokv_value     in;
+    ask_t             ask = { .def = def_of(type), .what = "full",
+                              .key = fkv_host_out(chain->key),
+                              .ops = (const ferrokv_str *) (const void *) ops,
+                              .ops_n = n };
 
     if (ask.def->merge == NULL) {
         return FKV_EMISSING;
@@ -338,33 +361,36 @@ fkv_type_full(const fkv_type_t *type, const fkv_host_store_t *at,
         ask.encver = base->encver;
     }
 
-    return merged(type, at, full_run, &ask, data);
+    return merged(type, at, full_run, &about, &ask, data);
 }
 
 
 int
 fkv_type_partial(const fkv_type_t *type, const fkv_host_store_t *at,
-    fkv_str_t key, const fkv_str_t *ops, unsigned n, fkv_str_t *data)
+    const fkv_chain_t *chain, const fkv_str_t *ops, unsigned n,
+    fkv_str_t *data)
 {
-    ask_t  ask = { .def = def_of(type), .what = "partial",
-                   .key = fkv_host_out(key),
-                   .ops = (const ferrokv_str *) (const void *) ops,
-                   .ops_n = n };
+    fkv_poison_ask_t  about = { FKV_POISON_PARTIAL, *chain };
+    ask_t             ask = { .def = def_of(type), .what = "partial",
+                              .key = fkv_host_out(chain->key),
+                              .ops = (const ferrokv_str *) (const void *) ops,
+                              .ops_n = n };
 
     if (ask.def->merge == NULL || ask.def->merge->partial == NULL) {
         return FKV_EMISSING;
     }
 
-    return merged(type, at, partial_run, &ask, data);
+    return merged(type, at, partial_run, &about, &ask, data);
 }
 
 
 static int
-type_full(const fkv_type_t *type, fkv_str_t key, const fkv_call_value_t *base,
+type_full(const fkv_type_t *type, const fkv_t *store,
+    const fkv_chain_t *chain, const fkv_call_value_t *base,
     const fkv_str_t *ops, unsigned n, fkv_str_t *data)
 {
-    return fkv_type_full(type, owner_of(type)->host.stores, key, base, ops, n,
-                         data);
+    return fkv_type_full(type, fkv_host_at(owner_of(type), store), chain, base,
+                         ops, n, data);
 }
 
 

@@ -315,15 +315,17 @@ flush(void)
 
 /* The operator appends. */
 static int
-full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
-    const fkv_str_t *ops, unsigned n, fkv_merged_t *out)
+full(void *data, uint16_t type, const fkv_chain_t *chain,
+    const fkv_value_t *base, const fkv_str_t *ops, unsigned n,
+    fkv_merged_t *out)
 {
     static __thread uint8_t  room[1 << 20];
     size_t                   len = 0;
 
     (void) data;
     assert_int_equal(type, TYPE);
-    assert_true(key.len > 0 && n > 0);
+    assert_true(chain->key.len > 0 && n > 0);
+    assert_true(chain->oldest <= chain->newest);
 
     if (base != NULL && base->data.len > 0) {
         memcpy(room, base->data.data, base->data.len);
@@ -346,11 +348,11 @@ full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
 
 
 static int
-partial(void *data, uint16_t type, fkv_str_t key, const fkv_str_t *ops,
-    unsigned n, fkv_str_t *out)
+partial(void *data, uint16_t type, const fkv_chain_t *chain,
+    const fkv_str_t *ops, unsigned n, fkv_str_t *out)
 {
     fkv_merged_t  merged = { .type = type };
-    int           rc = full(data, type, key, NULL, ops, n, &merged);
+    int           rc = full(data, type, chain, NULL, ops, n, &merged);
 
     *out = merged.data;
 

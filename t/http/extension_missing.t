@@ -370,7 +370,7 @@ subtest 'as long as it is there' => sub {
     is_deeply([ map { +{ @$_ } } @{ result('ferrokv.extension', 'hooks') } ],
               status('hooks'), 'HOOKS says the same');
     is_deeply(module_lines(), [ ('module:name=box,ver=1.0.0,schema=0,'
-              . 'state=installed,crashes=0,slow=0,memory=0') x 2 ],
+              . 'state=installed,crashes=0,aside=0,slow=0,memory=0') x 2 ],
               'INFO, and the status for people');
     is(result('box.fill', "e$_", 50), 'OK', "e$_, with elements") for 1 .. 4;
     is(result('box.count', 'e1'), 50, 'which are counted');

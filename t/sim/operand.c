@@ -31,12 +31,13 @@ put_together(fkv_str_t base, const fkv_str_t *ops, unsigned n, fkv_str_t *out)
 
 
 static int
-full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
-    const fkv_str_t *ops, unsigned n, fkv_merged_t *out)
+full(void *data, uint16_t type, const fkv_chain_t *chain,
+    const fkv_value_t *base, const fkv_str_t *ops, unsigned n,
+    fkv_merged_t *out)
 {
     (void) data;
     (void) type;
-    (void) key;
+    (void) chain;
 
     return put_together(base != NULL ? base->data : (fkv_str_t) { NULL, 0 },
                         ops, n, &out->data);
@@ -44,12 +45,12 @@ full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
 
 
 static int
-partial(void *data, uint16_t type, fkv_str_t key, const fkv_str_t *ops,
-    unsigned n, fkv_str_t *out)
+partial(void *data, uint16_t type, const fkv_chain_t *chain,
+    const fkv_str_t *ops, unsigned n, fkv_str_t *out)
 {
     (void) data;
     (void) type;
-    (void) key;
+    (void) chain;
 
     return put_together((fkv_str_t) { NULL, 0 }, ops, n, out);
 }

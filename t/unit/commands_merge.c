@@ -34,13 +34,14 @@ append_all(fkv_str_t base, const fkv_str_t *ops, unsigned n, fkv_str_t *out)
 
 
 static int
-store_full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
-    const fkv_str_t *ops, unsigned n, fkv_merged_t *out)
+store_full(void *data, uint16_t type, const fkv_chain_t *chain,
+    const fkv_value_t *base, const fkv_str_t *ops, unsigned n,
+    fkv_merged_t *out)
 {
     static const fkv_str_t  nothing = FKV_STR("");
 
     (void) data;
-    (void) key;
+    (void) chain;
     out->type = type;
 
     return here ? append_all(base ? base->data : nothing, ops, n, &out->data)
@@ -49,14 +50,16 @@ store_full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
 
 
 static int
-type_full(const fkv_type_t *type, fkv_str_t key, const fkv_call_value_t *base,
+type_full(const fkv_type_t *type, const fkv_t *store,
+    const fkv_chain_t *chain, const fkv_call_value_t *base,
     const fkv_str_t *ops, unsigned n, fkv_str_t *data)
 {
     static const fkv_str_t  nothing = FKV_STR("");
     uint8_t                *copy;
 
     (void) type;
-    (void) key;
+    (void) store;
+    (void) chain;
     (void) append_all(base ? base->data : nothing, ops, n, data);
     copy = fkv__alloc(data->len + 1);
     memcpy(copy, data->data, data->len);

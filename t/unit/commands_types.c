@@ -72,10 +72,11 @@ static const fkv_command_t  own_commands[] = {
 
 
 static int
-doc_output(const fkv_type_t *type, fkv_call_t *call,
+doc_output(const fkv_type_t *type, fkv_call_t *call, fkv_str_t key,
     const fkv_call_value_t *value)
 {
     assert_int_equal(type->id, DOC);
+    assert_true(key.len > 0 && value->version > 0);
     fkv_reply_array(call->reply, 1);
     fkv_reply_str(call->reply, value->data);
 
@@ -84,9 +85,11 @@ doc_output(const fkv_type_t *type, fkv_call_t *call,
 
 
 static uint64_t
-doc_weight(const fkv_type_t *type, const fkv_call_value_t *value)
+doc_weight(const fkv_type_t *type, const fkv_call_t *call, fkv_str_t key,
+    const fkv_call_value_t *value)
 {
     (void) type;
+    assert_true(call->ns == 0 && key.len > 0);
 
     return 1000 * value->data.len;
 }
@@ -251,27 +254,31 @@ documents_are_json(void **state)
 {
     char         error[FKV_DOCUMENT_ERROR];
     fkv__buf_t   out = { NULL, 0, 0 };
-    fkv_value_t  value = { .data = FKV_STR("d\"oc"), .size = 4, .type = DOC };
+    fkv_get_t    get = {
+        .store = live.store, .key = FKV_STR("k"), .now_ms = NOW,
+        .value = { .data = FKV_STR("d\"oc"), .size = 4, .type = DOC,
+                   .version = 1 }
+    };
 
     (void) state;
 
-    assert_int_equal(fkv_document_get(live.store, &value, NOW, &out, error),
+    assert_int_equal(fkv_document_get(&get, &out, error),
                      FKV_OK);
     assert_int_equal(out.len, 9);
     assert_memory_equal(out.data, "[\"d\\\"oc\"]", 9);
     out.len = 0;
 
-    value.type = HASH;
-    assert_int_equal(fkv_document_get(live.store, &value, NOW, &out, error),
+    get.value.type = HASH;
+    assert_int_equal(fkv_document_get(&get, &out, error),
                      FKV_WRONGTYPE);
     assert_string_equal(error, "the key holds a value of type \"hash\"");
-    value.type = GONE;
-    assert_int_equal(fkv_document_get(live.store, &value, NOW, &out, error),
+    get.value.type = GONE;
+    assert_int_equal(fkv_document_get(&get, &out, error),
                      FKV_EMISSING);
     assert_string_equal(error, "extension \"json\" 1.2.0 is needed for the "
                         "key");
-    value.type = NOBODY;
-    assert_int_equal(fkv_document_get(live.store, &value, NOW, &out, error),
+    get.value.type = NOBODY;
+    assert_int_equal(fkv_document_get(&get, &out, error),
                      FKV_EMISSING);
     assert_int_equal(out.len, 0);
     fkv__buf_done(&out);

@@ -26,6 +26,9 @@ static test_extension_t  x;
 static fkv_operators_t  *operators;
 static unsigned          reads;         /* calls of full() */
 
+/* Nothing of it is in a store. */
+static const fkv_chain_t  chain = { .key = { (const uint8_t *) "k", 1 } };
+
 
 /* "?": no bytes; "!": it fails; "<": it wants more memory than there is */
 static int
@@ -424,20 +427,20 @@ several_become_one(void **state)
     (void) state;
 
     assert_int_equal(fkv_operators_merge.partial(operators, TYPE,
-                                                 FKV_STR("k"), ops, 2, &out),
+                                                 &chain, ops, 2, &out),
                      FKV_OK);
     assert_int_equal(out.len, 2);
     assert_memory_equal(out.data, "ab", 2);
 
     ops[0] = FKV_STR("?");
     assert_int_equal(fkv_operators_merge.partial(operators, TYPE,
-                                                 FKV_STR("k"), ops, 2, &out),
+                                                 &chain, ops, 2, &out),
                      FKV_ECORRUPT);
     assert_int_equal(fkv_operators_merge.partial(operators, OTHER,
-                                                 FKV_STR("k"), ops, 2, &out),
+                                                 &chain, ops, 2, &out),
                      FKV_EMISSING);
-    assert_int_equal(fkv_operators_merge.full(operators, OTHER, FKV_STR("k"),
-                                              NULL, ops, 2, &merged),
+    assert_int_equal(fkv_operators_merge.full(operators, OTHER, &chain, NULL,
+                                              ops, 2, &merged),
                      FKV_EMISSING);
 }
 
@@ -450,7 +453,7 @@ ask_again_and_again(void *data)
 
     for (unsigned i = 0; i < 20000; i++) {
 
-        int  rc = fkv_operators_merge.full(operators, TYPE, FKV_STR("k"), NULL,
+        int  rc = fkv_operators_merge.full(operators, TYPE, &chain, NULL,
                                            ops, 2, &merged);
 
         if (rc == FKV_OK && (merged.data.len != 2 || merged.encver != 1

@@ -18,24 +18,26 @@ static fkv_extension_t     one, two;
 static ferrokv_metric      metrics[2];
 static fkv_extensions_t    set;
 static unsigned            crashes, quarantines;
+static uint64_t            deaths;      /* by one key, as was said last */
 static fkv_shared_limit_t  limit;
 
 
 static void
-on_any_crash(void *data, const char *name, bool quarantined)
+on_any_crash(void *data, const fkv_shared_crash_t *crash)
 {
     (void) data;
-    assert_non_null(name);
+    assert_non_null(crash->name);
     crashes++;
-    quarantines += quarantined;
+    quarantines += crash->quarantined;
+    deaths = crash->of.deaths;
 }
 
 
 static void
-on_crash(void *data, const char *name, bool quarantined)
+on_crash(void *data, const fkv_shared_crash_t *crash)
 {
-    assert_string_equal(name, "one");
-    on_any_crash(data, name, quarantined);
+    assert_string_equal(crash->name, "one");
+    on_any_crash(data, crash);
 }
 
 
@@ -83,9 +85,9 @@ teardown(void **state)
 }
 
 
-/* A process that dies while it runs the extension, or does not. */
+/* A process that dies while it runs the extension, asked of that, or not. */
 static void
-process(unsigned at, int64_t n, bool dies)
+process_asks(unsigned at, int64_t n, bool dies, const fkv_poison_ask_t *ask)
 {
     pid_t  pid = fork();
     int    status;
@@ -96,7 +98,7 @@ process(unsigned at, int64_t n, bool dies)
         live_attach(&live, FKV_WORKER);
         limit.on_crash = on_any_crash;
         fkv_shared_attach(shared, live.store, &limit);
-        before = fkv_shared_enter(shared, at);
+        before = fkv_shared_enter(shared, at, ask);
         fkv_shared_count(shared, 0, n);
         fkv_shared_count(shared, 1, n);
         fkv_shared_slow(shared, at);
@@ -112,6 +114,13 @@ process(unsigned at, int64_t n, bool dies)
 
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(WIFSIGNALED(status), dies);
+}
+
+
+static void
+process(unsigned at, int64_t n, bool dies)
+{
+    process_asks(at, n, dies, NULL);
 }
 
 
@@ -211,6 +220,48 @@ deaths_that_are_far_apart_are_none(void **state)
 
 
 static void
+who_kills_twice_is_known(void **state)
+{
+    fkv_poison_ask_t   ask = { FKV_POISON_FULL,
+                               { 0, FKV_STR("k"), 1, 2 } };
+    fkv_poison_shm_t  *poison = &shared->shm->poison;
+
+    (void) state;
+
+    for (unsigned i = 0; i < 2; i++) {
+        process_asks(0, 1, false, &ask);
+        assert_false(fkv_poison_is(poison, 0, &ask));
+        process_asks(0, 1, true, &ask);
+    }
+
+    process(0, 1, true);
+    process(0, 1, true);
+
+    /* What is known to die of it is put aside, instead of its extension. */
+    live_attach(&live, FKV_WORKER);
+    fkv_shared_attach(shared, live.store, &limit);
+    assert_true(fkv_poison_is(poison, 0, &ask));
+    assert_int_equal(state_of(0).crashes, 4);
+    assert_int_equal(state_of(0).aside, 1);
+    assert_int_equal(deaths, 0);        /* the last one was of no key */
+    assert_false(state_of(0).quarantined);
+    fkv_detach(live.store);
+
+    process(0, 1, true);
+    live_attach(&live, FKV_WORKER);
+    fkv_shared_attach(shared, live.store, &limit);
+    assert_true(state_of(0).quarantined);
+    fkv_detach(live.store);
+
+    assert_int_equal(fkv_shared_configure(shared, &set), FKV_OK);
+    assert_true(fkv_poison_is(poison, 0, &ask));
+    (void) strcpy(one.version, "2.0");
+    assert_int_equal(fkv_shared_configure(shared, &set), FKV_OK);
+    assert_false(fkv_poison_is(poison, 0, &ask));
+}
+
+
+static void
 a_word_within_another_comes_back(void **state)
 {
     uint64_t  a, b;
@@ -219,13 +270,13 @@ a_word_within_another_comes_back(void **state)
 
     live_attach(&live, FKV_WORKER);
     fkv_shared_attach(shared, live.store, &limit);
-    a = fkv_shared_enter(shared, 0);
-    b = fkv_shared_enter(shared, 1);
+    a = fkv_shared_enter(shared, 0, NULL);
+    b = fkv_shared_enter(shared, 1, NULL);
     assert_int_equal(a, 0);
     fkv_shared_leave(shared, b);
-    assert_int_equal(fkv_shared_enter(shared, 1), b);
+    assert_int_equal(fkv_shared_enter(shared, 1, NULL), b);
     fkv_shared_leave(shared, a);
-    assert_int_equal(fkv_shared_enter(shared, FKV_SHARED_EXTENSIONS), 0);
+    assert_int_equal(fkv_shared_enter(shared, FKV_SHARED_EXTENSIONS, NULL), 0);
     fkv_detach(live.store);
 }
 
@@ -291,6 +342,7 @@ main(void)
         TEST(a_death_is_counted_once),
         TEST(too_many_within_the_time_are_a_quarantine),
         TEST(deaths_that_are_far_apart_are_none),
+        TEST(who_kills_twice_is_known),
         TEST(a_word_within_another_comes_back),
         TEST(figures_outlive_processes_and_gauges_do_not),
         TEST(names_keep_their_places),

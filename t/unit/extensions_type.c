@@ -439,25 +439,27 @@ operands_are_put_together_or_refused(void **state)
     const fkv_type_t  *type = fkv_types_by_id(fkv_types_of(live.store), 7);
     fkv_str_t          ops[] = { FKV_STR("B"), FKV_STR("C") };
     fkv_call_value_t   base = { .data = FKV_STR("A"), .type = 7 };
+    fkv_chain_t        chain = { .key = FKV_STR("k") };
+    fkv_call_t         call = { .store = live.store };
     fkv_str_t          data;
 
     (void) state;
 
-    assert_int_equal(type->full(type, FKV_STR("k"), &base, ops, 2, &data),
+    assert_int_equal(type->full(type, live.store, &chain, &base, ops, 2, &data),
                      FKV_OK);
     assert_int_equal(data.len, 3);
     assert_memory_equal(data.data, "ABC", 3);
     fkv__free((void *) (uintptr_t) data.data);
 
-    assert_int_equal(type->full(type, FKV_STR("k"), NULL, ops, 1, &data),
+    assert_int_equal(type->full(type, live.store, &chain, NULL, ops, 1, &data),
                      FKV_OK);
     assert_int_equal(data.len, 1);
     fkv__free((void *) (uintptr_t) data.data);
 
     ops[1] = FKV_STR("?");
-    assert_int_equal(type->full(type, FKV_STR("k"), &base, ops, 2, &data),
+    assert_int_equal(type->full(type, live.store, &chain, &base, ops, 2, &data),
                      FKV_ECORRUPT);
-    assert_int_equal(type->weight(type, &base), 1001);
+    assert_int_equal(type->weight(type, &call, FKV_STR("k"), &base), 1001);
 }
 
 

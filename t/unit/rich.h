@@ -134,14 +134,15 @@ rich_name(unsigned key, char *name, unsigned *ns)
 
 /* The operator appends, so it tells order, loss and repetition. */
 static inline int
-rich_full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
-    const fkv_str_t *ops, unsigned n, fkv_merged_t *merged)
+rich_full(void *data, uint16_t type, const fkv_chain_t *chain,
+    const fkv_value_t *base, const fkv_str_t *ops, unsigned n,
+    fkv_merged_t *merged)
 {
     static __thread char  out[RICH_TEXT];
     size_t                len = 0;
 
     (void) data;
-    (void) key;
+    (void) chain;
 
     if (base != NULL && base->data.len > 0) {
         len = base->data.len;
@@ -160,11 +161,11 @@ rich_full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
 
 
 static inline int
-rich_partial(void *data, uint16_t type, fkv_str_t key, const fkv_str_t *ops,
-    unsigned n, fkv_str_t *merged)
+rich_partial(void *data, uint16_t type, const fkv_chain_t *chain,
+    const fkv_str_t *ops, unsigned n, fkv_str_t *merged)
 {
     fkv_merged_t  value;
-    int           rc = rich_full(data, type, key, NULL, ops, n, &value);
+    int           rc = rich_full(data, type, chain, NULL, ops, n, &value);
 
     *merged = value.data;
 

@@ -33,14 +33,17 @@ static char        out[2 * TEXT];       /* of the operator */
 
 
 static int
-full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
-    const fkv_str_t *ops, unsigned n, fkv_merged_t *merged)
+full(void *data, uint16_t type, const fkv_chain_t *chain,
+    const fkv_value_t *base, const fkv_str_t *ops, unsigned n,
+    fkv_merged_t *merged)
 {
     size_t  len = 0;
 
     assert_ptr_equal(data, &disk);
     assert_true(type == TYPE || type == TYPE + 1);
-    assert_true(key.len > 0);
+    assert_true(chain->key.len > 0);
+    assert_true(chain->ns < 256 && chain->oldest <= chain->newest);
+    assert_true((n > 1 || base != NULL) == (chain->oldest < chain->newest));
     assert_true(n > 0);
 
     if (missing) {
@@ -70,11 +73,11 @@ full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
 
 
 static int
-partial(void *data, uint16_t type, fkv_str_t key, const fkv_str_t *ops,
-    unsigned n, fkv_str_t *merged)
+partial(void *data, uint16_t type, const fkv_chain_t *chain,
+    const fkv_str_t *ops, unsigned n, fkv_str_t *merged)
 {
     fkv_merged_t  value;
-    int           rc = full(data, type, key, NULL, ops, n, &value);
+    int           rc = full(data, type, chain, NULL, ops, n, &value);
 
     partials += (rc == FKV_OK);
     *merged = value.data;

@@ -29,15 +29,15 @@ static uint32_t   unsure[2][KEYS][ROUNDS];  /* tried when its writer died */
 
 /* Concatenates: bytes tell who wrote, and in which order. */
 static int
-partial(void *data, uint16_t type, fkv_str_t key, const fkv_str_t *ops,
-    unsigned n, fkv_str_t *merged)
+partial(void *data, uint16_t type, const fkv_chain_t *chain,
+    const fkv_str_t *ops, unsigned n, fkv_str_t *merged)
 {
     static __thread uint8_t  bytes[1 << 20];
     size_t                   len = 0;
 
     (void) data;
     (void) type;
-    (void) key;
+    (void) chain;
 
     for (unsigned i = 0; i < n; i++) {
         memcpy(bytes + len, ops[i].data, ops[i].len);
@@ -51,8 +51,9 @@ partial(void *data, uint16_t type, fkv_str_t key, const fkv_str_t *ops,
 
 
 static int
-full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
-    const fkv_str_t *ops, unsigned n, fkv_merged_t *merged)
+full(void *data, uint16_t type, const fkv_chain_t *chain,
+    const fkv_value_t *base, const fkv_str_t *ops, unsigned n,
+    fkv_merged_t *merged)
 {
     static __thread uint8_t  bytes[1 << 20];
     size_t                   len = (base != NULL) ? base->data.len : 0;
@@ -62,7 +63,7 @@ full(void *data, uint16_t type, fkv_str_t key, const fkv_value_t *base,
         memcpy(bytes, base->data.data, len);
     }
 
-    (void) partial(data, type, key, ops, n, &rest);
+    (void) partial(data, type, chain, ops, n, &rest);
     memcpy(bytes + len, rest.data, rest.len);
     merged->data = (fkv_str_t) { bytes, len + rest.len };
 
