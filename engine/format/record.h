@@ -21,7 +21,7 @@
 typedef enum {
     FKV__RECORD_END = 0,            /* padding: no further record here */
     FKV__RECORD_VALUE = 1,
-    FKV__RECORD_TOMBSTONE = 2,
+    FKV__RECORD_TOMBSTONE = 2,      /* expire_at: of a value that had expired */
     FKV__RECORD_MERGE = 3,          /* the value is an operand of the type's
                                        operator; stamp: when it was written */
     FKV__RECORD_RANGE_TOMBSTONE = 4,/* key = begin, value = end; log only */

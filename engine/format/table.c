@@ -303,6 +303,9 @@ fkv__table_info_check(const fkv__table_info_t *info)
          && info->keys != 0
          && info->keys <= info->entries
          && info->tombstones <= info->entries
+         && info->operands <= info->entries
+         && info->stubs <= info->tombstones
+         && (info->stubs == 0) == (info->stub_at_max == 0)
          && info->expiring <= info->entries
          && info->version_min != 0
          && info->version_min <= info->version_max
@@ -448,10 +451,17 @@ table_count(fkv__table_builder_t *table, const fkv__record_t *rec,
     info->entries++;
     info->keys += new_key;
     info->tombstones += (rec->kind == FKV__RECORD_TOMBSTONE);
+    info->operands += (rec->kind == FKV__RECORD_MERGE);
     info->key_bytes += rec->key.len;
     info->value_bytes += rec->value.len;
 
     if (rec->expire_at == 0) {
+        return;
+    }
+
+    if (rec->kind == FKV__RECORD_TOMBSTONE) {
+        info->stubs++;
+        info->stub_at_max = fkv__max(info->stub_at_max, rec->expire_at);
         return;
     }
 

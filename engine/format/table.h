@@ -40,7 +40,10 @@
  *                   0 = the root leads to data blocks
  *   filter_pages    0 = the table has no filter
  *   entries, keys   records; distinct keys
- *   expiring        records with an expire_at
+ *   expiring        records with an expire_at, but for tombstones
+ *   operands        merge operands
+ *   stubs           tombstones with an expire_at (store/keep.h), the latest of
+ *   stub_at_max     which this is
  *   expire_at_min,  of those records only, 0 if there are none.  All of the
  *   expire_at_max   table has expired at now_ms if expiring == entries and
  *                   expire_at_max <= now_ms
@@ -78,6 +81,9 @@
     X(5,   created_ms)                                                        \
     X(51,  taken)                                                             \
     X(13,  merging)                                                           \
+    X(21,  operands)                                                          \
+    X(23,  stubs)                                                             \
+    X(25,  stub_at_max)                                                       \
     X(35,  ranged)                                                            \
     X(41,  finger_bytes)                                                      \
     X(43,  raw_bytes)                                                         \

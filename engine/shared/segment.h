@@ -156,6 +156,8 @@ typedef struct {
     uint64_t  noticed_ms;       /* what expired up to here has been told ... */
     uint64_t  noticed_lsn;      /* ... if it is older than this */
     uint64_t  late_max_ms;      /* the latest notice */
+    uint64_t  operands_ms;      /* store/fold.h: 0 = nobody wrote any */
+    uint64_t  settled_ms;       /* older operands are in tables only */
     uint64_t  table_expiring;   /* records in tables with an expiry */
     uint64_t  tables;           /* figures for the status page */
     uint64_t  table_bytes;
@@ -210,6 +212,7 @@ typedef struct {
     uint64_t  base;             /* LSN of byte 0; fixed while in the set */
     uint64_t  prev_end;         /* where the predecessor ended */
     uint64_t  incarnation;
+    uint64_t  begin_ms;         /* store time when it came into the set */
     uint64_t  used;             /* nonzero: memory must be zeroed */
     uint32_t  ranges;           /* newest range tombstone; 0 = there is none */
     uint32_t  ranges_n;         /* how many there are */

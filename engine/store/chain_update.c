@@ -24,6 +24,14 @@ chain_of(fkv__update_key_t *key)
 }
 
 
+static uint64_t
+operand_ms(const fkv_update_t *u)
+{
+    return fkv__fold_written_ms(u->store, fkv__max(u->now_ms,
+                                                   u->own->now_ms));
+}
+
+
 static void
 operand_record(const fkv_update_t *u, const fkv_change_t *change,
     const fkv__update_key_t *key, fkv__record_t *rec)
@@ -31,7 +39,7 @@ operand_record(const fkv_update_t *u, const fkv_change_t *change,
     *rec = (fkv__record_t) {
         .kind = FKV__RECORD_MERGE,
         .type = change->type,
-        .stamp = u->now_ms,
+        .stamp = operand_ms(u),
         .key = key->ikey,
         .value = change->value
     };
@@ -294,6 +302,19 @@ fkv__chain_valid(const fkv_update_t *u, const fkv_change_t *change)
     return change->type != 0 && change->upload == NULL && !change->prefix
            && change->elements_n == 0
            && !fkv__blob_wanted(u->store, change->value.len);
+}
+
+
+bool
+fkv__chain_is_late(fkv_update_t *u, const fkv__arena_shm_t *arena)
+{
+    if (fkv__max(u->now_ms, u->own->now_ms) >= arena->begin_ms) {
+        return false;
+    }
+
+    u->own->now_ms = arena->begin_ms;
+
+    return true;
 }
 
 

@@ -54,6 +54,13 @@ bool fkv__chain_fits(const fkv_update_t *u, uint64_t set);
 /* Is the operand fit to be written? */
 bool fkv__chain_valid(const fkv_update_t *u, const fkv_change_t *change);
 
+/*
+ * Would an operand be older than the arena in which it is to be?  Then it is
+ * written anew, and by that arena's clock; under the latch, before room is
+ * reserved.
+ */
+bool fkv__chain_is_late(fkv_update_t *u, const fkv__arena_shm_t *arena);
+
 /* The operand as a record, or the value that key->chain makes with it. */
 void fkv__chain_record(const fkv_update_t *u, const fkv_change_t *change,
     fkv__update_key_t *key, fkv__record_t *rec);

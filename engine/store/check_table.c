@@ -285,10 +285,17 @@ record_count(table_t *t, const fkv__record_t *rec, bool new_key)
     found->entries++;
     found->keys += new_key;
     found->tombstones += (rec->kind == FKV__RECORD_TOMBSTONE);
+    found->operands += (rec->kind == FKV__RECORD_MERGE);
     found->key_bytes += rec->key.len;
     found->value_bytes += rec->value.len;
 
     if (rec->expire_at == 0) {
+        return;
+    }
+
+    if (rec->kind == FKV__RECORD_TOMBSTONE) {
+        found->stubs++;
+        found->stub_at_max = fkv__max(found->stub_at_max, rec->expire_at);
         return;
     }
 
@@ -628,6 +635,9 @@ table_compare_records(table_t *t)
     COMPARE(keys)
     COMPARE(tombstones)
     COMPARE(expiring)
+    COMPARE(operands)
+    COMPARE(stubs)
+    COMPARE(stub_at_max)
     COMPARE(version_min)
     COMPARE(version_max)
     COMPARE(expire_at_min)

@@ -5,6 +5,7 @@
 #include "store/compact.h"
 #include "store/dead.h"
 #include "store/expire.h"
+#include "store/fold.h"
 #include "store/keep.h"
 #include "store/merge.h"
 #include "store/orphan.h"
@@ -484,7 +485,12 @@ compact_merge(fkv__helper_t *helper, const fkv__version_t *version,
         return rc;
     }
 
-    rc = input_init(&input, helper->store, pick);
+    rc = fkv__keep_above(&keep, pick->since_ms, pick->tables, pick->n);
+
+    if (rc == FKV_OK) {
+        rc = input_init(&input, helper->store, pick);
+    }
+
     if (rc != FKV_OK) {
         fkv__keep_done(&keep);
         return rc;
@@ -812,7 +818,9 @@ fkv__compact(fkv__helper_t *helper)
         return FKV_END;
     }
 
+    helper->pick.since_ms = fkv__fold_since_ms(store);
     rc = fkv__helper_version(helper, &version);
+
     if (rc != FKV_OK) {
         return rc;
     }

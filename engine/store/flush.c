@@ -209,6 +209,29 @@ flush_damaged(fkv_t *store, unsigned arena, uint32_t at)
 }
 
 
+/*
+ * What is newer than this arena begins with the next one.  There may be none
+ * yet: then with its own.
+ */
+static uint64_t
+flush_since_ms(const fkv_t *store, unsigned arena)
+{
+    const fkv__segment_shm_t  *seg = store->seg;
+    uint64_t                   since_ms = fkv__fold_since_ms(store), set;
+
+    set = __atomic_load_n(&seg->state.memtables, __ATOMIC_SEQ_CST);
+
+    for (unsigned i = 1; i < fkv__set_count(set); i++) {
+        if (fkv__set_arena(set, i) == arena) {
+            arena = fkv__set_arena(set, i - 1);
+            break;
+        }
+    }
+
+    return fkv__max(since_ms, seg->arenas[arena].begin_ms);
+}
+
+
 /* Fills the edit and leaves its tables on disk. */
 static int
 flush_write(fkv__helper_t *helper, unsigned arena,
@@ -225,7 +248,13 @@ flush_write(fkv__helper_t *helper, unsigned arena,
     *bytes = 0;
     rc = fkv__keep_init(&keep, helper->store, version, 0);
 
+    if (rc == FKV_OK) {
+        rc = fkv__keep_above(&keep, flush_since_ms(helper->store, arena),
+                             NULL, 0);
+    }
+
     if (rc != FKV_OK) {
+        fkv__keep_done(&keep);
         return rc;
     }
 

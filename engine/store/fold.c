@@ -61,17 +61,26 @@ operand_bytes(const fkv__operands_t *ops, unsigned i)
 }
 
 
-int
-fkv__operands_join(fkv__operands_t *ops, const fkv__operands_t *older,
-    uint64_t version)
+bool
+fkv__operands_cut(fkv__operands_t *ops, uint64_t version)
 {
-    unsigned  n = fkv__operands_n(ops);
+    unsigned  n = fkv__operands_n(ops), all = n;
 
-    while (n > 0 && fkv__operand(ops, n - 1)->version <= version) {
+    while (n > 0 && fkv__operand(ops, n - 1)->version < version) {
         n--;
     }
 
     ops->list.len = n * sizeof(fkv__operand_t);
+
+    return n < all;
+}
+
+
+int
+fkv__operands_join(fkv__operands_t *ops, const fkv__operands_t *older,
+    uint64_t version)
+{
+    (void) fkv__operands_cut(ops, version + 1);
 
     for (unsigned i = 0; i < fkv__operands_n(older); i++) {
         fkv__operand_t  op = *fkv__operand(older, i);
@@ -87,6 +96,38 @@ fkv__operands_join(fkv__operands_t *ops, const fkv__operands_t *older,
     }
 
     return FKV_OK;
+}
+
+
+uint64_t
+fkv__fold_written_ms(fkv_t *store, uint64_t now_ms)
+{
+    uint64_t  *first = &store->seg->state.operands_ms;
+    uint64_t   at = __atomic_load_n(first, __ATOMIC_SEQ_CST);
+
+    if (at <= 1) {
+        fkv__raise(first, 1);
+        at = fkv_now_ms(store);
+        fkv__raise(first, at);
+    }
+
+    return fkv__max(now_ms, at);
+}
+
+
+uint64_t
+fkv__fold_since_ms(const fkv_t *store)
+{
+    const fkv__state_shm_t  *state = &store->seg->state;
+    uint64_t                 first, now_ms = fkv_now_ms(store);
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    first = __atomic_load_n(&state->operands_ms, __ATOMIC_SEQ_CST);
+
+    return (first == 0)
+           ? now_ms
+           : fkv__max(first, __atomic_load_n(&state->settled_ms,
+                                             __ATOMIC_SEQ_CST));
 }
 
 
@@ -107,7 +148,7 @@ fkv__fold_part(const fkv__operands_t *ops, const fkv__record_t *base,
         .with_base = is_value(base)
     };
 
-    if (!part->with_base || base->expire_at == 0) {
+    if (base == NULL || base->expire_at == 0) {
         return true;
     }
 
@@ -121,7 +162,7 @@ fkv__fold_part(const fkv__operands_t *ops, const fkv__record_t *base,
         }
     }
 
-    return !fkv__record_expired(base, now_ms);
+    return part->with_base && !fkv__record_expired(base, now_ms);
 }
 
 

@@ -22,9 +22,26 @@
  * Time.  A base that expires takes with it the operands that were written
  * before that; those written later find nothing.  So an operand says when it
  * was written (in the record's stamp), and the answer is the same whether a
- * chain was put together before or after its base had expired.  That holds as
- * long as the base's record is there: where compaction has dropped an expired
- * one below operands that lay in newer tables, they are found without a base.
+ * chain was put together before or after its base had expired.
+ *
+ * That needs the base's record, so what has expired is not forgotten while
+ * operands that are older than its expiry may lie in what is newer than it: a
+ * stub stays, a tombstone with the base's expire_at.  keep.h asks two things.
+ *
+ *   1  Tables know how many operands they have.
+ *   2  Memtables have none that was written before fkv__fold_since_ms().  An
+ *      operand's time is not before its arena's begin_ms, which is looked at
+ *      before room is reserved in that arena, and arenas begin one after the
+ *      other; state.settled_ms is the begin_ms of the oldest in the set.  Who
+ *      reads a chain in memory and goes on in tables looks afterwards whether
+ *      an arena of the chain has left the set, and if so asks the tables again
+ *      (get.c, chain_update.c): so he has a list of tables with the stub.
+ *
+ * Who never uses operands has no stubs: state.operands_ms is 0 until the first
+ * one is written, by whoever sets it and reads the clock after that, or else
+ * takes the time that stands there.  Compaction reads the clock first and then
+ * that word, all sequentially consistent: if it finds 0, no operand will be
+ * older than its reading.
  *
  * Length.  Who writes an operand on top of FKV__FOLD_CHAIN others in the active
  * memtable reads the key and writes a value in its place, so a read meets so
@@ -34,7 +51,8 @@
  * order, and readers are told.
  *
  * Processes  private memory; operators run in any thread, under no latch
- * If killed  nothing
+ * If killed  nothing; between the two steps of the first operand: the word says
+ *            1, and the next one does the second
  */
 
 #ifndef FKV_STORE_FOLD_H
@@ -77,6 +95,9 @@ int  fkv__operands_add(fkv__operands_t *ops, const fkv__record_t *rec);
 void fkv__operands_clear(fkv__operands_t *ops);
 void fkv__operands_done(fkv__operands_t *ops);
 
+/* Those before this version go; true: there were some. */
+bool fkv__operands_cut(fkv__operands_t *ops, uint64_t version);
+
 /*
  * older are those of tables, whose newest record of the key, operand or not,
  * has that version: what ops has up to it is in them already.
@@ -86,9 +107,20 @@ int  fkv__operands_join(fkv__operands_t *ops, const fkv__operands_t *older,
     uint64_t version);
 
 
+/* When an operand is written: not before now_ms, as rule 2 has it. */
+uint64_t fkv__fold_written_ms(fkv_t *store, uint64_t now_ms);
+
+/*
+ * No memtable holds an operand that was written before; asked before the list
+ * of tables.
+ */
+uint64_t fkv__fold_since_ms(const fkv_t *store);
+
+
 /*
  * What a chain says, whatever the operator makes of it.
- *   base     NULL: there is none; a tombstone is none
+ *   base     NULL: there is none; a tombstone is none, but a stub says when it
+ *            expired
  *   from     operands from this one on, counted from the newest, and the base
  *            are gone: the base had expired before the one in front was written
  * True: there is a value, of operands [0, n) and, if with_base, the base.

@@ -230,6 +230,13 @@ keys_unchanged(fkv_update_t *u, uint64_t set, uint32_t *node_bytes)
                                     blind ? UINT64_MAX : u->own->began_at,
                                     &mt, &pos, &active);
 
+        if (change->action == FKV_MERGE
+            && fkv__chain_is_late(u, &u->store->seg->arenas[
+                                         fkv__set_arena(set, 0)]))
+        {
+            return false;
+        }
+
         key->fresh = (active.node == 0);
 
         if (key->head_len > 0) {

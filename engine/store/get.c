@@ -410,7 +410,25 @@ get_blob(fkv_get_t *get)
 }
 
 
+static fkv__turn_e get_lookup(fkv_get_t *get);
 static fkv__turn_e get_found(fkv_get_t *get, int rc);
+
+
+/*
+ * Has an arena left the set that operands were read in?  All of it is in tables
+ * then, perhaps as part of what came after, and of the tables as they were
+ * when they were asked the base may have gone: rule 2 of fold.h.
+ */
+static bool
+get_lags(fkv_get_t *get)
+{
+    fkv_t     *store = get->store;
+    uint64_t   oldest = fkv__read_oldest(store, fkv__pin(store));
+
+    fkv__unpin(store);
+
+    return fkv__operands_cut(&get->own->ops, oldest);
+}
 
 
 /* Tables have answered, and there are operands; or nothing but the base. */
@@ -422,6 +440,11 @@ get_found_chain(fkv_get_t *get, int rc)
     fkv__record_t     *base = (rc == FKV_OK) ? &lookup->rec : NULL;
     fkv__fold_part_t   part;
     uint64_t           newest = (rc == FKV_OK) ? base->version : 0;
+
+    if (get_lags(get)) {
+        fkv__lookup_done(lookup);
+        return get_lookup(get);
+    }
 
     if (fkv__operands_n(&lookup->ops) > 0) {
         newest = fkv__operand(&lookup->ops, 0)->version;

@@ -180,17 +180,87 @@ void
 fkv__keep_done(fkv__keep_t *keep)
 {
     fkv__free(keep->positions);
+    fkv__free(keep->above);
     keep->positions = NULL;
+    keep->above = NULL;
+}
+
+
+static bool
+is_input(const fkv__table_t *table, fkv__table_t *const *inputs, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (inputs[i] == table) {
+            return true;
+        }
+    }
+
+    return false;
+}
+
+
+int
+fkv__keep_above(fkv__keep_t *keep, uint64_t since_ms,
+    fkv__table_t *const *inputs, unsigned n)
+{
+    const fkv__version_t  *version = keep->version;
+    unsigned               all = 0;
+
+    for (unsigned level = 0; level < keep->below; level++) {
+        all += version->n[level];
+    }
+
+    keep->since_ms = since_ms;
+    keep->above = fkv__alloc((all + 1) * sizeof(*keep->above));
+
+    if (keep->above == NULL) {
+        errno = ENOMEM;
+        return FKV_ENOMEM;
+    }
+
+    for (unsigned level = 0; level < keep->below; level++) {
+        for (unsigned i = 0; i < version->n[level]; i++) {
+            fkv__table_t  *table = version->levels[level][i];
+
+            if (table->info.operands > 0 && !is_input(table, inputs, n)) {
+                keep->above[keep->above_n++] = table;
+            }
+        }
+    }
+
+    return FKV_OK;
+}
+
+
+bool
+fkv__keep_stub(const fkv__keep_t *keep, fkv_str_t key, uint64_t expire_at)
+{
+    if (expire_at > keep->since_ms) {
+        return true;
+    }
+
+    for (unsigned i = 0; i < keep->above_n; i++) {
+        const fkv__table_info_t  *info = &keep->above[i]->info;
+
+        if (fkv__str_cmp(fkv__buf_str(&info->smallest), key) <= 0
+            && fkv__str_cmp(fkv__buf_str(&info->largest), key) >= 0)
+        {
+            return true;
+        }
+    }
+
+    return false;
 }
 
 
 static void
-keep_bury(fkv__record_t *rec)
+keep_bury(fkv__record_t *rec, uint64_t expire_at)
 {
     *rec = (fkv__record_t) {
         .kind = FKV__RECORD_TOMBSTONE,
         .version = rec->version,
         .stamp = rec->stamp,
+        .expire_at = expire_at,
         .key = rec->key
     };
 }
@@ -237,7 +307,7 @@ bool
 fkv__keep(fkv__keep_t *keep, fkv__record_t *rec)
 {
     unsigned  seen;
-    bool      expired;
+    bool      expired, stub;
 
     if (rec->version >= keep->floor) {
         keep->operands = (rec->kind == FKV__RECORD_MERGE);
@@ -267,32 +337,36 @@ fkv__keep(fkv__keep_t *keep, fkv__record_t *rec)
 
     keep->answered = seen;
 
-    if (keep->operands && rec->kind != FKV__RECORD_TOMBSTONE) {
+    stub = (rec->kind == FKV__RECORD_TOMBSTONE && rec->expire_at != 0);
+
+    if (keep->operands && (stub || rec->kind != FKV__RECORD_TOMBSTONE)) {
         keep->operands = false;
         return true;
     }
 
     keep->operands = false;
 
-    expired = keep->drops && fkv__record_expired(rec, keep->now_ms);
+    expired = !stub && keep->drops && fkv__record_expired(rec, keep->now_ms);
 
     if (!expired && rec->kind != FKV__RECORD_TOMBSTONE) {
         return true;
     }
 
     keep->expired += expired;
+    stub = (stub || expired)
+           && fkv__keep_stub(keep, rec->key, rec->expire_at);
 
     /* Older ones that a position below needs are not to be uncovered. */
 
-    if (seen > keep->positions_n
+    if (!stub && seen > keep->positions_n
         && !fkv__version_overlaps(keep->version, keep->below, rec->key,
                                   rec->key))
     {
         return false;
     }
 
-    if (expired) {
-        keep_bury(rec);
+    if (expired || rec->expire_at != 0) {
+        keep_bury(rec, stub ? rec->expire_at : 0);
     }
 
     return true;

@@ -15,9 +15,12 @@
  *      the positions above that,
  *   5  below an operand (fold.h) its base is seen, too, also one that has
  *      expired: which operands go with it, its expiry says.
+ *   6  What has expired stays as a stub where newer operands may lie above that
+ *      were written before it had: a tombstone with its expire_at.
  *
  * What has expired but must go on hiding something older becomes a tombstone
- * of the same version.
+ * of the same version.  A stub is one too, and becomes a plain one, or goes as
+ * such, when nothing above needs it any more.
  */
 
 #ifndef FKV_STORE_KEEP_H
@@ -47,6 +50,10 @@ typedef struct {
     unsigned               below;       /* ... in it, levels from here on may
                                            hold older records */
     const fkv__ranges_t   *ranges;      /* those to apply; the caller's */
+    uint64_t               since_ms;    /* operands outside of tables are not
+                                           older: fkv__fold_since_ms() ... */
+    fkv__table_t         **above;       /* ... and these tables have some */
+    unsigned               above_n;
     unsigned               answered;    /* positions that newer versions of
                                            the key have answered */
     bool                   operands;    /* the newer one that is kept is one */
@@ -62,6 +69,18 @@ typedef struct {
 int  fkv__keep_init(fkv__keep_t *keep, fkv_t *store,
     const fkv__version_t *version, unsigned below);
 void fkv__keep_done(fkv__keep_t *keep);
+
+/*
+ * Of what lies above: without it rule 6 keeps a stub of all that has expired.
+ *   inputs   tables of the version that are written anew
+ * FKV_OK · FKV_ENOMEM, the cause is in errno
+ */
+int  fkv__keep_above(fkv__keep_t *keep, uint64_t since_ms,
+    fkv__table_t *const *inputs, unsigned n);
+
+/* Rule 6, of something that expired then. */
+bool fkv__keep_stub(const fkv__keep_t *keep, fkv_str_t key,
+    uint64_t expire_at);
 
 /* The lowest position; all that is or will be read at sees what is below. */
 static inline uint64_t

@@ -311,6 +311,8 @@ segment_begin(fkv_t *store, const fkv__recovered_t *recovered)
     fkv__size_set(seg, &store->options);
 
     fkv__clock_init(store, recovered->stopped_ms);
+    first->begin_ms = fkv_now_ms(store);
+    seg->state.settled_ms = first->begin_ms;
     fkv__announce(store, &(fkv__catalog_t) {
                              .version = recovered->version,
                              .number = recovered->manifest,

@@ -22,6 +22,7 @@ fkv__pick_init(fkv__pick_t *pick)
     memset(pick, 0, sizeof(*pick));
     pick->base_bytes = FKV__PICK_BASE_BYTES;
     pick->level_0 = FKV__PICK_L0;
+    pick->since_ms = UINT64_MAX;
 }
 
 

@@ -29,12 +29,13 @@
  * A table in which scans met a run of dead keys (dead.h) goes the way of those
  * that are mostly dead, however few they are.
  *
- * Beside that, tables of which everything has expired are dropped as they
- * are; the one with the largest share of expired records (expiry.h says how
- * many there are at least) and final tombstones goes down, or, where nothing
- * older lies below it, is written anew in its place, if the share is large,
- * and with it neighbours that have become small.  Level 0 goes down if half of
- * all that is in it has expired, and the base is not too large for that.
+ * Beside that, tables of which everything has expired are dropped as they are,
+ * unless operands above may need to know (fold.h); the one with the largest
+ * share of expired records (expiry.h says how many there are at least) and
+ * final tombstones goes down, or, where nothing older lies below it, is written
+ * anew in its place, if the share is large, and with it neighbours that have
+ * become small.  Level 0 goes down if half of all that is in it has expired,
+ * and the base is not too large for that.
  *
  * Tiered, pick_runs.h: each level that holds something is one run, and level 0
  * becomes another.  A record is written fewer times, and a read looks into more
@@ -82,6 +83,7 @@ typedef struct {
                                        more at once, but for one table, and
                                        nothing beside what is dead */
     uint64_t        wanted[FKV__PICK_WANTED];   /* and of some to take soon */
+    uint64_t        since_ms;       /* as of fkv__fold_since_ms() */
 
     /* The pick; tables are the version's. */
     fkv__pick_e     what;

@@ -29,6 +29,29 @@ older_overlaps(const fkv__version_t *version, unsigned level, unsigned i)
 }
 
 
+/*
+ * Do operands lie in what is newer than the table, among its keys?  As keep.h
+ * sees it, or a table would be written anew for nothing, again and again.
+ */
+static bool
+operands_above(const fkv__version_t *version, const fkv__table_t *table)
+{
+    for (unsigned level = 0; level <= table->level; level++) {
+        for (unsigned i = 0; i < version->n[level]; i++) {
+            const fkv__table_t  *other = version->levels[level][i];
+
+            if (other->info.operands > 0 && other != table
+                && fkv__tables_overlap(other, table))
+            {
+                return true;
+            }
+        }
+    }
+
+    return false;
+}
+
+
 static bool
 wholly_expired(const fkv__table_info_t *info, uint64_t now_ms)
 {
@@ -45,8 +68,9 @@ fkv__pick_expired(fkv__pick_t *pick, const fkv__version_t *version,
         for (unsigned i = 0; i < version->n[level]; i++) {
             fkv__table_t  *table = version->levels[level][i];
 
-            if (wholly_expired(&table->info, now_ms)
-                && !older_overlaps(version, level, i))
+            if (wholly_expired(&table->info, fkv__min(now_ms, pick->since_ms))
+                && !older_overlaps(version, level, i)
+                && !operands_above(version, table))
             {
                 pick->tables[pick->n++] = table;
             }
@@ -88,17 +112,28 @@ fkv__pick_hidden(fkv__pick_t *pick, const fkv__version_t *version,
 /*
  * Which share of it is tombstones and expired records, at least?  So what is
  * picked for it gives back so much.  Nothing while somebody may still read what
- * is in it.
+ * is in it; and stubs not while something above may need them.
  */
 static double
-dead_share(const fkv__table_info_t *info, uint64_t floor, uint64_t now_ms)
+dead_share(const fkv__pick_t *pick, const fkv__version_t *version,
+    const fkv__table_t *table, uint64_t floor, uint64_t now_ms)
 {
+    const fkv__table_info_t  *info = &table->info;
+    uint64_t                  dead;
+
     if (info->version_max >= floor) {
         return 0;
     }
 
-    return (double) (info->tombstones + fkv__table_expired(info, now_ms))
-           / (double) info->entries;
+    dead = info->tombstones + fkv__table_expired(info, now_ms);
+
+    if (info->stubs > 0 && (info->stub_at_max > pick->since_ms
+                            || operands_above(version, table)))
+    {
+        dead -= info->stubs;
+    }
+
+    return (double) dead / (double) info->entries;
 }
 
 
@@ -112,7 +147,8 @@ is_remnant(const fkv__pick_t *pick, const fkv__version_t *version,
     return !fkv__pick_is_damaged(pick, table)
            && !fkv__pick_overlaps_below(version, level + 1, table)
            && (table->info.bytes < pick->base_bytes / REMNANTS
-               || dead_share(&table->info, floor, now_ms) >= REMNANT_DEAD);
+               || dead_share(pick, version, table, floor, now_ms)
+                  >= REMNANT_DEAD);
 }
 
 
@@ -125,7 +161,7 @@ most_dead(const fkv__pick_t *pick, const fkv__version_t *version,
 
     for (unsigned i = 0; i < version->n[level]; i++) {
         fkv__table_t  *table = version->levels[level][i];
-        double         dead = dead_share(&table->info, floor, now_ms);
+        double         dead = dead_share(pick, version, table, floor, now_ms);
 
         if (dead >= share && !fkv__pick_is_damaged(pick, table)) {
             found = table;
@@ -320,7 +356,7 @@ fkv__pick_wanted(fkv__pick_t *pick, const fkv__version_t *version,
         pick->wanted[i] = 0;
 
         if (table == NULL || fkv__pick_is_damaged(pick, table)
-            || (dead_share(&table->info, floor, now_ms) <= 0
+            || (dead_share(pick, version, table, floor, now_ms) <= 0
                 && !is_hiding(version, table, floor)))
         {
             continue;

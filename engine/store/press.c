@@ -28,6 +28,8 @@ fkv__press_done(fkv__press_t *press)
 static int
 press_out(fkv__press_t *press, const fkv__record_t *rec)
 {
+    press->above |= (rec->kind == FKV__RECORD_MERGE);
+
     return fkv__output_add(press->output, rec, press->cached);
 }
 
@@ -59,7 +61,7 @@ neighbours(const fkv__press_t *press, unsigned from)
         const fkv__operand_t  *op = fkv__operand(&press->ops, from + n);
 
         if (op->type != first->type || op->at_ms > first->at_ms
-            || first->at_ms - op->at_ms > FKV__PRESS_MS)
+            || first->at_ms / FKV__PRESS_MS != op->at_ms / FKV__PRESS_MS)
         {
             break;
         }
@@ -132,17 +134,21 @@ nothing_below(const fkv__press_t *press)
 static int
 press_expired(fkv__press_t *press, const fkv__record_t *base)
 {
+    fkv_str_t      key = fkv__buf_str(&press->key);
+    bool           stub = press->above
+                          || fkv__keep_stub(press->keep, key, base->expire_at);
     fkv__record_t  rec = {
         .kind = FKV__RECORD_TOMBSTONE,
         .stamp = base->stamp,
+        .expire_at = stub ? base->expire_at : 0,
         .version = fkv__operand(&press->ops, 0)->version,
-        .key = fkv__buf_str(&press->key)
+        .key = key
     };
 
-    press->keep->expired++;
+    press->keep->expired += (base->kind != FKV__RECORD_TOMBSTONE);
     fkv__operands_clear(&press->ops);
 
-    return nothing_below(press) ? FKV_OK : press_out(press, &rec);
+    return (stub || !nothing_below(press)) ? press_out(press, &rec) : FKV_OK;
 }
 
 
@@ -259,6 +265,8 @@ int
 fkv__press_end_key(fkv__press_t *press)
 {
     int  rc = FKV_NOTFOUND;
+
+    press->above = false;
 
     if (fkv__operands_n(&press->ops) == 0) {
         return FKV_OK;

@@ -16,9 +16,9 @@
  * fails all stay, in order.  A chain whose base has expired goes as a record
  * that has expired does.
  *
- * Neighbours are written within FKV__PRESS_MS of each other, and their time is
- * that of the newest: of two that a base's expiry lies between the older one
- * may so be counted as written after it.
+ * Neighbours are written in the same FKV__PRESS_MS, and their time is that of
+ * the newest: of two that a base's expiry lies between the older one may so be
+ * counted as written after it.
  *
  * Processes  the owner of the helper role, FLUSH and COMPACT; each its own
  * If killed  as flush and compaction: tables that no edit names
@@ -39,6 +39,7 @@ typedef struct {
     fkv__operands_t   ops;          /* put aside */
     unsigned          seen;         /* by so many positions, all of them */
     bool              cached;
+    bool              above;        /* operands of the key were written */
     fkv__buf_t        key;          /* of them */
     fkv__buf_t        room;
 } fkv__press_t;

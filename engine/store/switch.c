@@ -55,6 +55,7 @@ fkv__switch_arena(fkv_t *store)
     arena->used = 1;
     arena->prev_end = full->base + w.top;
     arena->base = fkv__align(arena->prev_end, BASE_ALIGN);
+    arena->begin_ms = fkv_now_ms(store);
     arena->incarnation = 1 + __atomic_fetch_add(&store->seg->state.incarnation,
                                                 1, __ATOMIC_RELAXED);
 

@@ -328,7 +328,11 @@ properties_count_what_is_in_the_table(void **state)
         want.version_min = fkv__min(want.version_min, row->version);
         want.version_max = fkv__max(want.version_max, row->version);
 
-        if (row->expire_at != 0) {
+        if (row->expire_at != 0 && row->tombstone) {
+            want.stubs++;
+            want.stub_at_max = fkv__max(want.stub_at_max, row->expire_at);
+
+        } else if (row->expire_at != 0) {
             want.expiring++;
             want.expire_at_min = fkv__min(want.expire_at_min, row->expire_at);
             want.expire_at_max = fkv__max(want.expire_at_max, row->expire_at);
@@ -338,6 +342,10 @@ properties_count_what_is_in_the_table(void **state)
     assert_int_equal(model.info.entries, model.n);
     assert_int_equal(model.info.keys, want.keys);
     assert_int_equal(model.info.tombstones, want.tombstones);
+    assert_int_equal(model.info.operands, 0);
+    assert_int_equal(model.info.stubs, want.stubs);
+    assert_int_equal(model.info.stub_at_max, want.stub_at_max);
+    assert_true(want.stubs > 0);
     assert_int_equal(model.info.expiring, want.expiring);
     assert_int_equal(model.info.key_bytes, model.n * 14);
     assert_int_equal(model.info.value_bytes, want.value_bytes);

@@ -522,11 +522,6 @@ a_base_that_expires_takes_older_operands_with_it(void **state)
     reopen();
     check_all();
 
-    /* Now nothing depends on a base that compaction may drop. */
-
-    remove_key(1);
-    remove_key(2);
-    disk_flush(&disk);
     (void) disk_compact(&disk);
     check_all();
 }
@@ -926,6 +921,251 @@ a_chain_on_what_has_expired_goes(void **state)
 
 
 static void
+pass(uint64_t ms)
+{
+    disk_pass(&disk, ms);
+    fkv__clock_tick(disk.store);
+}
+
+
+/* Until all that is in memtables now has left them, and all is merged. */
+static void
+churn(unsigned key)
+{
+    for (unsigned i = 0; i < 3 * FKV__ARENAS; i++) {
+        pass(1);
+        put(key, "y", 0);
+        disk_flush(&disk);
+    }
+
+    (void) disk_compact(&disk);
+}
+
+
+/* Tables that compaction has merged down, a base with an expiry in them. */
+static void
+base_below(unsigned key, bool alone)
+{
+    put(key, "base", 1000);
+
+    if (!alone) {
+        put(key + 1, "live", 0);
+        put(key + 2, "too", 0);
+    }
+
+    for (unsigned i = 0; i < 2 * FKV__PICK_L0_WRITES; i++) {
+        put(50, "y", 0);
+        disk_flush(&disk);
+    }
+
+    assert_true(disk_compact(&disk) > 0);
+    expect_tables(key, 1, 0);
+}
+
+
+/* Where the operands are when compaction meets the base. */
+static void
+operands_wait(bool alone, bool flushed)
+{
+    unsigned  ops;
+
+    base_below(1, alone);
+    merge(1, "a");
+
+    if (flushed) {
+        disk_flush(&disk);
+    }
+
+    pass(500);
+    merge(1, "b");
+    pass(2000);
+    check_all();
+    (void) disk_compact(&disk);
+    check_all();
+    assert_false(model[1].exists);
+
+    reopen();
+    check_all();
+    merge(1, "c");
+    (void) disk_compact(&disk);
+    check_all();
+    assert_string_equal(model[1].text, "c");
+
+    churn(2);
+    check_all();
+    assert_int_equal(table_records(1, &ops), 1);
+    assert_int_equal(ops, 0);
+}
+
+
+static void
+older_operands_in_memory_find_that_their_base_expired(void **state)
+{
+    (void) state;
+    operands_wait(true, false);
+}
+
+
+static void
+older_operands_in_tables_find_that_their_base_expired(void **state)
+{
+    (void) state;
+    operands_wait(true, true);
+}
+
+
+static void
+among_other_keys_an_expired_base_is_not_forgotten(void **state)
+{
+    (void) state;
+    operands_wait(false, false);
+}
+
+
+static void
+among_other_tables_an_expired_base_is_not_forgotten(void **state)
+{
+    (void) state;
+    operands_wait(false, true);
+}
+
+
+/* The base, and operands that have met it, go; others lie above still. */
+static void
+a_chain_that_expired_is_not_forgotten(void **state)
+{
+    (void) state;
+
+    base_below(1, false);
+    missing = true;                     /* so they stay operands */
+    merge(1, "a");
+    disk_flush(&disk);
+
+    for (unsigned i = 0; i < FKV__PICK_L0_WRITES; i++) {
+        put(1 + i % 3 * 10, "y", 0);
+        put(1, "base", 1000);
+        merge(1, "a");
+        disk_flush(&disk);
+    }
+
+    merge(1, "b");
+    pass(2000);
+    assert_true(disk_compact(&disk) > 0);
+    missing = false;
+    check_all();
+    assert_false(model[1].exists);
+    disk_flush(&disk);
+    check_all();
+    churn(2);
+    check_all();
+}
+
+
+static void
+a_stub_goes_when_nothing_needs_it(void **state)
+{
+    unsigned  ops;
+
+    (void) state;
+
+    base_below(1, false);
+    merge(1, "a");
+    merge(9, "a");
+    pass(2000);
+    (void) disk_compact(&disk);
+    check_all();
+    assert_true(table_records(1, &ops) > 0);    /* the stub, or its base */
+
+    churn(50);
+    check_all();
+    expect_tables(1, 0, 0);
+    expect_tables(9, 1, 0);
+}
+
+
+static void
+a_snapshot_agrees_while_a_stub_stays(void **state)
+{
+    fkv_lease_t  lease = { 0 };
+    uint64_t     lsn;
+
+    (void) state;
+
+    base_below(1, false);
+    merge(1, "a");
+    disk_settle(&disk);
+    (void) fkv__commit_advance(disk.store);
+    assert_int_equal(fkv_snapshot_take(disk.store, 1000000, 1, &lease, &lsn),
+                     FKV_OK);
+    memcpy(then, model, KEYS * sizeof(*then));
+    check_gets(then, &lease);
+    merge(1, "b");
+    pass(2000);
+    merge(1, "c");
+
+    for (unsigned i = 0; i < 3; i++) {
+        (void) disk_compact(&disk);
+        check_all();
+        check_gets(then, &lease);
+        check_scan(then, &lease);
+        churn(50);
+    }
+
+    assert_int_equal(fkv_snapshot_drop(disk.store, &lease), FKV_OK);
+    churn(50);
+    check_all();
+    expect_tables(1, 1, 0);
+}
+
+
+/* Nobody writes operands: then nothing is kept for them. */
+static void
+without_operands_there_are_no_stubs(void **state)
+{
+    (void) state;
+
+    base_below(1, false);
+    put(3, "base", 1000);
+    pass(2000);
+    assert_true(disk_compact(&disk) > 0);
+    expect_tables(1, 0, 0);
+    disk_flush(&disk);
+    (void) disk_compact(&disk);
+    check_all();
+}
+
+
+static void
+an_operand_is_not_older_than_its_memtable(void **state)
+{
+    bool          done = false;
+    char          name[16];
+    fkv_change_t  change = { .blind = true, .action = FKV_MERGE, .type = TYPE,
+                             .value = live_str("late") };
+    fkv_update_t  u = { .store = disk.store, .changes = &change, .n = 1,
+                        .now_ms = fkv_now_ms(disk.store),
+                        .op = { .on_done = live_done, .data = &done } };
+
+    (void) state;
+
+    put(1, "base", 1000);
+    merge(2, "a");                      /* not the first operand */
+    pass(2000);
+    put(3, "y", 0);
+    disk_flush(&disk);                  /* a memtable that begins now */
+
+    name_of(1, name);
+    change.key = live_str(name);
+    assert_int_equal(live_wait(&disk.live, &u.op, fkv_update(&u), &done),
+                     FKV_OK);
+    model[1] = (model_t) { .exists = true, .text = "late" };
+    check_all();
+    churn(50);
+    check_all();
+}
+
+
+static void
 jobs_and_figures_know_chains(void **state)
 {
     fkv_stats_t  before, after;
@@ -1124,6 +1364,15 @@ main(void)
         TEST(nothing_is_put_together_across_a_snapshot),
         TEST(without_an_operator_all_records_stay),
         TEST(a_chain_on_what_has_expired_goes),
+        TEST(older_operands_in_memory_find_that_their_base_expired),
+        TEST(older_operands_in_tables_find_that_their_base_expired),
+        TEST(among_other_keys_an_expired_base_is_not_forgotten),
+        TEST(among_other_tables_an_expired_base_is_not_forgotten),
+        TEST(a_chain_that_expired_is_not_forgotten),
+        TEST(a_stub_goes_when_nothing_needs_it),
+        TEST(a_snapshot_agrees_while_a_stub_stays),
+        TEST(without_operands_there_are_no_stubs),
+        TEST(an_operand_is_not_older_than_its_memtable),
         TEST(jobs_and_figures_know_chains),
         TEST(a_chain_is_evicted),
         TEST(random_writes_agree_with_a_model),

@@ -56,6 +56,7 @@ keep_setup(void **state)
 
     version.n[3] = 1;
     assert_int_equal(fkv__keep_init(&keep, &store, &version, 3), FKV_OK);
+    assert_int_equal(fkv__keep_above(&keep, NOW, NULL, 0), FKV_OK);
 
     return 0;
 }
@@ -77,10 +78,11 @@ keep_again(void)
 {
     fkv__keep_done(&keep);
     assert_int_equal(fkv__keep_init(&keep, &store, &version, 3), FKV_OK);
+    assert_int_equal(fkv__keep_above(&keep, NOW, NULL, 0), FKV_OK);
 }
 
 
-/* "keep", "drop" or "bury". */
+/* "keep", "drop", "bury", or "stub": with its expiry. */
 static const char *
 decide(const char *key, uint64_t at, fkv__record_kind_e kind,
     uint64_t expire_at)
@@ -97,15 +99,18 @@ decide(const char *key, uint64_t at, fkv__record_kind_e kind,
     assert_int_equal(rec.version, at);
     check_str(rec.key, (fkv_str_t) { (const uint8_t *) key, strlen(key) });
 
-    if (rec.kind == kind) {
-        assert_int_equal(rec.expire_at, expire_at);
+    if (rec.kind == kind && rec.expire_at == expire_at) {
         return "keep";
     }
 
     assert_int_equal(rec.kind, FKV__RECORD_TOMBSTONE);
-    assert_int_equal(rec.expire_at, 0);
     assert_int_equal(rec.value.len, 0);
     assert_int_equal(rec.meta.len, 0);
+
+    if (rec.expire_at != 0) {
+        assert_int_equal(rec.expire_at, expire_at);
+        return "stub";
+    }
 
     return "bury";
 }
@@ -181,6 +186,56 @@ what_has_expired_is_a_tombstone(void **state)
     fkv__keep_next_key(&keep);
     CHECK("a", 100, VALUE, NOW, "keep");
     assert_int_equal(keep.expired, 2);
+}
+
+
+static void
+a_stub_stays_while_older_operands_may_lie_above(void **state)
+{
+    fkv__table_t   above = { .info.operands = 0 }, *both[2] = { &above, NULL };
+    fkv__table_t  *list[1] = { &above };
+
+    (void) state;
+
+    above.info.smallest = below.info.smallest;              /* b to d */
+    above.info.largest = below.info.largest;
+    version.levels[2] = both;
+    version.n[2] = 1;
+    keep_again();
+
+    CHECK("b", 50, VALUE, NOW, "bury");     /* no operands in the table */
+    fkv__keep_next_key(&keep);
+
+    above.info.operands = 1;
+    fkv__keep_done(&keep);
+    assert_int_equal(fkv__keep_init(&keep, &store, &version, 3), FKV_OK);
+    assert_int_equal(fkv__keep_above(&keep, NOW - 10, NULL, 0), FKV_OK);
+
+    CHECK("a", 50, VALUE, NOW - 10, "drop");
+    fkv__keep_next_key(&keep);
+    CHECK("a", 50, VALUE, NOW - 9, "stub"); /* memtables may have some */
+    fkv__keep_next_key(&keep);
+    CHECK("a", 50, TOMBSTONE, NOW - 9, "keep");
+    fkv__keep_next_key(&keep);
+    CHECK("a", 50, TOMBSTONE, NOW - 10, "drop");
+    fkv__keep_next_key(&keep);
+    CHECK("b", 50, VALUE, NOW - 10, "stub");
+    fkv__keep_next_key(&keep);
+    CHECK("d", 50, TOMBSTONE, NOW - 10, "keep");
+    fkv__keep_next_key(&keep);
+    CHECK("e", 50, VALUE, NOW - 10, "drop");
+    assert_int_equal(keep.expired, 4);
+
+    /* One of the inputs is not above. */
+
+    fkv__keep_done(&keep);
+    assert_int_equal(fkv__keep_init(&keep, &store, &version, 3), FKV_OK);
+    assert_int_equal(fkv__keep_above(&keep, NOW, list, 1), FKV_OK);
+    fkv__keep_next_key(&keep);
+    CHECK("d", 50, TOMBSTONE, NOW - 10, "bury");
+    fkv__keep_next_key(&keep);
+    CHECK("a", 60, FKV__RECORD_MERGE, 0, "keep");
+    CHECK("a", 50, TOMBSTONE, NOW - 10, "keep");    /* their base */
 }
 
 
@@ -420,6 +475,7 @@ main(void)
         TEST(a_tombstone_goes_where_nothing_older_can_lie),
         TEST(a_tombstone_that_a_snapshot_sees_stays),
         TEST(what_has_expired_is_a_tombstone),
+        TEST(a_stub_stays_while_older_operands_may_lie_above),
         TEST(nothing_expires_while_drops_wait),
         TEST(between_two_snapshots_only_the_newest_survives),
         TEST(a_tombstone_does_not_uncover_what_a_snapshot_keeps),

@@ -439,6 +439,60 @@ what_has_wholly_expired_is_dropped_unless_it_hides_something(void **state)
 }
 
 
+/* Nor as long as older operands may lie in what is newer. */
+static void
+what_has_wholly_expired_waits_for_older_operands(void **state)
+{
+    fkv__table_info_t  *newer;
+
+    (void) state;
+
+    newer = add(0, "a", "c", MB);
+    expire(add(6, "c", "e", MB), 100, 1, NOW - 10);         /* 2 */
+    expire(add(6, "f", "h", MB), 100, 1, NOW);              /* 3 */
+
+    pick.since_ms = NOW - 1;
+    check_pick(FKV__PICK_DROP, 0, 0, "2 ");
+    pick.since_ms = NOW;
+    check_pick(FKV__PICK_DROP, 0, 0, "2 3 ");
+
+    newer->operands = 1;
+    check_pick(FKV__PICK_DROP, 0, 0, "3 ");
+
+    version.n[6] = 1;
+    check_pick(FKV__PICK_MERGE, 6, 6, "2 ");        /* but stubs may stay */
+}
+
+
+/* A table of stubs that nobody may take out yet is not written anew. */
+static void
+stubs_are_dead_once_nothing_needs_them(void **state)
+{
+    fkv__table_info_t  *info, *newer;
+
+    (void) state;
+
+    newer = add(0, "a", "c", MB);
+    info = add(6, "b", "d", MB);
+    info->tombstones = 90;
+    info->stubs = 80;
+    info->stub_at_max = NOW - 10;
+    pick.since_ms = NOW - 11;
+    check_nothing();
+
+    pick.since_ms = NOW - 10;
+    newer->operands = 1;
+    check_nothing();
+
+    newer->operands = 0;
+    check_pick(FKV__PICK_MERGE, 6, 6, "2 ");
+
+    info->stubs = 1;
+    pick.since_ms = 0;
+    check_pick(FKV__PICK_MERGE, 6, 6, "2 ");
+}
+
+
 static void
 nothing_expires_while_drops_wait(void **state)
 {
@@ -573,6 +627,8 @@ main(void)
         TEST(nothing_passes_a_damaged_table_of_level_0),
         TEST(nothing_is_merged_into_a_damaged_table),
         TEST(what_has_wholly_expired_is_dropped_unless_it_hides_something),
+        TEST(what_has_wholly_expired_waits_for_older_operands),
+        TEST(stubs_are_dead_once_nothing_needs_them),
         TEST(nothing_expires_while_drops_wait),
         TEST(a_table_that_is_mostly_dead_is_written_anew_or_goes_down),
         TEST(small_neighbours_become_one_with_it),
