@@ -123,10 +123,17 @@ fkv__filter_page(uint64_t hash, uint64_t pages)
 }
 
 
+size_t
+fkv__filter_at(uint64_t hash, uint64_t pages)
+{
+    return filter_line(hash, pages) % FKV__FILTER_PAGE_LINES
+           * FKV__FILTER_LINE_BYTES;
+}
+
+
 bool
 fkv__filter_maybe(fkv_str_t page, uint64_t hash, uint64_t pages)
 {
-    uint64_t        line = filter_line(hash, pages) % FKV__FILTER_PAGE_LINES;
     uint64_t        bits = filter_mix(hash);
     const uint8_t  *p;
 
@@ -134,7 +141,7 @@ fkv__filter_maybe(fkv_str_t page, uint64_t hash, uint64_t pages)
         return true;
     }
 
-    p = page.data + line * FKV__FILTER_LINE_BYTES;
+    p = page.data + fkv__filter_at(hash, pages);
 
     for (int i = 0; i < FKV__FILTER_PROBES; i++) {
         unsigned  bit = (unsigned) (bits >> (64 - PROBE_BITS));

@@ -44,6 +44,9 @@ int fkv__filter_builder_finish(fkv__filter_builder_t *filter, fkv__buf_t *out,
 /* The page that knows about hash: 0 .. pages - 1; pages must not be 0. */
 uint64_t fkv__filter_page(uint64_t hash, uint64_t pages);
 
+/* From where on in that page FKV__FILTER_LINE_BYTES are looked at. */
+size_t fkv__filter_at(uint64_t hash, uint64_t pages);
+
 /*
  * Asks that page, as fkv__block_check() gave it.  False: no such key in this
  * table.  True: perhaps.

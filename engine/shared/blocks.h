@@ -156,6 +156,24 @@ fkv__blocks_epoch(const fkv__segment_shm_t *seg)
 bool fkv__blocks_find(fkv__segment_shm_t *seg, uint64_t id, uint64_t offset,
     fkv__blocks_hint_t *hint, fkv_str_t *payload);
 
+/*
+ * Begins to load what a find by this hint looks at, and so many bytes, up to a
+ * cache line, from there on in the payload.  The hint may be stale.
+ */
+static inline void
+fkv__blocks_prefetch(const fkv__segment_shm_t *seg,
+    const fkv__blocks_hint_t *hint, size_t at, size_t len)
+{
+    const uint8_t  *block = (const uint8_t *) fkv__blocks(seg)
+                            + (uint64_t) hint->place * FKV__BLOCKS_UNIT;
+    const uint8_t  *p = block + sizeof(fkv__block_shm_t) + at;
+
+    __builtin_prefetch(block);
+    __builtin_prefetch(p);
+    __builtin_prefetch(p + len - 1);
+}
+
+
 /* The same, only asked: the block does not count as used. */
 bool fkv__blocks_has(const fkv__segment_shm_t *seg, uint64_t id,
     uint64_t offset);

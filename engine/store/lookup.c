@@ -320,6 +320,29 @@ lookup_ahead(fkv__lookup_own_t *own)
 }
 
 
+void
+fkv__lookup_prefetch(fkv_t *store, fkv_str_t ikey, uint64_t hash)
+{
+    fkv__lookup_t       lookup = { .ikey = ikey };
+    fkv__lookup_own_t   own = { .lookup = &lookup, .below = UINT64_MAX,
+                                .version = store->tables->version };
+    fkv__table_t       *table;
+
+    while ((table = lookup_next(&own)) != NULL) {
+
+        uint64_t  pages = table->info.filter_pages;
+
+        if (pages > 0 && table->hints != NULL) {
+            fkv__blocks_prefetch(store->seg,
+                                 &table->hints[1 + fkv__filter_page(hash,
+                                                                    pages)],
+                                 fkv__filter_at(hash, pages),
+                                 FKV__FILTER_LINE_BYTES);
+        }
+    }
+}
+
+
 static fkv__turn_e
 lookup_filter(fkv__lookup_own_t *own)
 {

@@ -12,6 +12,7 @@
 #include "shared/set.h"
 #include "store/memtable.h"
 #include "store/read.h"
+#include "store/tables.h"
 
 #define TOGETHER        16      /* searches: as many loads are in flight */
 #define IKEY_BYTES_MAX  256     /* what may be longer is passed over */
@@ -26,7 +27,9 @@ typedef struct {
 typedef struct {
     fkv__memtable_t  memtables[FKV__ARENAS];
     unsigned         memtables_n;
+    fkv_t           *store;
     bool             put;
+    bool             tables;    /* what no memtable has is looked for there */
     ahead_t          aheads[TOGETHER];
     unsigned         n;
 } together_t;
@@ -34,10 +37,12 @@ typedef struct {
 
 /* Under a pin. */
 static void
-together_init(together_t *t, fkv_t *store, uint64_t set, bool put)
+together_init(together_t *t, fkv_t *store, uint64_t set, bool put, bool tables)
 {
     t->memtables_n = fkv__set_count(set);
+    t->store = store;
     t->put = put;
+    t->tables = tables;
     t->n = 0;
 
     for (unsigned i = 0; i < t->memtables_n; i++) {
@@ -105,6 +110,14 @@ together_run(together_t *t)
         }
     }
 
+    for (unsigned i = 0; t->tables && i < t->n; i++) {
+        const fkv__memtable_walk_t  *walk = &t->aheads[i].walk;
+
+        if (!walk->found) {
+            fkv__lookup_prefetch(t->store, walk->ikey, walk->hash);
+        }
+    }
+
     t->n = 0;
 }
 
@@ -141,7 +154,7 @@ fkv_prefetch(fkv_t *store, unsigned ns, const fkv_str_t *keys, unsigned n,
     fkv__space_t  space = { .ns = ns };
     together_t    t;
 
-    together_init(&t, store, fkv__pin(store), put);
+    together_init(&t, store, fkv__pin(store), put, !put);
 
     for (unsigned i = 0; i < n; i++) {
         together_add(&t, &space, keys[i]);
@@ -195,7 +208,7 @@ fkv_prefetch_elements(fkv_t *store, unsigned ns, const fkv_str_t *keys,
     together_t    t;
     bool          found = false;
 
-    together_init(&t, store, fkv__pin(store), put);
+    together_init(&t, store, fkv__pin(store), put, true);
 
     for (unsigned i = 0; i < n; i++) {
 

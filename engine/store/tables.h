@@ -94,5 +94,11 @@ int  fkv__lookup_start(fkv__lookup_t *lookup);
 /* Lets go of the block behind rec; in every case, once, after the end. */
 void fkv__lookup_done(fkv__lookup_t *lookup);
 
+/*
+ * A hint that one for this key will follow: begins to load from memory what
+ * filters will say, of tables as this process knew them last.  No I/O.
+ */
+void fkv__lookup_prefetch(fkv_t *store, fkv_str_t ikey, uint64_t hash);
+
 
 #endif /* FKV_STORE_TABLES_H */
