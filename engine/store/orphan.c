@@ -14,7 +14,7 @@
 #include <errno.h>
 
 #define VERSIONS_MAX   1000     /* of one head in memtables */
-#define POSITIONS_MAX  16       /* at which it is looked up in tables */
+#define LOOKS_MAX      16       /* at one head in tables */
 
 typedef enum {
     ORPHAN_DEAD,
@@ -175,14 +175,13 @@ look_step(fkv_op_t *op)
 }
 
 
-/* By the newest head below this position in the tables of now. */
-static orphan_e
-tables_judge(const fkv__orphans_t *orphans, const head_t *head,
-    uint64_t below)
+/* The newest head below this position in the tables of now, but its bytes. */
+static int
+tables_look(const fkv__orphans_t *orphans, const head_t *head, uint64_t below,
+    fkv__record_t *rec)
 {
-    orphan_e  verdict = ORPHAN_UNKNOWN;
-    int       rc;
-    look_t    look = {
+    int     rc;
+    look_t  look = {
         .op = { .on_done = fkv__twin_done },
         .lookup = { .store = orphans->twin, .op = &look.op,
                     .ikey = head->ikey, .hash = head->hash, .below = below,
@@ -196,16 +195,76 @@ tables_judge(const fkv__orphans_t *orphans, const head_t *head,
                         NULL);
 
     if (rc == FKV_OK) {
-        verdict = head_lives(orphans, head, &look.lookup.rec) ? ORPHAN_ALIVE
-                                                              : ORPHAN_DEAD;
-
-    } else if (rc == FKV_NOTFOUND) {
-        verdict = ORPHAN_DEAD;
+        *rec = look.lookup.rec;
     }
 
     fkv__lookup_done(&look.lookup);
 
-    return verdict;
+    return rc;
+}
+
+
+/* Rule 4. */
+static bool
+stamp_lost(const fkv__orphans_t *orphans, const head_t *head)
+{
+    fkv__record_t  rec;
+
+    return tables_look(orphans, head, orphans->lowest, &rec) == FKV_OK
+           && rec.stamp != head->stamp;
+}
+
+
+/*
+ * All positions from below on downwards: those above the version that is found,
+ * or above the range that hides all, see the same.
+ */
+static orphan_e
+tables_judge(const fkv__orphans_t *orphans, const head_t *head)
+{
+    const fkv__keep_t  *keep = orphans->keep;
+    uint64_t            below = UINT64_MAX, seen;
+    unsigned            at;
+
+    for (unsigned i = 0; i < LOOKS_MAX; i++) {
+        fkv__record_t        rec;
+        const fkv__range_t  *range;
+
+        switch (tables_look(orphans, head, below, &rec)) {
+
+        case FKV_OK:
+            if (head_lives(orphans, head, &rec)) {
+                return (i == 0) ? ORPHAN_ALIVE : ORPHAN_UNKNOWN;
+            }
+
+            seen = rec.version;
+            break;
+
+        case FKV_NOTFOUND:
+            range = fkv__ranges_newest(orphans->twin->tables->version->ranges,
+                                       head->ikey, head->ikey, below);
+
+            if (range == NULL) {
+                return ORPHAN_DEAD;
+            }
+
+            seen = range->version;
+            break;
+
+        default:
+            return ORPHAN_UNKNOWN;
+        }
+
+        at = fkv__keep_seen(keep, seen) - 1;
+
+        if (at == keep->positions_n) {
+            return ORPHAN_DEAD;
+        }
+
+        below = keep->positions[at];
+    }
+
+    return ORPHAN_UNKNOWN;
 }
 
 
@@ -216,25 +275,15 @@ tables_judge(const fkv__orphans_t *orphans, const head_t *head,
 static orphan_e
 positions_judge(const fkv__orphans_t *orphans, const head_t *head)
 {
-    const fkv__keep_t       *keep = orphans->keep;
     const fkv__state_shm_t  *state = &orphans->twin->seg->state;
     orphan_e                 verdict;
 
-    verdict = tables_judge(orphans, head, UINT64_MAX);
-
-    if (verdict == ORPHAN_DEAD && keep->positions_n > POSITIONS_MAX) {
-        verdict = ORPHAN_UNKNOWN;
-    }
-
-    for (unsigned i = 0; verdict == ORPHAN_DEAD && i < keep->positions_n; i++)
-    {
-        if (tables_judge(orphans, head, keep->positions[i]) != ORPHAN_DEAD) {
-            verdict = ORPHAN_UNKNOWN;
-        }
-    }
+    verdict = stamp_lost(orphans, head) ? ORPHAN_DEAD
+                                        : tables_judge(orphans, head);
 
     if (verdict == ORPHAN_DEAD
-        && __atomic_load_n(&state->floor, __ATOMIC_ACQUIRE) > keep->floor)
+        && __atomic_load_n(&state->floor, __ATOMIC_ACQUIRE)
+           > orphans->keep->floor)
     {
         verdict = ORPHAN_UNKNOWN;
     }

@@ -313,6 +313,95 @@ a_snapshot_between_two_deaths_keeps_the_elements(void **state)
 }
 
 
+#define SNAPSHOTS  60
+
+/* Each sees another version of every one of the keys. */
+static void
+snapshots_take(fkv_lease_t *leases, const char *const *keys, uint64_t stamp)
+{
+    uint64_t  lsn;
+
+    for (unsigned i = 0; i < SNAPSHOTS; i++) {
+        for (unsigned k = 0; keys[k] != NULL; k++) {
+            put(keys[k], stamp, 1);
+        }
+
+        assert_int_equal(fkv_snapshot_take(disk.store, DISK_HOUR, 100 + i,
+                                           &leases[i], &lsn), FKV_OK);
+    }
+}
+
+
+/*
+ * Clients that list and do not come to the end leave some at any time: what was
+ * deleted before all of them has to go nevertheless.
+ */
+static void
+many_snapshots_keep_only_what_one_of_them_sees(void **state)
+{
+    static const char *const  keys[] = { "again", "filler", NULL };
+    fkv_lease_t               leases[SNAPSHOTS];
+
+    (void) state;
+
+    put("again", 1, 200);
+    put("gone", 1, 200);
+    put("seen", 1, 50);
+    merge_all();
+    delete("again");
+    delete("gone");
+    put("again", 2, 1);
+    disk_flush(&disk);
+    snapshots_take(leases, keys, 2);
+    delete("seen");
+    merge_all();
+    merge_all();
+
+    assert_int_equal(scan_at("seen", 1, &leases[0]), 50);
+    assert_int_equal(scan_at("again", 2, &leases[0]), 1);
+    assert_int_equal(scan("again", 2), 1);
+    assert_in_range(stored(), 50, 50 + 4 * SNAPSHOTS);
+
+    for (unsigned i = 0; i < SNAPSHOTS; i++) {
+        assert_int_equal(fkv_snapshot_drop(disk.store, &leases[i]), FKV_OK);
+    }
+
+    merge_all();
+    assert_in_range(stored(), 6, 7);
+}
+
+
+/* Rule 4 is no word on a stamp that came after the oldest snapshot. */
+static void
+many_snapshots_keep_each_life_that_one_of_them_sees(void **state)
+{
+    static const char *const  none[] = { "filler", NULL };
+    fkv_lease_t               leases[SNAPSHOTS], between[3];
+    uint64_t                  lsn;
+
+    (void) state;
+
+    snapshots_take(leases, none, 9);
+
+    for (unsigned life = 0; life < 3; life++) {
+        put("k", 1 + life, 20);
+        assert_int_equal(fkv_snapshot_take(disk.store, DISK_HOUR, 7 + life,
+                                           &between[life], &lsn), FKV_OK);
+        delete("k");
+        disk_flush(&disk);
+    }
+
+    merge_all();
+    merge_all();
+
+    for (unsigned life = 0; life < 3; life++) {
+        assert_int_equal(scan_at("k", 1 + life, &between[life]), 20);
+        assert_int_equal(fkv_snapshot_drop(disk.store, &between[life]),
+                         FKV_OK);
+    }
+}
+
+
 typedef struct {
     fkv_update_t   u;
     fkv_change_t   change;
@@ -585,6 +674,8 @@ main(void)
         TEST(what_a_snapshot_sees_stays),
         TEST(a_key_that_was_kept_alive_in_memory_keeps_its_elements),
         TEST(a_snapshot_between_two_deaths_keeps_the_elements),
+        TEST(many_snapshots_keep_only_what_one_of_them_sees),
+        TEST(many_snapshots_keep_each_life_that_one_of_them_sees),
         TEST(who_writes_too_late_finds_that_the_key_has_expired),
         TEST(elements_of_a_key_that_cannot_be_read_stay),
         TEST(a_large_collection_dies_at_once_and_its_space_comes_back),
