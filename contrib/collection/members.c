@@ -838,31 +838,38 @@ members_elements(const members_kind_t *kind, ferrokv_ctx *ctx,
 
 
 int
-members_answer(const members_kind_t *kind, ferrokv_ctx *ctx, size_t argc,
-    const ferrokv_str *argv,
-    void (*say)(ferrokv_ctx *ctx, const member_t *member))
+members_say(members_t *m, const ferrokv_str *names, size_t n,
+    members_say_pt say, const void *data)
 {
-    members_t  m;
-    member_t   member;
-    int        rc = members_open(&m, kind, ctx, argv[1]);
+    member_t  member;
 
-    if (rc != FERROKV_OK
-        || (rc = members_ahead(&m, argv + 2, argc - 2, 1)) != FERROKV_OK)
-    {
-        return rc;
-    }
+    m->ctx->api->say_array(m->ctx, n);
 
-    ctx->api->say_array(ctx, argc - 2);
-
-    for (size_t i = 2; i < argc; i++) {
-        rc = members_get(&m, argv[i], &member);
+    for (size_t i = 0; i < n; i++) {
+        int  rc = members_get(m, names[i], &member);
 
         if (rc < 0) {
             return rc;
         }
 
-        say(ctx, (rc == FERROKV_OK) ? &member : NULL);
+        say(m->ctx, (rc == FERROKV_OK) ? &member : NULL, data);
     }
 
     return FERROKV_OK;
+}
+
+
+int
+members_answer(const members_kind_t *kind, ferrokv_ctx *ctx, size_t argc,
+    const ferrokv_str *argv, members_say_pt say)
+{
+    members_t  m;
+    int        rc = members_open(&m, kind, ctx, argv[1]);
+
+    if (rc == FERROKV_OK) {
+        rc = members_ahead(&m, argv + 2, argc - 2, 1);
+    }
+
+    return (rc == FERROKV_OK) ? members_say(&m, argv + 2, argc - 2, say, NULL)
+                              : rc;
 }

@@ -104,12 +104,17 @@ size_t members_elements(const members_kind_t *kind, ferrokv_ctx *ctx,
     size_t step, ferrokv_str *names, size_t max);
 
 /*
- * Of HMGET and its like: an array, of each of argv[2], ... what say() says of
- * it; NULL is a member that is not there.  FERROKV_OK · failures
+ * An array, of each of the names what say() says of it; NULL is a member that
+ * is not there.  answer: of HMGET and its like, the names are argv[2], ...
+ * FERROKV_OK · failures
  */
+typedef void (*members_say_pt)(ferrokv_ctx *ctx, const member_t *member,
+    const void *data);
+
+int members_say(members_t *m, const ferrokv_str *names, size_t n,
+    members_say_pt say, const void *data);
 int members_answer(const members_kind_t *kind, ferrokv_ctx *ctx, size_t argc,
-    const ferrokv_str *argv,
-    void (*say)(ferrokv_ctx *ctx, const member_t *member));
+    const ferrokv_str *argv, members_say_pt say);
 
 /* Its time stays, or it has none; *added may be NULL. */
 int members_put(members_t *m, ferrokv_str name, ferrokv_str value, bool keep,

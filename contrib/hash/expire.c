@@ -215,7 +215,7 @@ hash_expire(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv,
 
 
 static int64_t
-time_say(const members_t *m, const member_t *member, const unit_t *unit)
+time_of(const ferrokv_ctx *ctx, const member_t *member, const unit_t *unit)
 {
     uint64_t  ms = member->expires;
 
@@ -224,9 +224,17 @@ time_say(const members_t *m, const member_t *member, const unit_t *unit)
     }
 
     ms += unit->seconds ? 999 : 0;
-    ms -= unit->absolute ? 0 : m->ctx->now;
+    ms -= unit->absolute ? 0 : ctx->now;
 
     return (int64_t) (unit->seconds ? ms / 1000 : ms);
+}
+
+
+static void
+time_say(ferrokv_ctx *ctx, const member_t *member, const void *unit)
+{
+    ctx->api->say_int(ctx, (member != NULL) ? time_of(ctx, member, unit)
+                                            : NO_FIELD);
 }
 
 
@@ -235,29 +243,15 @@ hash_time(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv,
     const unit_t *unit)
 {
     members_t  m;
-    member_t   member;
     int        rc = members_open(&m, &hash_kind, ctx, argv[1]);
 
-    if (rc != FERROKV_OK
-        || (rc = fields_read(&m, argc, argv, 2, NOT_POSITIVE)) != FERROKV_OK)
-    {
-        return rc;
+    if (rc == FERROKV_OK) {
+        rc = fields_read(&m, argc, argv, 2, NOT_POSITIVE);
     }
 
-    ctx->api->say_array(ctx, argc - 4);
-
-    for (size_t i = 4; i < argc; i++) {
-        rc = members_get(&m, argv[i], &member);
-
-        if (rc < 0) {
-            return rc;
-        }
-
-        ctx->api->say_int(ctx, rc == FERROKV_OK ? time_say(&m, &member, unit)
-                                                : NO_FIELD);
-    }
-
-    return FERROKV_OK;
+    return (rc == FERROKV_OK) ? members_say(&m, argv + 4, argc - 4, time_say,
+                                            unit)
+                              : rc;
 }
 
 

@@ -145,8 +145,10 @@ hstrlen(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 
 
 static void
-value_say(ferrokv_ctx *ctx, const member_t *member)
+value_say(ferrokv_ctx *ctx, const member_t *member, const void *data)
 {
+    (void) data;
+
     if (member != NULL) {
         ctx->api->say_str(ctx, member->value);
 

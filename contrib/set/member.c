@@ -77,8 +77,10 @@ sismember(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 
 
 static void
-presence_say(ferrokv_ctx *ctx, const member_t *member)
+presence_say(ferrokv_ctx *ctx, const member_t *member, const void *data)
 {
+    (void) data;
+
     ctx->api->say_int(ctx, member != NULL);
 }
 

@@ -34,8 +34,10 @@ zscore(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
 
 
 static void
-score_say(ferrokv_ctx *ctx, const member_t *member)
+score_say(ferrokv_ctx *ctx, const member_t *member, const void *data)
 {
+    (void) data;
+
     if (member != NULL) {
         ctx->api->say_real(ctx, zset_score(member->value));
 
