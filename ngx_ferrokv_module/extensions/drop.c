@@ -218,6 +218,7 @@ drop_deleted(fkv_drop_t *drop)
         return fkv__op_end(&drop->op, drop->op.rc);
     }
 
+    FKV_STEP("drop.1");
     drop->deleted += drop->n;
 
     return drop_piece_ends(drop);
@@ -270,6 +271,7 @@ drop_last(fkv_drop_t *drop)
         return fkv__op_end(&drop->op, FKV_ENOMEM);
     }
 
+    FKV_STEP("drop.2");
     memset(drop->changes, 0, 3 * sizeof(drop->changes[0]));
 
     for (unsigned i = 0; i < 3; i++) {
@@ -285,6 +287,17 @@ drop_last(fkv_drop_t *drop)
     drop->changes[2].key = FKV_STR(FKV_INSTALLED_HEAD);
 
     return drop_update(drop, 3, decide_last, DROP_GONE);
+}
+
+
+static fkv__turn_e
+drop_gone(fkv_drop_t *drop)
+{
+    if (drop->op.rc == FKV_OK) {
+        FKV_STEP("drop.3");
+    }
+
+    return fkv__op_end(&drop->op, drop->op.rc);
 }
 
 
@@ -311,7 +324,7 @@ drop_step(fkv_op_t *op)
         return drop_last(drop);
 
     case DROP_GONE:
-        return fkv__op_end(op, op->rc);
+        return drop_gone(drop);
     }
 
     fkv__unreachable();

@@ -106,6 +106,7 @@ fkv_edit_put(fkv_call_t *call, const fkv_edit_t *edit)
                     fkv_installed_put(&edit->in, &buf));
 
     if (rc == FKV_OK) {
+        FKV_STEP("extension_edit.1");
         buf = (fkv__buf_t) { NULL, 0, 0 };
         rc = edit_write(call, FKV_STR(FKV_INSTALLED_HEAD), &buf,
                         fkv_installed_head_put(edit->next, &buf));

@@ -214,6 +214,10 @@ piece_ended(fkv_installer_t *installer)
         piece_failed(installer);
 
     } else {
+        if (installer->changes) {
+            FKV_STEP("install.2");
+        }
+
         installer->dirty |= installer->changes;
         installer->told = false;
 
@@ -469,6 +473,7 @@ piece_step(fkv_installer_t *installer, fkv_call_t *call, fkv_edit_t *edit)
         return rc;
     }
 
+    FKV_STEP("install.1");
     installer->changes = true;
     step_problem(installer, in);
     in->cursor++;

@@ -8,9 +8,11 @@ use warnings;
 
 use lib 't/lib', 't/crash/lib';
 use File::Path qw(remove_tree);
+use JSON::PP qw(encode_json);
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use Ferrokv::Extension qw(build_extension);
 use Ferrokv::Http;
 use Ferrokv::Load;
 use Ferrokv::Model;
@@ -36,6 +38,9 @@ my %way = (
     'compact.6' => \&slicing,
     'refill.1' => \&refilling,
     (map { ("mark.$_" => \&leaving) } 1 .. 2),
+    'extension_edit.1' => \&extending,
+    (map { ("install.$_" => \&extending) } 1 .. 2),
+    (map { ("drop.$_" => \&extending) } 1 .. 3),
 );
 
 # Steps of the helper's that recovery takes as well.
@@ -497,6 +502,251 @@ sub ok_asked {
         "$step: the helper answers again");
     is(join(' ', glob "$dir/.partial*"), '', "$step: nothing half is left");
     remove_tree(glob "$dir/$step*");
+}
+
+
+# An extension is installed, updated and dropped; what each of these is seen to do
+# is in the catalog or is not, and steps are done once.
+sub extending {
+    my ($step) = @_;
+    my @ways = $step =~ /^drop/ ? 'DROP'
+             : $step =~ /^install/ ? qw(install UPDATE) : qw(CREATE UPDATE DROP);
+
+    extend($step, $_) for @ways;
+    fresh('always');
+}
+
+
+# What is with steps is installed by the helper alone, x; CREATE is for y.
+sub extend {
+    my ($step, $way) = @_;
+    my $what = "$step, $way";
+    my $name = $way eq 'CREATE' ? 'y' : 'x';
+    my @command = ($way, $name, $way eq 'DROP' ? 'CASCADE' : ());
+
+    extensible();
+    extension_before($way);
+    dying_at($step);
+
+    my $before = deaths();
+
+    $nginx->reload;
+    settle(0);
+
+    my $seen = listed($name);
+    my $ours = $step =~ /^extension_edit/;
+
+    # A worker dies of each attempt; the helper of what was begun by one.
+    ok($nginx->wait_until(sub {
+        managed(@command) if $ours || $way ne 'install'
+                             && listed($name)->{state} eq $seen->{state};
+        return deaths() >= $before + ($step eq 'drop.3' ? 1 : 2);
+    }, 20), "$what: reached");
+
+    settle(0);
+    is_deeply(listed($name), $seen, "$what: nothing has changed") if $ours;
+    $nginx->kill('KILL');
+    dying_nowhere();
+    $nginx->start;
+    managed(@command) if $ours;
+    ok_extended($what, $way, $name);
+}
+
+
+# Five pieces a step, each of which counts; X.COUNT says how far that is.
+sub extensible {
+    my %x = (steps => 'steps', needs => 'FERROKV_NEEDS_HELPER',
+             provides => '&type, &count, &put', code => <<'C');
+#include <string.h>
+
+static const ferrokv_str  none = { NULL, 0 }, pieces = { "pieces", 6 };
+
+static const ferrokv_type  type = {
+    FERROKV_TYPE, 0, "x", 0, 0, NULL, NULL, NULL, NULL, NULL, NULL
+};
+
+static int
+counted(ferrokv_ctx *ctx, int64_t *n)
+{
+    ferrokv_value  val;
+    int            rc = ctx->api->get(ctx, none, pieces, &val);
+
+    *n = 0;
+
+    if (rc == FERROKV_OK) {
+        memcpy(n, val.data.data, sizeof(*n));
+    }
+
+    return (rc < 0) ? rc : FERROKV_OK;
+}
+
+static int
+five(ferrokv_ctx *ctx)
+{
+    ferrokv_value  val = { { NULL, sizeof(int64_t) }, NULL, 0 };
+    int64_t        n;
+    int            rc = counted(ctx, &n);
+
+    if (rc != FERROKV_OK) {
+        return rc;
+    }
+
+    n++;
+    val.data.data = &n;
+    rc = ctx->api->put(ctx, none, pieces, &val);
+
+    return (rc < 0) ? rc : (n % 5 != 0) ? FERROKV_AGAIN : FERROKV_OK;
+}
+
+static const ferrokv_step  steps[] = {
+    { sizeof(ferrokv_step), 0, five },
+    { sizeof(ferrokv_step), 0, five }
+};
+
+static int
+count_call(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
+{
+    int64_t  n;
+    int      rc = counted(ctx, &n);
+
+    (void) argc;
+    (void) argv;
+
+    return (rc < 0) ? rc : ctx->api->say_int(ctx, n);
+}
+
+static int
+put_call(ferrokv_ctx *ctx, size_t argc, const ferrokv_str *argv)
+{
+    ferrokv_value  val = { { "x", 1 }, &type, 0 };
+    int            rc = FERROKV_OK;
+
+    for (size_t i = 1; i < argc && rc >= 0; i++) {
+        rc = ctx->api->put(ctx, argv[i], none, &val);
+    }
+
+    return (rc < 0) ? rc : ctx->api->say_int(ctx, (int64_t) argc - 1);
+}
+
+static const ferrokv_command  count = {
+    FERROKV_COMMAND, FERROKV_READ, "X.COUNT", 1, 0, 0, 0, count_call, "",
+    "Pieces that were done"
+};
+
+static const ferrokv_command  put = {
+    FERROKV_COMMAND, FERROKV_WRITE, "X.PUT", -2, 1, -1, 1, put_call,
+    "key [key ...]", "Values"
+};
+C
+
+    finish();
+    $nginx = Ferrokv::Nginx->new(<<'CONF', vars => { LOADED => '' });
+%%GLOBALS%%
+ferrokv_extension_path %%DIR%%/ext;
+%%LOADED%%
+ferrokv_extension_crash_limit off;
+ferrokv_store main path=%%DIR%%/store memory=4m sync=always;
+events { }
+http {
+    %%HTTP%%
+    server {
+        listen 127.0.0.1:%%PORT%% reuseport;
+        location /redis { ferrokv_commands write=on admin=on; }
+        location /kv/ { ferrokv_rest write=on; }
+    }
+}
+CONF
+    $nginx->allow(qr/exited on signal 9$/);
+    build_extension($nginx->dir . '/ext', 'x', %x, version => "$_.0",
+                    schema => $_, serves => 1) for 1, 2;
+    build_extension($nginx->dir . '/ext', 'y', control => "trusted = true\n");
+}
+
+
+# The next configuration loads that.
+sub loaded { $nginx->{vars}{LOADED} = "ferrokv_extension $_[0];" }
+
+
+# What is there before it is updated or dropped: more values than one piece of a
+# drop deletes.
+sub extension_before {
+    my ($way) = @_;
+
+    loaded('x version=1.0 grant=helper') if $way =~ /UPDATE|DROP/;
+    dying_nowhere();
+    $nginx->start;
+    settle(0);
+    return loaded('x version=1.0 grant=helper') if $way eq 'install';
+    return loaded('y install=manual') if $way eq 'CREATE';
+
+    ok_pieces($way, 5);
+
+    for my $from (map { 50 * $_ } 0 .. 11) {
+        ok($nginx->wait_until(sub {
+            return asked('X.PUT', map { "k$_" } $from .. $from + 49);
+        }, 20), "$way: values");
+    }
+
+    loaded($way eq 'UPDATE' ? 'x version=2.0 grant=helper'
+                            : 'x version=1.0 grant=helper install=manual');
+}
+
+
+sub ok_pieces {
+    my ($what, $n) = @_;
+
+    ok($nginx->wait_until(sub { (asked('X.COUNT') // '') eq $n }, 20),
+        "$what: each piece was done once") or diag asked('X.COUNT');
+}
+
+
+# It ends well.
+sub ok_extended {
+    my ($what, $way, $name) = @_;
+    my $state = $way eq 'DROP' ? 'not installed' : 'installed';
+
+    ok($nginx->wait_until(sub {
+        my $is = listed($name);
+        return $is->{state} eq $state
+            && ($way ne 'UPDATE' || $is->{schema} == 2);
+    }, 20), "$what: it is $state") or diag explain listed($name);
+
+    if ($way eq 'DROP') {
+        is(Ferrokv::Http->new($nginx->port)->get('/kv/?count')->json->{count},
+            0, "$what: no value is left");
+        loaded('x version=1.0 grant=helper');
+        dying_nowhere();
+        $nginx->reload;
+    }
+
+    ok_pieces($what, $way eq 'UPDATE' ? 10 : 5) if $way ne 'CREATE';
+}
+
+
+# Of a command: its result; undef, if there is none.
+sub asked {
+    my $r = Ferrokv::Http->new($nginx->port, keepalive => 0)
+        ->post('/redis', encode_json(\@_),
+               'Content-Type' => 'application/json');
+
+    return eval { $r->json->{result} };
+}
+
+
+sub managed { return asked('FERROKV.EXTENSION', @_) }
+
+
+# What LIST says of it, but for figures; over HTTP maps are names and values.
+sub listed {
+    my ($name) = @_;
+    my $all;
+
+    $nginx->wait_until(sub { $all = managed('LIST') }, 20);
+
+    my %it = map { @$_ } grep { my %one = @$_; $one{name} eq $name } @{ $all };
+
+    delete $it{figures};
+    return \%it;
 }
 
 
