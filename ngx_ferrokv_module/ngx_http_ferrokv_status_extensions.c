@@ -277,43 +277,23 @@ ngx_http_ferrokv_extension_sum(u_char *p, u_char *end,
 }
 
 
-/* "stat.hits" is ferrokv_ext_stat_hits_total. */
-
-static void
-ngx_http_ferrokv_extension_metric_name(u_char name[FKV_SHARED_NAME_MAX],
-    ferrokv_metric *metric)
-{
-    u_char  *p;
-
-    ngx_cpystrn(name, (u_char *) metric->name, FKV_SHARED_NAME_MAX);
-
-    for (p = name; *p; p++) {
-        if (!((*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9'))) {
-            *p = '_';
-        }
-    }
-}
-
-
 static u_char *
 ngx_http_ferrokv_extension_metric(u_char *p, u_char *end,
     ngx_ferrokv_store_t **store, ngx_uint_t n, fkv_extension_t *extension,
     ngx_uint_t k)
 {
-    u_char                name[FKV_SHARED_NAME_MAX];
+    char                  name[FKV_EXTENSION_METRIC_BYTES];
     ngx_uint_t            i;
-    const char           *suffix;
     ferrokv_metric       *metric;
     fkv_shared_figure_t   figure;
 
     metric = &extension->metrics[k];
-    suffix = metric->gauge ? "" : "_total";
 
-    ngx_http_ferrokv_extension_metric_name(name, metric);
+    fkv_extension_metric_name(name, metric->name, metric->gauge);
 
-    p = ngx_slprintf(p, end, "# HELP ferrokv_ext_%s%s a figure of extension "
-                             "\"%s\"\n# TYPE ferrokv_ext_%s%s %s\n",
-                     name, suffix, extension->name, name, suffix,
+    p = ngx_slprintf(p, end, "# HELP ferrokv_ext_%s a figure of extension "
+                             "\"%s\"\n# TYPE ferrokv_ext_%s %s\n",
+                     name, extension->name, name,
                      metric->gauge ? "gauge" : "counter");
 
     for (i = 0; i < n; i++) {
@@ -322,8 +302,8 @@ ngx_http_ferrokv_extension_metric(u_char *p, u_char *end,
             continue;
         }
 
-        p = ngx_slprintf(p, end, "ferrokv_ext_%s%s{store=\"%V\"} %L\n",
-                         name, suffix, &store[i]->name, figure.value);
+        p = ngx_slprintf(p, end, "ferrokv_ext_%s{store=\"%V\"} %L\n",
+                         name, &store[i]->name, figure.value);
     }
 
     return p;

@@ -5,6 +5,7 @@
 #include "extensions/name.h"
 #include "commands/command.h"
 
+#include <stdio.h>
 #include <string.h>
 
 
@@ -141,6 +142,21 @@ digits_take(const uint8_t **p, const uint8_t *end)
 
     digits.len = (size_t) (*p - digits.data);
     return digits;
+}
+
+
+void
+fkv_extension_metric_name(char out[FKV_EXTENSION_METRIC_BYTES],
+    const char *name, bool gauge)
+{
+    (void) snprintf(out, FKV_EXTENSION_METRIC_BYTES, "%.*s%s",
+                    FKV_EXTENSION_DEFINITION_MAX, name, gauge ? "" : "_total");
+
+    for (char *p = out; *p != '\0'; p++) {
+        if (*p == '.') {
+            *p = '_';
+        }
+    }
 }
 
 

@@ -15,6 +15,7 @@
 
 #define FKV_EXTENSION_NAME_MAX        32
 #define FKV_EXTENSION_DEFINITION_MAX  63
+#define FKV_EXTENSION_METRIC_BYTES    (FKV_EXTENSION_DEFINITION_MAX + 7)
 
 /* Texts of others: what is longer than room is not looked at. */
 static inline fkv_str_t
@@ -34,6 +35,13 @@ bool fkv_extension_name_ok(fkv_str_t name);
 bool fkv_extension_version_ok(fkv_str_t version);
 bool fkv_extension_command_name_ok(fkv_str_t name);
 bool fkv_extension_definition_name_ok(fkv_str_t name, fkv_str_t extension);
+
+/*
+ * What a metric is called where a name has no dots, as Prometheus': of a
+ * counter "stat.hits" that is "stat_hits_total".
+ */
+void fkv_extension_metric_name(char out[FKV_EXTENSION_METRIC_BYTES],
+    const char *name, bool gauge);
 
 /*
  * Below 0: a is older.  Runs of digits compare as numbers, all else byte by

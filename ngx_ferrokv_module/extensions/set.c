@@ -93,6 +93,50 @@ command_check(const fkv_extension_t *ext, const fkv_command_t *command,
 }
 
 
+/* The first of another's metrics, up to n, that is shown as this name; NULL. */
+static const char *
+metric_find(const fkv_extension_t *ext, unsigned n, const char *shown)
+{
+    char  name[FKV_EXTENSION_METRIC_BYTES];
+
+    for (unsigned i = 0; i < n; i++) {
+
+        const ferrokv_metric  *metric = &ext->metrics[i];
+
+        fkv_extension_metric_name(name, metric->name, metric->gauge);
+
+        if (strcmp(name, shown) == 0) {
+            return metric->name;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* "a.b_c" and "a_b.c" are one name where names have no dots. */
+static int
+metric_check(const fkv_extensions_t *set, const fkv_extension_t *ext,
+    unsigned at, char *error)
+{
+    const ferrokv_metric  *metric = &ext->metrics[at];
+    const char            *other;
+    char                   name[FKV_EXTENSION_METRIC_BYTES];
+
+    fkv_extension_metric_name(name, metric->name, metric->gauge);
+    other = metric_find(ext, at, name);
+
+    for (unsigned i = 0; i < set->n && other == NULL; i++) {
+        other = metric_find(set->list[i], set->list[i]->metrics_n, name);
+    }
+
+    return (other == NULL) ? FKV_OK
+           : FAIL(error, "\"%s\" provides the metric \"%s\", which is shown "
+                  "as \"%s\", and so is \"%s\"", ext->name, metric->name,
+                  name, other);
+}
+
+
 static int
 room_check(const fkv_extensions_t *set, const fkv_extension_t *ext,
     char *error)
@@ -126,6 +170,10 @@ fkv_extensions_add(fkv_extensions_t *set, fkv_extension_t *ext, char *error)
 
     for (unsigned i = 0; i < ext->commands_n && rc == FKV_OK; i++) {
         rc = command_check(ext, &ext->commands[i].command, error);
+    }
+
+    for (unsigned i = 0; i < ext->metrics_n && rc == FKV_OK; i++) {
+        rc = metric_check(set, ext, i, error);
     }
 
     if (rc != FKV_OK) {

@@ -377,6 +377,40 @@ subtest 'definitions' => sub {
     accepted('ferrokv_extension bad;', 'an unknown one that is optional');
 };
 
+subtest 'metrics' => sub {
+    my $metrics = sub {
+        my ($extension, %gauge) = @_;
+        my $n = 0;
+
+        build_extension($dir, $extension,
+            provides => join(', ', map { "&m$_" } 1 .. keys %gauge),
+            code => join '', map {
+                $n++;
+                "static const ferrokv_metric  m$n = { FERROKV_METRIC, 0,"
+                . " \"$_\", $gauge{$_}, 0, \"\" };\n"
+            } sort keys %gauge);
+    };
+    my $both = 'ferrokv_extension a; ferrokv_extension a_b;';
+
+    # Where there are no dots, as for Prometheus.
+    $metrics->('a', 'a.b_c' => 0);
+    $metrics->('a_b', 'a_b.c' => 0);
+    refused($both, qr/"a_b"\ provides\ the\ metric\ "a_b\.c",\ which\ is\ shown
+                      \ as\ "a_b_c_total",\ and\ so\ is\ "a\.b_c"/x,
+            'of two extensions one name');
+    refused('ferrokv_extension a_b; ferrokv_extension a;',
+            qr/"a" provides the metric "a\.b_c"/, 'in the other order');
+
+    $metrics->('a_b', 'a_b.c' => 1);
+    accepted($both, 'a counter and a gauge have two');
+    $metrics->('a_b', 'a_b.c_total' => 1);
+    refused($both, qr/"a_b\.c_total", which is shown as "a_b_c_total"/,
+            'but not these');
+    $metrics->('a', 'a.n' => 0, 'a.n_total' => 1);
+    refused('ferrokv_extension a;', qr/"a\.n_total".*so is "a\.n"/,
+            'nor of one extension');
+};
+
 subtest 'options' => sub {
     refused("ferrokv_extension demo $_;",
             qr/invalid parameter "\Q$_\E" in "ferrokv_extension"/, $_)

@@ -27,6 +27,7 @@ http {
         location /kv/ { ferrokv_rest write=on; }
         location = /json { ferrokv_status json; }
         location = /prometheus { ferrokv_status prometheus; }
+        location = /text { ferrokv_status text; }
         location = /show { return 200 "<$r>"; }
         location = /call { ferrokv_call $r SET closed:2 x; try_files /- /show; }
         location = /reject { ferrokv_call $r on_error=reject SET closed:3 x;
@@ -402,6 +403,13 @@ subtest 'figures' => sub {
                    \{store="main",extension="log"\}\ 1$/mx, 'slow calls');
     like($text, qr/^ferrokv_extension_memory_bytes
                    \{store="main",extension="log"\}\ 3000$/mx, 'memory');
+
+    for my $shown (http()->get('/text')->body, $client->cmd('INFO', 'modules')) {
+        like($shown, qr/^module:name=log,.*,slow=1,memory=3000\r?$/m,
+             'a line of the extension');
+        like($shown, qr/^metric_log\.added:[1-9]\d*\r?$/m, 'of a metric');
+        like($shown, qr/^metric_log\.idle:3\r?$/m, 'and of a gauge');
+    }
 };
 
 $nginx->finish;
