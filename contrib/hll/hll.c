@@ -251,7 +251,7 @@ static const ferrokv_command  pfmerge_command = {
 };
 
 static const ferrokv_command  put_command = {
-    FERROKV_COMMAND, FERROKV_WRITE, "HLL.PUT", -3, 1, 1, 1, put,
+    FERROKV_COMMAND, FERROKV_WRITE | FERROKV_BLIND, "HLL.PUT", -3, 1, 1, 1, put,
     "key element [element ...]",
     "Counts elements without reading what is there."
 };
