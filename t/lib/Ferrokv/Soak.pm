@@ -4,9 +4,9 @@ package Ferrokv::Soak;
 #
 #   my $soak = Ferrokv::Soak->new($nginx, "$nginx->{dir}/store");
 #   $soak->sample while ...;              # once a second
-#   $soak->latencies(@of_clients);        # [[second, n, p50, p99, most], ...] each
+#   $soak->clients(@of_clients);  # [[second, n, bytes, still, p50, p99, most], ...]
 #   $soak->write("build/soak");           # soak.tsv, and soak.png if gnuplot is there
-#   $soak->trend('disk_mib')              # last third's mean / middle third's
+#   $soak->thirds('disk_mib')             # means of the middle and the last third
 #
 # The first third is the warm-up.
 
@@ -25,8 +25,8 @@ my @figures = qw(tables table_bytes blob_bytes keys_estimated leases
                  memory_private compaction_debt flushes compactions
                  expired_dropped processes);
 
-my @columns = (qw(second disk_mib rss_mib pss_mib files nginx requests p50_ms
-                  p99_ms most_ms), @figures);
+my @columns = (qw(second disk_mib rss_mib pss_mib files nginx requests held_mib
+                  still_ms p50_ms p99_ms most_ms), @figures);
 
 
 sub new {
@@ -83,19 +83,29 @@ sub _disk {
 }
 
 
-sub latencies {
-    my ($self, @clients) = @_;
-    my %at;
+# still is how long a request took that did not touch the store, the last one.
+# held_mib is what was written in the time for which a snapshot may be held: so
+# much of what is dead by now need not have gone from the disk.
+sub clients {
+    my ($self, $hold_seconds, @clients) = @_;
+    my (%at, %written);
 
     push @{ $at{ $_->[0] } }, $_ for map { @$_ } @clients;
+
+    for my $second (keys %at) {
+        $written{$second} = sum0 map { $_->[2] } @{ $at{$second} };
+    }
 
     for my $row (@{ $self->{rows} }) {
         my @seen = @{ $at{ int $row->{second} } // [] };
 
         $row->{requests} = sum0 map { $_->[1] } @seen;
-        $row->{p50_ms} = 1000 * (sum0(map { $_->[2] } @seen) / (@seen || 1));
-        $row->{p99_ms} = 1000 * max(0, map { $_->[3] } @seen);
-        $row->{most_ms} = 1000 * max(0, map { $_->[4] } @seen);
+        $row->{held_mib} = sum0(map { $written{ int($row->{second}) - $_ } // 0 }
+                                0 .. $hold_seconds) / 1048576;
+        $row->{still_ms} = 1000 * (sum0(map { $_->[3] } @seen) / (@seen || 1));
+        $row->{p50_ms} = 1000 * (sum0(map { $_->[4] } @seen) / (@seen || 1));
+        $row->{p99_ms} = 1000 * max(0, map { $_->[5] } @seen);
+        $row->{most_ms} = 1000 * max(0, map { $_->[6] } @seen);
     }
 }
 
@@ -151,13 +161,15 @@ set multiplot layout 6,1
 data = '$dir/soak.tsv'
 plot data using 'second':'disk_mib' with lines, \\
      '' using 'second':(column('table_bytes')/1048576) with lines title 'tables', \\
-     '' using 'second':(column('blob_bytes')/1048576) with lines title 'blobs'
+     '' using 'second':(column('blob_bytes')/1048576) with lines title 'blobs', \\
+     '' using 'second':'held_mib' with lines title 'written in 60 s'
 plot data using 'second':'pss_mib' with lines, \\
      '' using 'second':'rss_mib' with lines
 plot data using 'second':'files' with lines, '' using 'second':'nginx' with lines
 set logscale y
 set yrange [0.01:*]
 plot data using 'second':'p50_ms' with lines, '' using 'second':'p99_ms' with lines, \\
+     '' using 'second':'still_ms' with lines, \\
      '' using 'second':'most_ms' with points pointtype 7 pointsize 0.3
 unset logscale y
 set yrange [0:*]
