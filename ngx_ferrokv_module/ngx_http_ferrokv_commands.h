@@ -25,8 +25,9 @@
 #include "commands/json_request.h"
 
 
-/* Of a pipeline are so many under way at a time ... */
+/* Of a pipeline are so many under way at a time, at first fewer ... */
 #define NGX_HTTP_FERROKV_PIPELINE_WINDOW     64
+#define NGX_HTTP_FERROKV_PIPELINE_FIRST      8
 
 /* ... so many begun before others of this worker have their turn, for so many
    milliseconds ... */
@@ -62,6 +63,7 @@ typedef struct {
     fkv_exec_t                     exec;
     ngx_http_ferrokv_commands_t   *commands;
     ngx_uint_t                     done;
+    size_t                         kept;        /* of its reply, once done */
 } ngx_http_ferrokv_commands_run_t;
 
 
@@ -83,6 +85,8 @@ struct ngx_http_ferrokv_commands_s {
     ngx_uint_t                         first;
     ngx_uint_t                         next;
     ngx_uint_t                         end;     /* none begins from here on */
+    size_t                             kept;    /* of replies behind others */
+    size_t                             expected;    /* of a reply, about */
     uint64_t                           after;   /* as of fkv_exec_t */
     ngx_event_t                        turn;
 

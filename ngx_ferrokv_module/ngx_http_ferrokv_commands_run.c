@@ -77,6 +77,9 @@ ngx_http_ferrokv_commands_start(ngx_http_ferrokv_commands_t *commands)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    commands->expected = NGX_HTTP_FERROKV_PIPELINE_BYTES_MAX
+                         / NGX_HTTP_FERROKV_PIPELINE_FIRST;
+
     commands->turn.handler = ngx_http_ferrokv_commands_on_turn;
     commands->turn.data = commands;
     commands->turn.log = r->connection->log;
@@ -205,6 +208,7 @@ ngx_http_ferrokv_commands_render(ngx_http_ferrokv_commands_t *commands)
         }
 
         fkv_exec_done(&run->exec);
+        commands->kept -= run->kept;
         commands->first++;
 
         if (commands->failed
@@ -267,9 +271,34 @@ ngx_http_ferrokv_commands_may_begin(ngx_http_ferrokv_commands_t *commands)
         return 1;
     }
 
+    /* what goes on is expected to answer as much as what has ended */
+
+    if (commands->kept + (commands->next - commands->first)
+                         * commands->expected
+        >= NGX_HTTP_FERROKV_PIPELINE_BYTES_MAX)
+    {
+        return 0;
+    }
+
     before = ngx_http_ferrokv_commands_run(commands, commands->next - 1);
 
     return before->done || before->exec.placed;
+}
+
+
+static void
+ngx_http_ferrokv_commands_ended(ngx_http_ferrokv_commands_run_t *run)
+{
+    ngx_http_ferrokv_commands_t  *commands;
+
+    commands = run->commands;
+
+    run->done = 1;
+    run->kept = run->exec.reply.bytes.len;
+
+    commands->kept += run->kept;
+    commands->expected = ngx_max(commands->expected - commands->expected / 8,
+                                 run->kept);
 }
 
 
@@ -305,7 +334,9 @@ ngx_http_ferrokv_commands_begin(ngx_http_ferrokv_commands_t *commands)
 
     commands->next++;
 
-    run->done = (fkv_exec(exec) == FKV_OK);
+    if (fkv_exec(exec) == FKV_OK) {
+        ngx_http_ferrokv_commands_ended(run);
+    }
 
     if (exec->placed && exec->lsn) {
         commands->after = exec->lsn;
@@ -334,7 +365,8 @@ ngx_http_ferrokv_commands_on_done(fkv_op_t *op)
     ngx_http_ferrokv_commands_run_t  *run;
 
     run = op->data;
-    run->done = 1;
+
+    ngx_http_ferrokv_commands_ended(run);
 
     ngx_http_ferrokv_commands_go_on(run->commands);
 }

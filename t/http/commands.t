@@ -172,6 +172,9 @@ subtest 'an answer that would be too large' => sub {
     cmp_ok($got, '>=', 134, 'what fits is there');
     cmp_ok($got, '<', 200, 'and no more');
     says('/redis', ['STRLEN', 'after'], 200, { result => 0 }, 'and have not');
+
+    refused(post('/redis', ['MGET', ('mega') x 150]), 400,
+        qr/^ERR it would take more memory than one command may/, 'of one, too');
 };
 
 subtest 'transaction' => sub {
