@@ -7,7 +7,8 @@
  * or a failure, and of failures the log must tell the file.
  *
  * FKV_SECONDS=  how long (10), FKV_SEED= which bits and in what order, and, if
- * it is odd, of a store whose processes were killed;
+ * it is odd, of a store whose processes were killed; FKV_FROM= goes on where a
+ * run with the same seed has ended;
  * FKV_FLIP=path:offset:bit only that one, and all that is said of it
  */
 
@@ -600,13 +601,16 @@ found_tell(uint64_t i)
 static void
 one_flip_is_named_or_does_no_harm(void **state)
 {
-    uint64_t  room, found = 0, end_ms = forked_end_ms(10);
+    uint64_t     room, i, found = 0, end_ms = forked_end_ms(10);
+    const char  *from = getenv("FKV_FROM");
 
     (void) state;
 
     (void) order_of(0, &room);
 
-    for (uint64_t i = 0; i < room && live_ms() < end_ms; ) {
+    for (i = (from != NULL) ? strtoull(from, NULL, 10) : 0;
+         i < room && live_ms() < end_ms; )
+    {
         if (forked_batch(&progress->forked, trial, i, i + BATCH)) {
             i += BATCH;
             continue;
@@ -617,6 +621,10 @@ one_flip_is_named_or_does_no_harm(void **state)
         if (++found <= FOUND_MAX) {
             found_tell(progress->forked.at);
         }
+    }
+
+    if (i < room) {
+        printf("# FKV_FROM=%llu goes on\n", (unsigned long long) i);
     }
 
     printf("# seed %llu, %s: %llu flips of %llu bytes in %u files",
