@@ -242,6 +242,10 @@ http {
         location /kv/ { ferrokv_rest write=on danger=on; }
         location = /status { ferrokv_status json; }
         location = /text { ferrokv_status text; }
+        location = /set { ferrokv_set $arg_key plain; try_files /- /show; }
+        location = /del { ferrokv_del $arg_key; try_files /- /show; }
+        location = /get { ferrokv_get $v $arg_key; try_files /- /show; }
+        location = /show { return 200 "<$v>"; }
     }
 }
 stream {
@@ -286,6 +290,13 @@ sub command {
 
 sub result { return command(@_)->{result} }
 sub error  { return command(@_)->{error} // '' }
+
+
+sub directive {
+    my ($name, $key) = @_;
+
+    return Ferrokv::Http->new($nginx->port)->get("/$name?key=$key");
+}
 
 
 # Bytes as they are.
@@ -375,7 +386,7 @@ subtest 'as long as it is there' => sub {
     is(result('box.fill', "e$_", 50), 'OK', "e$_, with elements") for 1 .. 4;
     is(result('box.count', 'e1'), 50, 'which are counted');
 
-    for my $key ('o1', 'o2', 'o3') {
+    for my $key (map { "o$_" } 1 .. 5) {
         is(result('box.log', $key, $_), 'OK', "$key, operand $_") for 'a', 'b';
     }
 
@@ -449,6 +460,22 @@ subtest 'without it: operands' => sub {
     is(result('get', 'o3'), 'plain', 'which is bytes then');
 };
 
+# Values and operands; what is written is bytes then, and goes again.
+subtest 'without it: directives' => sub {
+    for my $key ('k7', 'o4') {
+        is(directive('get', $key)->body, '<>', "ferrokv_get of $key: nothing");
+        is(directive('set', $key)->status, 200, 'ferrokv_set over it');
+        is(directive('get', $key)->body, '<plain>', 'which is bytes then');
+        is(directive('del', $key)->status, 200, 'ferrokv_del');
+        is(result('exists', $key), 0, 'it is gone');
+    }
+
+    for my $key ('k8', 'o5') {
+        is(directive('del', $key)->status, 200, "ferrokv_del of $key");
+        is(result('exists', $key), 0, 'it is gone');
+    }
+};
+
 subtest 'without a hook that is required' => sub {
     like(error('set', 'guarded:1', 'y'), qr/^EXTMISSING/, 'SET');
     like(error('del', 'guarded:1'), qr/^EXTMISSING/, 'DEL');
@@ -512,7 +539,7 @@ subtest 'with it again' => sub {
 subtest 'dropped' => sub {
     configure('ferrokv_extension box install=manual;');
     is(error('ferrokv.extension', 'drop', 'box'),
-       'ERR cannot drop extension "box": 23 values of its types depend on it, '
+       'ERR cannot drop extension "box": 21 values of its types depend on it, '
        . 'the first is "c1" in database 0; delete what there is, or say CASCADE',
        'DROP refuses as long as there are values');
     is(listed()->{state}, 'installed', 'it stays');
