@@ -4,6 +4,10 @@
  * Trusted are files that belong to root or to who starts nginx, that neither
  * group nor others can write, in a directory of which the same is true; of a
  * symbolic link where it stands and where it leads to.
+ *
+ * Directories further up are not looked at: nginx looks at none for modules,
+ * and checkouts, containers and group-writable homes would be refused.  Who can
+ * write there can exchange the directory for another trusted one.
  */
 
 #ifndef FKV_EXTENSIONS_FILE_H
