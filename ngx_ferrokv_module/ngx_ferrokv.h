@@ -151,6 +151,10 @@ ngx_int_t ngx_ferrokv_add_helper(ngx_cycle_t *cycle);
  * nothing then; further calls do nothing.
  */
 ngx_int_t ngx_ferrokv_init_process(ngx_cycle_t *cycle);
+
+/* Is this the only process, at work with stores?  It cannot be reloaded. */
+ngx_uint_t ngx_ferrokv_alone(void);
+
 void ngx_ferrokv_exit_process(ngx_cycle_t *cycle);
 
 

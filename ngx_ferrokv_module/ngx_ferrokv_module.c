@@ -400,6 +400,15 @@ ngx_ferrokv_init_conf(ngx_cycle_t *cycle, void *conf)
     ngx_ferrokv_ref_t    **ref;
     ngx_ferrokv_store_t  **store;
 
+    if (ngx_ferrokv_alone()
+        && (fcf->stores.nelts || !ngx_queue_empty(&ngx_ferrokv_table)))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "ferrokv: with \"master_process off\" there is no "
+                      "reload, nginx has to be started anew");
+        return NGX_CONF_ERROR;
+    }
+
     ref = fcf->refs.elts;
 
     for (i = 0; i < fcf->refs.nelts; i++) {

@@ -53,6 +53,18 @@ static ngx_event_t       ngx_ferrokv_single;
 static ngx_connection_t  ngx_ferrokv_single_connection;
 
 
+/*
+ * A reload would begin no process: what has attached, timers and extensions
+ * would stay with the older configuration, whose memory goes.
+ */
+
+ngx_uint_t
+ngx_ferrokv_alone(void)
+{
+    return ngx_ferrokv_started && ngx_process == NGX_PROCESS_SINGLE;
+}
+
+
 ngx_int_t
 ngx_ferrokv_init_process(ngx_cycle_t *cycle)
 {

@@ -193,6 +193,12 @@ is(scalar $nginx->pids, 1, 'in one process');
 ok($nginx->wait_until(sub {
     client()->get('/status')->json->{stores}{main}{helper};
 }), 'which is the helper, too');
+
+$nginx->allow(qr/with "master_process off" there is no reload/);
+kill 'HUP', $nginx->master;
+ok($nginx->wait_log(qr/\[emerg\] .*with "master_process off" there is no reload/),
+    'a reload is refused');
+is(value('c'), 'Carl', 'it goes on as it was');
 ok($nginx->stop);
 
 for my $events ('accept_mutex on;', 'multi_accept on;', 'worker_connections 8;')
