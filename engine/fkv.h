@@ -609,6 +609,8 @@ fkv_str_t fkv_refusal(const fkv_t *store);
  *          base
  * partial  several operands as one, where base is not at hand; or NULL
  * fits     may they be on top of a value of another type, base?  NULL: yes
+ * renews   shall fkv_renew_next() tell of a value of this type that compaction
+ *          meets, written by this encoding?  NULL: of none
  *   chain  whose it is: the user's key, and the versions of the oldest and the
  *          newest that is put together, base included
  *   ops    n of one type, the oldest first
@@ -641,9 +643,32 @@ typedef struct {
     int  (*partial)(void *data, uint16_t type, const fkv_chain_t *chain,
              const fkv_str_t *ops, unsigned n, fkv_str_t *out);
     bool (*fits)(void *data, uint16_t type, uint16_t base);
+    bool (*renews)(void *data, uint16_t type, uint16_t encver);
 } fkv_merge_t;
 
 void fkv_merge_set(fkv_t *store, const fkv_merge_t *merge, void *data);
+
+
+/*
+ * In the process that has the helper role: a value of a user's namespace that
+ * compaction has met and that fkv_merge_t.renews says is to be written anew.
+ * FKV_RENEW_BYTES of keys wait for that; what finds no room, or its helper
+ * dead, is told when its table is compacted again.
+ *   version  that was met; perhaps there is another by now
+ *   key      until the next call, or fkv_helper_stop()
+ * False: there is none.  fkv_renew_end() when one has been written, for the
+ * figures.
+ */
+typedef struct {
+    unsigned   ns;
+    fkv_str_t  key;
+    uint64_t   version;
+} fkv_renew_t;
+
+#define FKV_RENEW_BYTES  (64 * 1024)
+
+bool fkv_renew_next(fkv_t *store, fkv_renew_t *next);
+void fkv_renew_end(fkv_t *store);
 
 
 /*
@@ -909,6 +934,10 @@ void fkv_claim_drop(fkv_claim_t *claim);
     X(expired_noticed_late, "of these, more than 100 ms late")                \
     X(range_dropped,     "records that compaction dropped for a range delete") \
     X(elements_dropped,  "elements of dead keys that compaction dropped")      \
+    X(renew_met,         "values that compaction has met and that are to be "  \
+                         "written anew")                                      \
+    X(renew_lost,        "more of these, for which there was no room")        \
+    X(renewed,           "of these, values that were written anew")           \
     X(checkpoints,       "checkpoints made")                                  \
     X(quota_refused,     "writes that were refused for a quota")              \
     X(reaped,            "dead processes whose slot was repaired")            \

@@ -205,20 +205,25 @@ merge_stamp(input_t *input, fkv__helper_t *helper, const fkv__record_t *rec,
 static int
 merge_record(input_t *input, fkv__press_t *press, fkv__orphans_t *orphans)
 {
-    fkv__record_t  rec = *input->merge.rec;
-    int            rc = FKV_OK;
-    bool           kept;
+    fkv__helper_t  *helper = press->output->helper;
+    fkv__record_t   rec = *input->merge.rec;
+    int             rc = FKV_OK;
+    bool            kept, newest;
 
     if (fkv__orphan(orphans, &rec)) {
         return FKV_OK;
     }
 
+    newest = input->first && !press->keep->operands;
     kept = fkv__keep(press->keep, &rec);
-    merge_stamp(input, press->output->helper, &rec, kept);
+    merge_stamp(input, helper, &rec, kept);
+
+    if (kept && newest) {
+        fkv__renew_met(&helper->renew, helper->store, &rec);
+    }
 
     if (kept) {
-        rc = fkv__press_add(press, &rec,
-                            merge_cached(input, press->output->helper));
+        rc = fkv__press_add(press, &rec, merge_cached(input, helper));
         FKV_STEP("compact.2");
     }
 

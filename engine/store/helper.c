@@ -318,6 +318,7 @@ helper_init(fkv__helper_t *helper, fkv_t *store)
     FKV_ASSERT(pthread_mutex_init(&helper->mutex, NULL) == 0);
     FKV_ASSERT(pthread_mutex_init(&helper->warm, NULL) == 0);
     fkv__told_init(&helper->told);
+    fkv__renew_init(&helper->renew);
     FKV_ASSERT(pthread_condattr_init(&attr) == 0);
     FKV_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
     FKV_ASSERT(pthread_cond_init(&helper->compact_wake, &attr) == 0);
@@ -361,6 +362,7 @@ fkv__helper_free(fkv__helper_t *helper)
     (void) pthread_mutex_destroy(&helper->mutex);
     (void) pthread_mutex_destroy(&helper->warm);
     fkv__told_done(&helper->told);
+    fkv__renew_done(&helper->renew);
     fkv__free(helper);
 }
 

@@ -31,6 +31,7 @@
 #include "store/hook.h"
 #include "store/mix.h"
 #include "store/pick.h"
+#include "store/renew.h"
 #include "store/store.h"
 
 #include <pthread.h>
@@ -80,6 +81,7 @@ struct fkv__helper_s {
     uint64_t          slice_bytes;      /* ... until an edit; tests change it */
 
     fkv__told_t       told;             /* by EXPIRE, of the caller */
+    fkv__renew_t      renew;            /* by COMPACT, of the caller */
 
     unsigned          threads;          /* of these, not joined yet */
     pthread_t         thread[5];        /* ... EXPIRE, EVICT: duty.h */

@@ -44,6 +44,9 @@ struct fkv_type_s {
     int        (*recode)(const fkv_type_t *type, fkv_call_t *call,
                      unsigned ns, fkv_str_t key, const fkv_call_value_t *value,
                      fkv_str_t *data);
+    int        (*compact)(const fkv_type_t *type, fkv_call_t *call,
+                     unsigned ns, fkv_str_t key, const fkv_call_value_t *value,
+                     fkv_str_t *data);      /* FKV_NOTFOUND: it stays */
     uint64_t   (*weight)(const fkv_type_t *type, const fkv_call_t *call,
                      fkv_str_t key, const fkv_call_value_t *value);
 

@@ -194,10 +194,14 @@ typedef struct {
  *            PUT
  *   output   a value as a reply, of GET; or NULL: GET is WRONGTYPE
  *   recode   a value that an older encver wrote, in today's; needed if encver
- *            is not 0.  Called whenever it is read: what is never written again
- *            stays as it is
- *   compact  may make the value smaller: out is what it becomes.  FERROKV_OK
- *            · FERROKV_NONE it stays as it is; or NULL.  Nobody calls it yet
+ *            is not 0.  Called whenever it is read, and by the helper for what
+ *            compaction meets, which is then written so
+ *   compact  may make the value smaller: out is what it becomes, and is written
+ *            if it is shorter.  FERROKV_OK · FERROKV_NONE it stays as it is; or
+ *            NULL.  Called by the helper for what compaction meets, in today's
+ *            encver, again and again: it must come to an end.  Both write a new
+ *            version of the key, unless somebody has done so since, and hooks
+ *            see that
  *   weight   bytes in memory that it stands for, of MEMORY USAGE; NULL: its
  *            length
  * All but output are PURE; bytes given to them may come from anybody.  A value

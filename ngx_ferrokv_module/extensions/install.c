@@ -914,6 +914,36 @@ next_begin(fkv_installer_t *installer, uint64_t now_ms)
 }
 
 
+static void
+on_renewed(fkv_renewal_t *renewal)
+{
+    ended(renewal->data);
+}
+
+
+/* As next_begin(). */
+static int
+renewal_begin(fkv_installer_t *installer)
+{
+    const fkv_catalog_t  *catalog = installer->catalog;
+    fkv_renewal_t        *renewal = &installer->renewal;
+    int                   rc;
+
+    renewal->store = catalog->store;
+    renewal->helper = (catalog->also != NULL) ? catalog->also : catalog->store;
+    renewal->log = catalog->log;
+    renewal->name = catalog->name;
+    renewal->on_done = on_renewed;
+    renewal->data = installer;
+
+    installer->busy = true;
+    rc = fkv_renewal(renewal);
+    installer->busy = (rc == FKV_AGAIN);
+
+    return rc;
+}
+
+
 static uint64_t
 due_in(const fkv_installer_t *installer, uint64_t now_ms)
 {
@@ -1090,6 +1120,8 @@ fkv_installer_turn(fkv_installer_t *installer, uint64_t now_ms)
 
     } else {
         rc = next_begin(installer, now_ms);
+        rc = (rc == FKV_END && installer->helper) ? renewal_begin(installer)
+                                                  : rc;
     }
 
     installer->settled = (rc == FKV_END);

@@ -1,6 +1,7 @@
 /*
  * install.h - what the extensions of a store need done: they are installed,
  * updated, dropped, and their workers run; one transaction after the other.
+ * What is left of the time goes to values to be written anew (renew.h).
  *
  *   (no record) --install--> installing --steps--> installed
  *        ^                                          |  ^
@@ -30,6 +31,7 @@
 #include "extensions/catalog.h"
 #include "extensions/drop.h"
 #include "extensions/edit.h"
+#include "extensions/renew.h"
 
 #define FKV_INSTALL_LOOK_MS  100    /* is there a newer catalog? */
 
@@ -83,6 +85,7 @@ struct fkv_installer_s {
     char                    passed[FKV_ERROR_BYTES];    /* by a step */
 
     fkv_drop_t              drop;
+    fkv_renewal_t           renewal;
 };
 
 

@@ -143,8 +143,20 @@ operator_fits(void *data, uint16_t type, uint16_t base)
 }
 
 
+static bool
+operator_renews(void *data, uint16_t type, uint16_t encver)
+{
+    const entry_t  *entry = entry_of(data, type);
+
+    return entry != NULL && !fkv_host_quarantined(entry->at)
+           && (entry->type.compact != NULL
+               || (entry->type.recode != NULL
+                   && entry->type.encver != encver));
+}
+
+
 const fkv_merge_t  fkv_operators_merge = {
-    operator_full, operator_partial, operator_fits
+    operator_full, operator_partial, operator_fits, operator_renews
 };
 
 
@@ -177,11 +189,14 @@ is_known(const entry_t *known, const fkv_type_t *type,
     const fkv_host_store_t *at)
 {
     if (known == NULL) {
-        return type->full == NULL;
+        return type->full == NULL && type->recode == NULL
+               && type->compact == NULL;
     }
 
     return known->type.owner == type->owner && known->type.def == type->def
-           && known->type.full == type->full && known->at == at;
+           && known->type.full == type->full
+           && known->type.recode == type->recode
+           && known->type.compact == type->compact && known->at == at;
 }
 
 

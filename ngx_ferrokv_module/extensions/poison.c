@@ -290,12 +290,13 @@ fkv_poison_say(const fkv_poison_note_shm_t *note, fkv_poison_said_t *said)
         [FKV_POISON_PARTIAL] = "partial",
         [FKV_POISON_RECODE] = "recode",
         [FKV_POISON_OUTPUT] = "output",
-        [FKV_POISON_WEIGHT] = "weight"
+        [FKV_POISON_WEIGHT] = "weight",
+        [FKV_POISON_COMPACT] = "compact"
     };
     uint64_t                  fn = load(&note->fn);
 
-    said->fn = (fn >= FKV_POISON_FULL && fn <= FKV_POISON_WEIGHT) ? names[fn]
-                                                                  : "?";
+    said->fn = (fn >= FKV_POISON_FULL && fn <= FKV_POISON_COMPACT) ? names[fn]
+                                                                   : "?";
     said->ns = (unsigned) load(&note->ns);
     said->len = (size_t) load(&note->len);
     memcpy(said->text, note->text, FKV_POISON_TEXT);

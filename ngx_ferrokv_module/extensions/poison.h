@@ -45,7 +45,8 @@ typedef enum {
     FKV_POISON_PARTIAL,
     FKV_POISON_RECODE,
     FKV_POISON_OUTPUT,
-    FKV_POISON_WEIGHT
+    FKV_POISON_WEIGHT,
+    FKV_POISON_COMPACT
 } fkv_poison_fn_e;
 
 /* What a function is asked about. */

@@ -199,6 +199,35 @@ type_recode(const fkv_type_t *type, fkv_call_t *call, unsigned ns,
 
 
 static int
+compact_run(fkv_host_t *host, void *data)
+{
+    ask_t  *ask = data;
+
+    return ask->def->type.compact(&host->ctx, ask->key, ask->value, &ask->out);
+}
+
+
+static int
+type_compact(const fkv_type_t *type, fkv_call_t *call, unsigned ns,
+    fkv_str_t key, const fkv_call_value_t *value, fkv_str_t *data)
+{
+    ferrokv_value     in = value_of(type, value);
+    ask_t             ask = { .def = def_of(type), .what = "compact",
+                              .key = fkv_host_out(key), .value = &in };
+    fkv_poison_ask_t  about = ask_value(FKV_POISON_COMPACT, ns, key, value);
+    fkv_host_t        host;
+    int               rc;
+
+    host_begin(&host, type, call);
+    host.ask = &about;
+    rc = fkv_host_run(&host, compact_run, &ask);
+
+    return (host.rc == FKV_OK && rc == FERROKV_NONE)
+           ? FKV_NOTFOUND : made(&host, &ask, rc, data);
+}
+
+
+static int
 weight_run(fkv_host_t *host, void *data)
 {
     ask_t  *ask = data;
@@ -407,6 +436,7 @@ fkv_type_is(fkv_type_t *type, fkv_extension_t *extension,
     type->output = (is->output != NULL) ? type_output : NULL;
     type->input = (is->input != NULL) ? type_input : NULL;
     type->recode = (is->recode != NULL) ? type_recode : NULL;
+    type->compact = (is->compact != NULL) ? type_compact : NULL;
     type->weight = (is->weight != NULL) ? type_weight : NULL;
     type->full = (def->merge != NULL) ? type_full : NULL;
 }
