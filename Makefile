@@ -129,6 +129,7 @@ check-tsan:
 # Lines of engine/ that unit tests and the fuzzers' corpora run.
 coverage: test-deps
 	@contrib/run/deps lcov
+	@$(MAKE) test-module
 	@$(MAKE) $(jobs) -s -f t/lib/unit.mk B=build/coverage SAN=--coverage
 	t/lib/coverage
 

@@ -16,14 +16,17 @@ sim_own    := $(patsubst t/sim/%.c,$B/sim/%.o,$(wildcard t/sim/*.c))
 sim_flags  := $(if $(findstring address,$(SAN)),-DSIM_ASAN) \
               $(if $(findstring thread,$(SAN)),-DSIM_TSAN \
                   -fno-tree-loop-distribute-patterns)
-sim_san    := $(filter-out -fsanitize=thread,$(SAN))
+# What gcov writes at the end would go to the simulated disk.
+sim_link   := $(filter-out --coverage,$(SAN))
+sim_san    := $(filter-out -fsanitize=thread,$(sim_link))
 
 all: $B/t/sim
 
 $B/sim/engine/%.o: engine/%.c t/lib/unit.mk t/sim/build.mk
 	@mkdir -p $(@D)
 	@echo "cc $@"
-	@$(CC) $(FLAGS) $(STRICT) -fsanitize-coverage=trace-pc -c $< -o $@
+	@$(CC) $(filter-out --coverage,$(FLAGS)) $(STRICT) \
+	    -fsanitize-coverage=trace-pc -c $< -o $@
 
 $B/sim/%.o: t/sim/%.c t/lib/unit.mk t/sim/build.mk
 	@mkdir -p $(@D)
@@ -33,7 +36,7 @@ $B/sim/%.o: t/sim/%.c t/lib/unit.mk t/sim/build.mk
 
 $B/t/sim: $(sim_own) $(sim_engine)
 	@mkdir -p $(@D)
-	@$(CC) $(SAN) $^ $(addprefix -Wl$(comma)--wrap=,$(sim_wraps)) \
+	@$(CC) $(sim_link) $^ $(addprefix -Wl$(comma)--wrap=,$(sim_wraps)) \
 	    -luring -llz4 -lzstd -lpthread -o $@
 
 -include $(wildcard $B/sim/*.d $B/sim/engine/*/*.d)
