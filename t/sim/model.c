@@ -7,7 +7,7 @@
  *
  * 1  A read at a moment between the positions lo and hi finds the newest write
  *    below lo, or something newer below hi.
- * 2  A version belongs to one write.
+ * 2  A version belongs to one write, also to one that was lost.
  * 3  A read-modify-write was made of its predecessor.
  * 4  After a start there is a position below which everything is there and
  *    nothing above; it lies behind all that was acknowledged as durable; an
@@ -21,8 +21,9 @@
 
 #include "sim.h"
 
-#define CHAIN_MAX  ((SIM_LOAD_MAX - SIM_VALUE_MAX) / SIM_OPERAND_BYTES)
-#define OPERAND    0xfffffffeu      /* no number of a write */
+#define CHAIN_MAX     ((SIM_LOAD_MAX - SIM_VALUE_MAX) / SIM_OPERAND_BYTES)
+#define VERSIONS_MAX  (1u << 18)
+#define OPERAND       0xfffffffeu      /* no number of a write */
 
 typedef struct {
     uint32_t  *numbers;             /* not forgotten */
@@ -42,6 +43,13 @@ typedef struct {
     chain_t    chain;
 } found_t;
 
+typedef struct {
+    uint64_t   version;
+    uint32_t   number;
+} versioned_t;
+
+static versioned_t   versions[VERSIONS_MAX];    /* all there ever were */
+static unsigned      versions_n;
 static sim_write_t  *writes;
 static uint32_t      writes_n, writes_room;
 static history_t     histories[SIM_KEYS];
@@ -76,6 +84,55 @@ sim_write_t *
 sim_write(uint32_t number)
 {
     return &writes[number];
+}
+
+
+/* Where a version is, or would be, in the table. */
+static versioned_t *
+versioned_find(uint64_t version)
+{
+    unsigned  i = (unsigned) (version * 0x9e3779b97f4a7c15 >> 32);
+
+    while (versions[i % VERSIONS_MAX].version != 0
+           && versions[i % VERSIONS_MAX].version != version)
+    {
+        i++;
+    }
+
+    return &versions[i % VERSIONS_MAX];
+}
+
+
+void
+sim_version_is(uint32_t number, uint64_t version, const char *who)
+{
+    sim_write_t  *w = &writes[number];
+    versioned_t  *at = versioned_find(version);
+
+    if (w->version == version || sim_misdirected()) {
+        w->version = version;
+        return;
+    }
+
+    if (w->version != 0) {
+        sim_fail("%s: key %u: write %u has version %llu, not %llu", who, w->key,
+                 number, (unsigned long long) version,
+                 (unsigned long long) w->version);
+    }
+
+    /* Of a range delete all have the same. */
+
+    if (at->version != 0 && writes[at->number].update != w->update) {
+        sim_fail("%s: key %u: write %u has version %llu, as write %u had", who,
+                 w->key, number, (unsigned long long) version, at->number);
+    }
+
+    *at = (versioned_t) { version, number };
+    w->version = version;
+
+    if (++versions_n == VERSIONS_MAX - 1) {
+        sim_fail("too many versions");
+    }
 }
 
 
@@ -400,15 +457,7 @@ found_is(unsigned key, uint32_t number, uint64_t version, uint64_t now_ms,
                  number, (unsigned long long) version);
     }
 
-    if (w->version == 0) {
-        w->version = version;
-    }
-
-    if (w->version != version) {
-        sim_fail("%s: key %u: write %u has version %llu, not %llu", who, key,
-                 number, (unsigned long long) version,
-                 (unsigned long long) w->version);
-    }
+    sim_version_is(number, version, who);
 
     if (expires_until(w, now_ms)) {
         sim_fail("%s: key %u: write %u has expired", who, key, number);
@@ -585,7 +634,7 @@ forget_all_but_found(unsigned key)
     }
 
     if (at->number != SIM_NEVER) {
-        writes[at->number].version = at->version;
+        sim_version_is(at->number, at->version, "start");
     }
 }
 

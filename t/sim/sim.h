@@ -325,6 +325,10 @@ void     sim_model_time(uint64_t now_ms);    /* it is so late */
 uint32_t sim_write_new(unsigned key, uint32_t update, fkv_action_e action,
     uint64_t expire_at, uint32_t len);
 sim_write_t *sim_write(uint32_t number);
+
+/* It has this version, and no other write ever had. */
+void      sim_version_is(uint32_t number, uint64_t version, const char *who);
+
 fkv_str_t sim_key(unsigned key, char *text);
 int       sim_key_of(fkv_str_t name);           /* -1: none of ours */
 

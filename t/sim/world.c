@@ -18,6 +18,7 @@ typedef struct {
     unsigned       workers;
     unsigned       deaths_mean;     /* yields, or steps; 0 = nobody dies */
     unsigned       stops_one_in;
+    unsigned       dawdles_one_in;
     sim_faults_t   faults;          /* while it lives */
     bool           faults_at_start;
     uint64_t       ops;             /* of one life that ends in peace */
@@ -140,6 +141,7 @@ everybody_leaves(fkv_t *store, sim_proc_t **procs, unsigned n)
 {
     sim_plan.death = SIM_FOREVER;
     sim_plan.stops_one_in = 0;
+    sim_load.dawdles_one_in = 0;
 
     for (unsigned i = 0; i < n; i++) {
         if (!procs[i]->alive) {
@@ -150,7 +152,7 @@ everybody_leaves(fkv_t *store, sim_proc_t **procs, unsigned n)
 
     /* Long enough for the helper to look at every slot. */
 
-    while (sim_io_orphans() || sim_copy_busy()) {
+    while (sim_io_orphans()) {
         sim_sleep(100 * SIM_MS);
     }
 
@@ -162,6 +164,10 @@ everybody_leaves(fkv_t *store, sim_proc_t **procs, unsigned n)
         while (procs[i]->alive) {
             sim_sleep(5 * SIM_MS);
         }
+    }
+
+    while (sim_copy_busy()) {
+        sim_sleep(5 * SIM_MS);
     }
 }
 
@@ -296,13 +302,13 @@ world_plan(void)
         .sync = (fkv_sync_e) ANY_OF(FKV_SYNC_ALWAYS, FKV_SYNC_ALWAYS,
                                     FKV_SYNC_ALWAYS, FKV_SYNC_EVERYSEC,
                                     FKV_SYNC_OFF),
-        .dawdles_one_in = (unsigned) ANY_OF(0, 30, 300),
         .uploads_one_in = (unsigned) ANY_OF(0, 10, 100)
     };
 
     world = (world_t) {
         .workers = 1 + (unsigned) sim_below(WORKERS_MAX),
         .deaths_mean = (unsigned) ANY_OF(0, 500, 5000, 50000),
+        .dawdles_one_in = (unsigned) ANY_OF(0, 30, 300),
         .ops = ANY_OF(50, 200, 1000),
         .options = {
             .path = "/store",
@@ -335,7 +341,7 @@ world_plan(void)
         sim_load.value_scale = 60000;
         sim_load.keys = 12;
         sim_load.depth = 16;
-        sim_load.dawdles_one_in = 100;
+        world.dawdles_one_in = 100;
         world.options.blob_min = 0;
         world.ops = 3000;
     }
@@ -399,6 +405,7 @@ life(void)
     sim_plan.death = SIM_FOREVER;
     sim_plan.cut_soon = 0;
     sim_plan.stops_one_in = world.stops_one_in;
+    sim_load.dawdles_one_in = world.dawdles_one_in;
     world.cut_when_open = SIM_FOREVER;
     world.kill_when_open = SIM_FOREVER;
 

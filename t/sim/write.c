@@ -20,15 +20,8 @@ update_fate(uint32_t number, sim_fate_e fate, uint64_t version, bool durable)
         return;
     }
 
-    if (w->version != 0 && w->version != version && !sim_misdirected()) {
-        sim_fail("write %u of key %u is said to have version %llu, but was "
-                 "read with %llu", number, w->key,
-                 (unsigned long long) version,
-                 (unsigned long long) w->version);
-    }
-
+    sim_version_is(number, version, "an answer");
     w->fate = SIM_ACKED;
-    w->version = version;
     w->durable = durable;
     sim_figures->acked++;
 }
@@ -137,7 +130,7 @@ decide_current(const fkv_change_t *change, sim_write_t *w)
     }
 
     if (before->version == 0) {
-        before->version = change->current.version;
+        sim_version_is(number, change->current.version, "decide");
     }
 
     if (before->stamp != change->current.stamp) {
