@@ -162,7 +162,7 @@ void     sim_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 #define SIM_NAME_MAX    64
 #define SIM_SECTOR      512
-#define SIM_NODE_BYTES  (64 * 1024 * 1024)
+#define SIM_NODE_BYTES  (128 * 1024 * 1024)
 
 /* A file or a directory. */
 typedef struct sim_node_s  sim_node_t;

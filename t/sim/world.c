@@ -135,7 +135,19 @@ figures_add(fkv_t *store)
 }
 
 
-/* Asks all to leave; who is dead already is reaped by the others. */
+static void
+has_left(const sim_proc_t *proc)
+{
+    while (proc->alive) {
+        sim_sleep(5 * SIM_MS);
+    }
+}
+
+
+/*
+ * Asks all to leave, the helper when the others have left and what the dead
+ * had begun is over: long enough for it to look at every slot.
+ */
 static void
 everybody_leaves(fkv_t *store, sim_proc_t **procs, unsigned n)
 {
@@ -150,25 +162,22 @@ everybody_leaves(fkv_t *store, sim_proc_t **procs, unsigned n)
         }
     }
 
-    /* Long enough for the helper to look at every slot. */
+    for (unsigned i = 1; i < n; i++) {
+        sim_sleep(sim_any_below(SIM_SECOND));
+        procs[i]->stop = true;
+    }
 
-    while (sim_io_orphans()) {
+    for (unsigned i = 1; i < n; i++) {
+        has_left(procs[i]);
+    }
+
+    while (sim_io_orphans() || sim_copy_busy()) {
         sim_sleep(100 * SIM_MS);
     }
 
     sim_sleep(SIM_SECOND);
-
-    for (unsigned i = n; i-- > 0; ) {
-        procs[i]->stop = true;
-
-        while (procs[i]->alive) {
-            sim_sleep(5 * SIM_MS);
-        }
-    }
-
-    while (sim_copy_busy()) {
-        sim_sleep(5 * SIM_MS);
-    }
+    procs[0]->stop = true;
+    has_left(procs[0]);
 }
 
 
