@@ -425,6 +425,9 @@ extern const fkv_log_t  sim_log;
 
 void  sim_work_begin(void);
 
+/* The handle that a child of the process has which opened the store. */
+fkv_t *sim_fork(const fkv_t *store);
+
 void *sim_worker(void *proc);
 void *sim_helper(void *proc);
 

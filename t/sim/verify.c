@@ -188,7 +188,7 @@ copy_read(verify_t *verify)
     }
 
     fkv_merge_set(store, &sim_merge, NULL);
-    twin = fkv__twin_new(store);
+    twin = sim_fork(store);
     read = verify_all(verify, twin);
     fkv__twin_free(twin);
     fkv_close(store);

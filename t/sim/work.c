@@ -41,6 +41,18 @@ sim_on_turn(void *data)
 }
 
 
+fkv_t *
+sim_fork(const fkv_t *store)
+{
+    fkv_t  *handle = fkv__twin_new(store);
+
+    handle->twin = false;
+    handle->reads_only = false;
+
+    return handle;
+}
+
+
 void
 sim_work_begin(void)
 {

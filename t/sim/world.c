@@ -62,7 +62,7 @@ proc_start(fkv_t *store, const char *name, void *(*body)(void *proc))
 {
     sim_proc_t  *proc = sim_proc_new(name);
 
-    proc->store = fkv__twin_new(store);
+    proc->store = sim_fork(store);
     (void) sim_spawn(proc, body, proc);
 
     return proc;
@@ -219,7 +219,7 @@ start(void)
     fkv_merge_set(store, &sim_merge, NULL);
     sim_plan.cut = fkv__min(sim_plan.cut, world.cut_when_open);
     sim_plan.kill_all = fkv__min(sim_plan.kill_all, world.kill_when_open);
-    twin = fkv__twin_new(store);
+    twin = sim_fork(store);
     sim_verify(twin);
     fkv__twin_free(twin);
 
