@@ -45,14 +45,16 @@ CONF
     vars => { EXTENSIONS => extensions('1.0.0') });
 
 $nginx->start;
-$nginx->wait_until(sub {
-    return connection()->cmd('JSON.SET', 'first', '$', '{"first": 1}') eq 'OK';
-}, 20) or BAIL_OUT('1.0.0 is not installed');
 
 my $redis = connection();
 
+$nginx->wait_until(sub {
+    return $redis->cmd('JSON.SET', 'first', '$', '{"first": 1}') eq 'OK';
+}, 20) or BAIL_OUT('1.0.0 is not installed');
+
 $redis->cmd('JSON.SET', "k$_", '$',
-            sprintf '{"all": %d, "f%d": [1.50]}', $_, $_ % 50)
+            sprintf '{"all": %d, "f%d": [1.50]}', $_, $_ % 50) eq 'OK'
+    or BAIL_OUT('a document is not written')
     for 1 .. $documents;
 $redis->cmd('SET', "plain$_", 'no document') for 1 .. 100;
 $redis->cmd('JSON.SET', 'damaged', '$', '{"a": ');
@@ -65,7 +67,7 @@ $nginx->start;
 $redis = connection();
 
 ok($nginx->wait_until(sub {
-    return connection()->cmd('JSON.GET', 'k51', '$.f1') eq '[[1.5]]';
+    return $redis->cmd('JSON.GET', 'k51', '$.f1') eq '[[1.5]]';
 }, 20), 'what 1.0 has written is read');
 is(row()->{schema}, 1, 'still schema 1');
 like($redis->cmd('JSON.FIELDS'), qr/^ERR JSON.FIELDS needs schema 2/,
