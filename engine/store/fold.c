@@ -105,10 +105,19 @@ fkv__fold_written_ms(fkv_t *store, uint64_t now_ms)
     uint64_t  *first = &store->seg->state.operands_ms;
     uint64_t   at = __atomic_load_n(first, __ATOMIC_SEQ_CST);
 
+    /* Once only: of two that are the first, one takes the other's time. */
+
     if (at <= 1) {
+        uint64_t  now = 1;
+
         fkv__raise(first, 1);
         at = fkv_now_ms(store);
-        fkv__raise(first, at);
+
+        if (!__atomic_compare_exchange_n(first, &now, at, false,
+                                         __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        {
+            at = now;
+        }
     }
 
     return fkv__max(now_ms, at);

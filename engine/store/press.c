@@ -153,6 +153,31 @@ press_expired(fkv__press_t *press, const fkv__record_t *base)
 
 
 /*
+ * Nobody puts it together, but n operands are all that is left of it: the
+ * oldest of them has found the base gone, so nobody asks when that expired.
+ */
+static int
+press_rest(fkv__press_t *press, const fkv__record_t *base, unsigned n)
+{
+    bool           below = !nothing_below(press);
+    int            rc;
+    fkv__record_t  rec = {
+        .kind = FKV__RECORD_TOMBSTONE,
+        .stamp = base->stamp,
+        .version = base->version,
+        .key = fkv__buf_str(&press->key)
+    };
+
+    press->keep->expired += (base->kind != FKV__RECORD_TOMBSTONE);
+    (void) fkv__operands_cut(&press->ops,
+                             fkv__operand(&press->ops, n - 1)->version);
+    rc = press_operands(press);
+
+    return (rc == FKV_OK && below) ? press_out(press, &rec) : rc;
+}
+
+
+/*
  * All of them on top of base, or of nothing.
  * FKV_OK that is written · FKV_NOTFOUND it cannot be done · as output
  */
@@ -165,7 +190,8 @@ press_value(fkv__press_t *press, const fkv__record_t *base)
     fkv__record_t      rec;
 
     if (!fkv__fold_part(&press->ops, base, press->keep->now_ms, &part)) {
-        return press->keep->drops ? press_expired(press, base) : FKV_NOTFOUND;
+        return (press->keep->drops || base->kind == FKV__RECORD_TOMBSTONE)
+               ? press_expired(press, base) : FKV_NOTFOUND;
     }
 
     if (store->merge == NULL
@@ -176,7 +202,8 @@ press_value(fkv__press_t *press, const fkv__record_t *base)
            != FKV_OK
         || fkv__blob_wanted(store, value.size))
     {
-        return FKV_NOTFOUND;
+        return (!part.with_base && base != NULL && base->expire_at != 0)
+               ? press_rest(press, base, part.n) : FKV_NOTFOUND;
     }
 
     rec = (fkv__record_t) {

@@ -342,8 +342,11 @@ key_lookup(fkv_update_t *u, unsigned i, uint64_t set)
     key->lookup.whole = true;
 
     key->tables_at = fkv__read_oldest(u->store, set);
-    key->read_at = u->own->began_at;
     key->looked = true;
+
+    /* What lies above a chain's rest in memory must be there still. */
+
+    key->read_at = (key->chain != NULL) ? key->tables_at : u->own->began_at;
 
     key->lookup.rc = fkv__lookup_start(&key->lookup);
     u->own->looking += (key->lookup.rc == FKV_AGAIN);

@@ -6,7 +6,9 @@
 
 #include "store/count.h"
 #include "store/evict.h"
+#include "store/flush.h"
 #include "store/fold.h"
+#include "store/log_sync.h"
 #include "store/memtable.h"
 #include "store/press.h"
 
@@ -1344,6 +1346,220 @@ random_writes_agree_with_a_model(void **state)
 }
 
 
+/* Keys 1 to 8 have bases that expire, in the last level. */
+static void
+eight_below(void)
+{
+    for (unsigned i = 1; i <= 8; i++) {
+        put(i, "base", 1000);
+    }
+
+    for (unsigned i = 0; i < 2 * FKV__PICK_L0_WRITES; i++) {
+        put(50, "y", 0);
+        disk_flush(&disk);
+    }
+
+    (void) disk_compact(&disk);
+}
+
+
+static void
+eight_merge(const char *text)
+{
+    for (unsigned i = 1; i <= 8; i++) {
+        merge(i, text);
+    }
+}
+
+
+/* All comes to tables, and those come to rest: disk_compact() sees to that. */
+static void
+come_to_rest(void)
+{
+    for (unsigned i = 0; i < 3 * FKV__ARENAS; i++) {
+        pass(1);
+        put(50, "y", 0);
+        disk_flush(&disk);
+    }
+
+    (void) disk_compact(&disk);
+}
+
+
+static void
+what_nobody_puts_together_comes_to_rest(void **state)
+{
+    (void) state;
+
+    eight_below();
+    missing = true;
+    pass(2000);
+    eight_merge("c");
+    come_to_rest();
+    missing = false;
+    check_all();
+}
+
+
+static void
+what_fails_on_a_stub_comes_to_rest(void **state)
+{
+    (void) state;
+
+    eight_below();
+    eight_merge("a");
+    pass(2000);
+    (void) disk_compact(&disk);
+    fails = true;
+    eight_merge("c");
+    come_to_rest();
+    fails = false;
+    check_all();
+}
+
+
+/* The clock has made a step: nothing that expires is dropped for a while. */
+static void
+a_stub_comes_to_rest_though_nothing_may_expire(void **state)
+{
+    (void) state;
+
+    eight_below();
+    eight_merge("a");
+    pass(2000);
+    (void) disk_compact(&disk);
+    check_all();
+
+    disk_state(&disk)->drops_after_ms = fkv_now_ms(disk.store) + 3600000;
+    come_to_rest();
+    check_all();
+}
+
+
+/* A clock behind whose first look another process comes in between. */
+static struct {
+    const fkv__clock_t  *real;
+    unsigned             looks;
+} between;
+
+
+static uint64_t
+between_wall_ms(const fkv__clock_t *clock)
+{
+    (void) clock;
+
+    return between.real->wall_ms(between.real);
+}
+
+
+static uint64_t
+between_boot_ms(const fkv__clock_t *clock)
+{
+    uint64_t  at = between.real->boot_ms(between.real);
+
+    (void) clock;
+
+    if (between.looks++ == 0) {
+        disk_pass(&disk, 5);
+        (void) fkv__fold_written_ms(disk.store, 0);
+    }
+
+    return at;
+}
+
+
+static void
+of_two_first_operands_none_is_before_the_first(void **state)
+{
+    static fkv__clock_t  clock;
+    uint64_t             at;
+
+    (void) state;
+
+    between.real = disk.store->clock;
+    clock = *between.real;
+    clock.boot_ms = between_boot_ms;
+    clock.wall_ms = between_wall_ms;
+
+    disk.store->clock = &clock;
+    at = fkv__fold_written_ms(disk.store, 0);
+    disk.store->clock = between.real;
+
+    assert_int_not_equal(between.looks, 0);
+    assert_true(at >= fkv__fold_since_ms(disk.store));
+}
+
+
+static int
+decide_longer(fkv_update_t *update)
+{
+    static char    text[100];
+    fkv_change_t  *change = update->changes;
+
+    (void) sprintf(text, "%.*sU", (int) change->current.data.len,
+                   (const char *) change->current.data.data);
+    change->action = FKV_PUT;
+    change->type = TYPE;
+    change->value = live_str(text);
+
+    return FKV_OK;
+}
+
+
+/*
+ * An update has found an operand in memory, and asks the tables for what is
+ * below; meanwhile that memtable becomes a table, which it has not asked.
+ */
+static void
+an_update_loses_no_operand_to_a_flush(void **state)
+{
+    char               name[16];
+    model_t           *m;
+    fkv_change_t       change = { .load = true };
+    fkv_update_t       update = { .changes = &change, .n = 1,
+                                  .decide = decide_longer,
+                                  .op = { .on_done = on_updated } };
+    fkv__state_shm_t  *shm;
+    int                rc;
+
+    (void) state;
+
+    put(1, "base", 0);
+    disk_flush(&disk);
+    reopen();
+    merge(1, "a");
+    disk_seal(&disk);
+    put(50, "y", 0);
+    disk_settle(&disk);
+    (void) fkv__log_sync(disk.store);
+    (void) fkv__commit_advance(disk.store);
+
+    m = model_now(1);
+    name_of(1, name);
+    change.key = live_str(name);
+    update.store = disk.store;
+    update.now_ms = fkv_now_ms(disk.store);
+    update.op.data = m;
+    updated = false;
+    rc = fkv_update(&update);
+    assert_int_equal(rc, FKV_AGAIN);
+
+    assert_true(fkv__flush_wanted(disk.store));
+
+    while (fkv__flush_wanted(disk.store)) {
+        assert_int_equal(fkv__flush(disk.helper), FKV_OK);
+    }
+
+    shm = disk_state(&disk);                /* as recycle.c takes it out */
+    assert_int_equal(fkv__set_count(shm->memtables), 2);
+    shm->memtables = fkv__set_without_oldest(shm->memtables);
+
+    assert_int_equal(live_wait(&disk.live, &update.op, rc, &updated), FKV_OK);
+    (void) strcat(m->text, "U");
+    check_all();
+}
+
+
 int
 main(void)
 {
@@ -1373,6 +1589,11 @@ main(void)
         TEST(a_snapshot_agrees_while_a_stub_stays),
         TEST(without_operands_there_are_no_stubs),
         TEST(an_operand_is_not_older_than_its_memtable),
+        TEST(what_nobody_puts_together_comes_to_rest),
+        TEST(what_fails_on_a_stub_comes_to_rest),
+        TEST(a_stub_comes_to_rest_though_nothing_may_expire),
+        TEST(of_two_first_operands_none_is_before_the_first),
+        TEST(an_update_loses_no_operand_to_a_flush),
         TEST(jobs_and_figures_know_chains),
         TEST(a_chain_is_evicted),
         TEST(random_writes_agree_with_a_model),
