@@ -264,7 +264,7 @@ tables_judge(const fkv__orphans_t *orphans, const head_t *head)
         below = keep->positions[at];
     }
 
-    return ORPHAN_UNKNOWN;
+    return stamp_lost(orphans, head) ? ORPHAN_DEAD : ORPHAN_UNKNOWN;
 }
 
 
@@ -275,15 +275,14 @@ tables_judge(const fkv__orphans_t *orphans, const head_t *head)
 static orphan_e
 positions_judge(const fkv__orphans_t *orphans, const head_t *head)
 {
-    const fkv__state_shm_t  *state = &orphans->twin->seg->state;
-    orphan_e                 verdict;
+    orphan_e  verdict;
 
-    verdict = stamp_lost(orphans, head) ? ORPHAN_DEAD
-                                        : tables_judge(orphans, head);
+    verdict = tables_judge(orphans, head);
+
+    /* The version that was looked at: what is announced may be older. */
 
     if (verdict == ORPHAN_DEAD
-        && __atomic_load_n(&state->floor, __ATOMIC_ACQUIRE)
-           > orphans->keep->floor)
+        && orphans->twin->tables->version->log_floor > orphans->keep->floor)
     {
         verdict = ORPHAN_UNKNOWN;
     }
