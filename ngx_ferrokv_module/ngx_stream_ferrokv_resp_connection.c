@@ -166,6 +166,7 @@ ngx_stream_ferrokv_end(ngx_stream_ferrokv_resp_t *resp)
 
     c = resp->session->connection;
     c->read->ready = 1;
+    c->read->available = 1;     /* as far as nginx knows there is nothing */
 
     ngx_stream_ferrokv_go(resp);
 
@@ -386,7 +387,7 @@ ngx_stream_ferrokv_read_handler(ngx_event_t *rev)
     /* The worker shuts down, or its worker_shutdown_timeout is over. */
 
     if (c->close || rev->timedout) {
-        resp->broken = c->error;
+        resp->broken |= c->error;
         resp->farewell |= rev->timedout;
         c->close = 0;
         rev->timedout = 0;

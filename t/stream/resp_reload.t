@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use Test::More;
+use Time::HiRes qw(sleep);
 
 use Ferrokv::Nginx;
 use Ferrokv::Resp;
@@ -42,8 +43,10 @@ for my $what ('one that has been served', 'a new one') {
     ok($nginx->wait_gone($old), 'the old worker has left');
 }
 
-# The request comes when the worker is leaving already, and would be idle.
-for my $what ('one that has been served', 'a new one') {
+# The request comes when the worker is leaving already, and would be idle; and
+# when it wakes up its patience may be over.
+for (['one that has been served', 0], ['a new one', 0], ['a new one', 1.2]) {
+    my ($what, $pause) = @$_;
     my $answer = '';
 
     for (my $try = 0; $answer !~ /^\d+$/ && $try < TRIES; $try++) {
@@ -51,11 +54,11 @@ for my $what ('one that has been served', 'a new one') {
         my ($old) = $nginx->wait_workers;
 
         $nginx->reload or die 'no reload';
-        $answer = late_answer($client, $old);
+        $answer = late_answer($client, $old, $pause);
         $nginx->wait_gone($old) or die "$old does not leave";
     }
 
-    like($answer, qr/^\d+$/, "$what is answered though it is late");
+    like($answer, qr/^\d+$/, "$what is answered though it is late, $pause s");
     $answers++;
 }
 
@@ -85,7 +88,7 @@ sub client {
 
 # The worker is stopped meanwhile, or its patience could be over.
 sub late_answer {
-    my ($client, $old) = @_;
+    my ($client, $old, $pause) = @_;
 
     $nginx->wait_until(sub { grep { $_ == $old } $nginx->leaving }, 20)
         or return 'it has left';
@@ -94,6 +97,7 @@ sub late_answer {
 
     my $answer = eval {
         $client->write(Ferrokv::Resp::request(qw(INCR counter)));
+        sleep $pause;
         kill CONT => $old;
         $client->read;
     } // $@;
