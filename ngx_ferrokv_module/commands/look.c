@@ -71,6 +71,11 @@ on_entry(fkv_scan_t *scan, fkv_str_t key, const fkv_value_t *value)
 static void
 scan_ended(fkv__look_t *look, int rc)
 {
+    if (rc == FKV_EBOUND) {             /* others find room again */
+        fkv__memory_uncount(&look->call.txn->kept, look->keys.len);
+        fkv__buf_done(&look->keys);
+    }
+
     look->complete = (rc == FKV_OK && look->scan.complete);
     look_ended(look, (rc == FKV_END) ? FKV_OK : rc);
 }

@@ -144,6 +144,11 @@ met_next(const fkv__rows_t *rows, size_t *at, entry_t *entry)
 static int
 rows_ended(fkv__rows_t *rows, fkv__exec_t *own, int rc)
 {
+    if (rc == FKV_EBOUND) {             /* others find room again */
+        fkv__memory_uncount(&own->txn.kept, rows->met.len);
+        fkv__buf_done(&rows->met);
+    }
+
     rows->done = (rc != FKV_GONE);
     rows->rc = rc;
     own->gone |= (rc == FKV_GONE);      /* all is read anew */
