@@ -149,9 +149,10 @@ operator_renews(void *data, uint16_t type, uint16_t encver)
     const entry_t  *entry = entry_of(data, type);
 
     return entry != NULL && !fkv_host_quarantined(entry->at)
+           && encver <= entry->type.encver
            && (entry->type.compact != NULL
                || (entry->type.recode != NULL
-                   && entry->type.encver != encver));
+                   && encver < entry->type.encver));
 }
 
 

@@ -6,8 +6,8 @@
 
 
 /*
- * What it becomes.  FKV_OK · FKV_NOTFOUND it stays as it is · FKV_EINVAL,
- * replied · failure
+ * What it becomes.  FKV_OK · FKV_NOTFOUND it stays as it is, as does what a
+ * newer library has written · FKV_EINVAL, replied · failure
  */
 static int
 renew_value(fkv_call_t *call, const fkv_type_t *type, fkv_call_value_t *value)
@@ -16,6 +16,10 @@ renew_value(fkv_call_t *call, const fkv_type_t *type, fkv_call_value_t *value)
     bool              recoded = (was.encver != type->encver);
     fkv_str_t         key = call->argv[0], data;
     int               rc;
+
+    if (was.encver > type->encver) {
+        return FKV_NOTFOUND;
+    }
 
     if (recoded) {
         rc = (type->recode != NULL)
