@@ -382,12 +382,13 @@ log_file_renew(const fkv__directory_t *d, uint64_t number, bool clear,
 }
 
 
+/* One that is valid; or one that is not used, but with a wrong bit. */
 static bool
-log_files_valid(const fkv__log_files_t *files, uint64_t number)
+log_files_dirty(const fkv__log_files_t *files, uint64_t number)
 {
-    for (size_t i = 0; i < files->n_valid; i++) {
+    for (size_t i = 0; i < files->n; i++) {
         if (files->files[i].number == number) {
-            return true;
+            return i < files->n_valid || files->files[i].mended;
         }
     }
 
@@ -418,7 +419,7 @@ fkv__log_files_renew(const fkv__log_files_t *files,
     int  rc;
 
     for (unsigned i = 0; i < FKV__ARENAS; i++) {
-        bool  clear = !keep && log_files_valid(files, i);
+        bool  clear = !keep && log_files_dirty(files, i);
 
         rc = log_file_renew(directory, i, clear, 0, uid, gid, error);
         if (rc != FKV_OK) {

@@ -28,7 +28,7 @@
  * for one case: what the last write of the log brought to disk, before all
  * processes were killed, has nothing behind it that could speak for it.  If it
  * is damaged afterwards it counts as torn.  A process that leaves by itself
- * puts a mark behind it (commit.h).
+ * puts a mark behind it, if its memtable has room (commit.h).
  *
  * After damage, what came before it is in tables all the same and is read; the
  * store must not be written.  The log files stay as they are and so do the

@@ -580,7 +580,7 @@ static void
 check_numbers(void)
 {
     char      name[16];
-    uint32_t  seen, first;
+    uint32_t  seen, first = 0;
 
     for (unsigned who = 0; who < WRITERS + CALM; who++) {
         for (unsigned key = 0; key < KEYS; key++) {
