@@ -683,6 +683,7 @@ static bool
 mark_is_needless(const fkv_t *store, const fkv__arena_shm_t *arena,
     const uint8_t *mem, const fkv__arena_word_t *w)
 {
+    uint32_t      state;
     uint64_t      floor, end;
     fkv__frame_t  frame;
 
@@ -693,7 +694,16 @@ mark_is_needless(const fkv_t *store, const fkv__arena_shm_t *arena,
         return true;
     }
 
-    return w->top > 0
+    if (w->top == 0) {
+        return false;
+    }
+
+    /* One that is not void yet is still written to. */
+
+    state = __atomic_load_n((const uint32_t *) (const void *) (mem + w->prev),
+                            __ATOMIC_ACQUIRE);
+
+    return state == FKV__FRAME_VOID
            && fkv__frame_get(mem + w->prev, w->top - w->prev,
                              arena->base + w->prev, arena->incarnation,
                              &frame) == FKV_OK

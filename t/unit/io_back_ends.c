@@ -764,7 +764,8 @@ reading_on_and_on_ends_a_reap(void **state)
 
     for (unsigned i = 0; i < DEPTH; i++) {
         left[i] = 100;
-        reqs[i] = transfer(FKV__IO_READ, test.fd, test.pages, BLOCK, 0);
+        reqs[i] = transfer(FKV__IO_READ, test.fd, test.pages + i * BLOCK,
+                           BLOCK, 0);
         reqs[i].on_done = on_done_reads_on;
         reqs[i].data = &left[i];
         fkv__io_submit(&test.io, &reqs[i]);
