@@ -29,7 +29,8 @@ typedef struct {
     unsigned         memtables_n;
     fkv_t           *store;
     bool             put;
-    bool             tables;    /* what no memtable has is looked for there */
+    bool             tables;    /* what no memtable has is asked of filters;
+                                   pays where most of it is nowhere */
     ahead_t          aheads[TOGETHER];
     unsigned         n;
 } together_t;
@@ -154,7 +155,7 @@ fkv_prefetch(fkv_t *store, unsigned ns, const fkv_str_t *keys, unsigned n,
     fkv__space_t  space = { .ns = ns };
     together_t    t;
 
-    together_init(&t, store, fkv__pin(store), put, !put);
+    together_init(&t, store, fkv__pin(store), put, false);
 
     for (unsigned i = 0; i < n; i++) {
         together_add(&t, &space, keys[i]);
