@@ -734,16 +734,23 @@ signals_are_left_to_the_owner(void **state)
 }
 
 
+/* Reads still to be done, and where to. */
+typedef struct {
+    unsigned  left;
+    uint8_t  *to;
+} reads_t;
+
+
 /* Reads its bytes again, as long as there is something left. */
 static void
 on_done_reads_on(fkv__io_req_t *req)
 {
-    unsigned  *left = req->data;
+    reads_t  *reads = req->data;
 
     test.done_n++;
 
-    if (--*left > 0) {
-        req->iov[0] = (struct iovec) { test.pages, BLOCK };
+    if (--reads->left > 0) {
+        req->iov[0] = (struct iovec) { reads->to, BLOCK };
         req->iov_n = 1;
         req->offset = 0;
         fkv__io_submit(&test.io, req);
@@ -755,7 +762,7 @@ on_done_reads_on(fkv__io_req_t *req)
 static void
 reading_on_and_on_ends_a_reap(void **state)
 {
-    unsigned       left[DEPTH];
+    reads_t        reads[DEPTH];
     fkv__io_req_t  reqs[DEPTH];
 
     (void) state;
@@ -763,11 +770,10 @@ reading_on_and_on_ends_a_reap(void **state)
     assert_int_equal(ftruncate(test.fd, BLOCK), 0);
 
     for (unsigned i = 0; i < DEPTH; i++) {
-        left[i] = 100;
-        reqs[i] = transfer(FKV__IO_READ, test.fd, test.pages + i * BLOCK,
-                           BLOCK, 0);
+        reads[i] = (reads_t) { 100, test.pages + i * BLOCK };
+        reqs[i] = transfer(FKV__IO_READ, test.fd, reads[i].to, BLOCK, 0);
         reqs[i].on_done = on_done_reads_on;
-        reqs[i].data = &left[i];
+        reqs[i].data = &reads[i];
         fkv__io_submit(&test.io, &reqs[i]);
     }
 
