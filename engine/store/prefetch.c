@@ -166,37 +166,30 @@ fkv_prefetch(fkv_t *store, unsigned ns, const fkv_str_t *keys, unsigned n,
 }
 
 
-/* A value of the key that has elements, of the newest memtable that has any. */
+/* A value of the key, if it has elements and is in a memtable. */
 static bool
-stamped_find(together_t *t, unsigned ns, fkv_str_t key, fkv_value_t *value)
+stamped_find(fkv_t *store, uint64_t set, unsigned ns, fkv_str_t key,
+    fkv_value_t *value)
 {
     uint8_t              room[IKEY_BYTES_MAX];
     fkv__space_t         space = { .ns = ns };
     fkv_str_t            ikey = { room, 0 };
+    fkv__memtable_t      mt;
     fkv__memtable_pos_t  pos;
     fkv__record_t        rec;
-    uint64_t             hash;
 
     if (key.len == 0 || fkv__space_size(&space, key.len) > sizeof(room)) {
         return false;
     }
 
     ikey.len = fkv__space_encode(room, &space, key);
-    hash = fkv__hash(ikey);
 
-    for (unsigned i = 0; i < t->memtables_n; i++) {
-
-        const fkv__memtable_t  *mt = &t->memtables[i];
-
-        if (fkv__memtable_find(mt, ikey, hash, UINT64_MAX, &pos)) {
-            return pos.ready
-                   && fkv__memtable_record(mt, pos.entry, &rec) == FKV_OK
-                   && rec.stamp != 0
-                   && fkv__read_value(&rec, 0, value) == FKV_OK;
-        }
-    }
-
-    return false;
+    return fkv__read_memtables(store, set, ikey, fkv__hash(ikey), UINT64_MAX,
+                               0, &mt, &pos, NULL)
+           && pos.ready
+           && fkv__memtable_record(&mt, pos.entry, &rec) == FKV_OK
+           && rec.stamp != 0
+           && fkv__read_value(&rec, 0, value) == FKV_OK;
 }
 
 
@@ -207,14 +200,15 @@ fkv_prefetch_elements(fkv_t *store, unsigned ns, const fkv_str_t *keys,
     fkv_str_t     some[FKV_PREFETCH_NAMES];
     fkv_value_t   value;
     together_t    t;
+    uint64_t      set = fkv__pin(store);
     bool          found = false;
 
-    together_init(&t, store, fkv__pin(store), put, true);
+    together_init(&t, store, set, put, true);
 
     for (unsigned i = 0; i < n; i++) {
 
         if (i == 0 || fkv__str_cmp(keys[i - 1], keys[i]) != 0) {
-            found = stamped_find(&t, ns, keys[i], &value);
+            found = stamped_find(store, set, ns, keys[i], &value);
         }
 
         if (found) {
