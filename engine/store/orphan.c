@@ -216,8 +216,8 @@ stamp_lost(const fkv__orphans_t *orphans, const head_t *head)
 
 
 /*
- * All positions from below on downwards: those above the version that is found,
- * or above the range that hides all, see the same.
+ * All positions, from that of now on downwards: those above the version that is
+ * found, or above the range that hides all, see the same.
  */
 static orphan_e
 tables_judge(const fkv__orphans_t *orphans, const head_t *head)
@@ -275,9 +275,7 @@ tables_judge(const fkv__orphans_t *orphans, const head_t *head)
 static orphan_e
 positions_judge(const fkv__orphans_t *orphans, const head_t *head)
 {
-    orphan_e  verdict;
-
-    verdict = tables_judge(orphans, head);
+    orphan_e  verdict = tables_judge(orphans, head);
 
     /* The version that was looked at: what is announced may be older. */
 

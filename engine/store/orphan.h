@@ -32,11 +32,11 @@
  *    look at memtables under the head's latch; who writes looks at the clock
  *    under it (frame.c).  If he is first, we see what he wrote; if he is
  *    second, his clock is not before ours, and he sees that it has expired.
- * 4  Snapshots may be many, and each may see another version of the head.  But
+ * 4  Snapshots may be many, and each may see another version of the head: as
+ *    many are looked at as differ, up to a bound.  Behind it this is left:
  *    whoever sees elements below "lowest" with a stamp had a head with it below
  *    that.  If the newest one below it bears another, the stamp was lost before
- *    the oldest of them was taken, and none has it.  Else as many heads are
- *    looked at as differ, up to a bound.
+ *    the oldest of them was taken, and none has it.
  *
  * Whatever cannot be read or latched: the elements are kept, until another
  * merge.
