@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-#define EDITS_MIN  16
-
 typedef enum {
     TABLES,                     /* named by their ids */
     RANGES,                     /* and by their versions */
@@ -30,55 +28,26 @@ typedef struct {
 } events_t;
 
 
-static int
-edits_grow(fkv__edits_t *edits)
-{
-    size_t        cap = fkv__max(2 * edits->cap, EDITS_MIN);
-    fkv__edit_t  *list;
-    uint64_t     *ends;
-
-    if (edits->n < edits->cap) {
-        return FKV_OK;
-    }
-
-    list = fkv__realloc(edits->list, cap * sizeof(*list));
-    if (list == NULL) {
-        return FKV_ENOMEM;
-    }
-
-    edits->list = list;
-
-    ends = fkv__realloc(edits->ends, cap * sizeof(*ends));
-    if (ends == NULL) {
-        return FKV_ENOMEM;
-    }
-
-    edits->ends = ends;
-    edits->cap = cap;
-
-    return FKV_OK;
-}
-
-
 int
 fkv__edits_read(fkv__edits_t *edits, fkv_str_t file, uint64_t number,
     uint64_t *offset)
 {
     for ( ;; ) {
-        uint64_t  next;
-        int       rc = edits_grow(edits);
+        fkv__edits_one_t  one;
+        int               rc;
 
-        if (rc == FKV_OK) {
-            rc = fkv__manifest_get(file, number, *offset,
-                                   &edits->list[edits->n], &next);
-        }
+        rc = fkv__manifest_get(file, number, *offset, &one.edit, &one.end);
 
         if (rc != FKV_OK) {
             return (rc == FKV_END) ? FKV_OK : rc;
         }
 
-        edits->ends[edits->n++] = next;
-        *offset = next;
+        if (fkv__buf_append(&edits->list, &one, sizeof(one)) != FKV_OK) {
+            fkv__edit_done(&one.edit);
+            return FKV_ENOMEM;
+        }
+
+        *offset = one.end;
     }
 }
 
@@ -86,13 +55,11 @@ fkv__edits_read(fkv__edits_t *edits, fkv_str_t file, uint64_t number,
 void
 fkv__edits_done(fkv__edits_t *edits)
 {
-    for (size_t i = 0; i < edits->n; i++) {
-        fkv__edit_done(&edits->list[i]);
+    for (size_t i = 0; i < fkv__edits_n(edits); i++) {
+        fkv__edit_done(&fkv__edits_at(edits, i)->edit);
     }
 
-    fkv__free(edits->list);
-    fkv__free(edits->ends);
-    *edits = (fkv__edits_t) { 0 };
+    fkv__buf_done(&edits->list);
 }
 
 
@@ -175,8 +142,8 @@ events_list(events_t *events, const fkv__edits_t *edits, size_t first)
 {
     size_t  n = 1;
 
-    for (size_t i = first; i < edits->n; i++) {
-        const fkv__edit_t  *edit = &edits->list[i];
+    for (size_t i = first; i < fkv__edits_n(edits); i++) {
+        const fkv__edit_t  *edit = &fkv__edits_at(edits, i)->edit;
 
         n += edit->n_drops + edit->n_adds + edit->n_range_drops
              + edit->n_ranges;
@@ -187,8 +154,8 @@ events_list(events_t *events, const fkv__edits_t *edits, size_t first)
         return FKV_ENOMEM;
     }
 
-    for (size_t i = first; i < edits->n; i++) {
-        fkv__edit_t  *edit = &edits->list[i];
+    for (size_t i = first; i < fkv__edits_n(edits); i++) {
+        fkv__edit_t  *edit = &fkv__edits_at(edits, i)->edit;
 
         for (size_t k = 0; k < edit->n_drops; k++) {
             events_add(events, TABLES, edit->drops[k], NULL, k);
@@ -297,8 +264,8 @@ sum_numbers(fkv__edit_t *sum, const fkv__edit_t *edit)
 static size_t
 edits_first(const fkv__edits_t *edits)
 {
-    for (size_t i = edits->n; i-- > 0; ) {
-        if (edits->list[i].snapshot) {
+    for (size_t i = fkv__edits_n(edits); i-- > 0; ) {
+        if (fkv__edits_at(edits, i)->edit.snapshot) {
             return i;
         }
     }
@@ -318,12 +285,14 @@ fkv__edits_sum(const fkv__edits_t *edits, const fkv__version_t *from,
 
     fkv__edit_init(sum);
 
-    for (size_t i = first; i < edits->n; i++) {
-        if (i > first && edits->list[i].number <= sum->number) {
+    for (size_t i = first; i < fkv__edits_n(edits); i++) {
+        const fkv__edit_t  *edit = &fkv__edits_at(edits, i)->edit;
+
+        if (i > first && edit->number <= sum->number) {
             return FKV_ECORRUPT;
         }
 
-        sum_numbers(sum, &edits->list[i]);
+        sum_numbers(sum, edit);
     }
 
     rc = events_before(&events, sum->snapshot ? &nothing : from);

@@ -12,15 +12,32 @@
 #ifndef FKV_STORE_EDITS_H
 #define FKV_STORE_EDITS_H
 
+#include "base/buf.h"
 #include "store/version.h"
+
+typedef struct {
+    fkv__edit_t  edit;
+    uint64_t     end;               /* where the next one begins */
+} fkv__edits_one_t;
 
 /* Zero-initialized: none. */
 typedef struct {
-    fkv__edit_t  *list;
-    uint64_t     *ends;             /* of each: where the next one begins */
-    size_t        n;
-    size_t        cap;
+    fkv__buf_t  list;
 } fkv__edits_t;
+
+static inline size_t
+fkv__edits_n(const fkv__edits_t *edits)
+{
+    return edits->list.len / sizeof(fkv__edits_one_t);
+}
+
+
+static inline fkv__edits_one_t *
+fkv__edits_at(const fkv__edits_t *edits, size_t i)
+{
+    return (fkv__edits_one_t *) (void *) edits->list.data + i;
+}
+
 
 /*
  * Reads the records in file[*offset .. ) of manifest number, as far as they can

@@ -560,14 +560,15 @@ static int
 replay_each(fkv__version_t **version, const fkv__edits_t *edits,
     uint64_t *offset)
 {
-    for (size_t i = 0; i < edits->n; i++) {
-        int  rc = replay_edit(version, &edits->list[i]);
+    for (size_t i = 0; i < fkv__edits_n(edits); i++) {
+        const fkv__edits_one_t  *one = fkv__edits_at(edits, i);
+        int                      rc = replay_edit(version, &one->edit);
 
         if (rc != FKV_OK) {
             return rc;
         }
 
-        *offset = edits->ends[i];
+        *offset = one->end;
     }
 
     return FKV_OK;
@@ -578,10 +579,11 @@ static int
 replay_all(fkv__version_t **version, const fkv__edits_t *edits,
     uint64_t *offset)
 {
+    size_t       n = fkv__edits_n(edits);
     fkv__edit_t  sum;
     int          rc;
 
-    if (edits->n < 2 || fkv__edits_sum(edits, *version, &sum) != FKV_OK) {
+    if (n < 2 || fkv__edits_sum(edits, *version, &sum) != FKV_OK) {
         return replay_each(version, edits, offset);
     }
 
@@ -592,7 +594,7 @@ replay_all(fkv__version_t **version, const fkv__edits_t *edits,
         return replay_each(version, edits, offset);
     }
 
-    *offset = edits->ends[edits->n - 1];
+    *offset = fkv__edits_at(edits, n - 1)->end;
 
     return FKV_OK;
 }
@@ -608,8 +610,8 @@ fkv__version_replay(fkv__version_t **version, fkv_str_t file, uint64_t number,
 
     rc = fkv__edits_read(&edits, file, number, &end);
 
-    if (*offset == FKV__MANIFEST_HEADER_BYTES && edits.n > 0
-        && !edits.list[0].snapshot)
+    if (*offset == FKV__MANIFEST_HEADER_BYTES && fkv__edits_n(&edits) > 0
+        && !fkv__edits_at(&edits, 0)->edit.snapshot)
     {
         applied = FKV_ECORRUPT;
 
